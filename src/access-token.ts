@@ -1,0 +1,90 @@
+/**
+ * @module The nouns that everybody shares: what a request is, what a verified token is, and what a
+ * route may require of one. Types only.
+ */
+
+/**
+ * What the validator looks at in a request. An `IncomingMessage` fits, and so does
+ * `{ method, url, headers }` with a plain object or a `Headers`.
+ */
+export interface HttpRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> | Headers
+  /** Node's list of header names and values as they came, which shows repeated fields. */
+  readonly rawHeaders?: readonly string[] | undefined
+  /** Node's headers with every repeated field; looked at where there are no `rawHeaders`. */
+  readonly headersDistinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined
+  /** A form that the application's parser has read; looked at only where `tokenLocations` has 'body'. */
+  readonly body?: unknown
+}
+
+/**
+ * The JOSE header of a token.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-4 | RFC 7515, section 4}
+ */
+export interface JoseHeader {
+  readonly alg: string
+  readonly typ?: string
+  readonly kid?: string
+  readonly [parameter: string]: unknown
+}
+
+/**
+ * The claims of a token. The types of the named ones have been checked; every other claim is
+ * `unknown`, for the issuer may put anything there.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2.2 | RFC 9068, section 2.2}
+ */
+export interface JwtClaims {
+  readonly iss: string
+  readonly exp: number
+  readonly aud?: string | readonly string[]
+  readonly sub?: string
+  readonly client_id?: string
+  readonly iat?: number
+  readonly nbf?: number
+  readonly jti?: string
+  readonly [claim: string]: unknown
+}
+
+/**
+ * A verified access token: frozen all the way down, and safe to log, for `token` is not enumerable.
+ *
+ * `subject` is unique within its issuer only (RFC 8725 §3.8): with several issuers, a user is the
+ * pair of `issuer` and `subject`. A client may have a `subject` that equals a user's (RFC 9700
+ * §4.15).
+ */
+export interface AccessToken<C extends object = JwtClaims> {
+  readonly issuer: string
+  readonly subject?: string
+  /** The claim `client_id`, else `azp`, else `cid`. */
+  readonly clientId?: string
+  readonly audience: readonly string[]
+  readonly scopes: readonly string[]
+  /** NumericDate: seconds since 1970, as the claim `exp` says. */
+  readonly expiresAt: number
+  readonly scheme: 'Bearer' | 'DPoP'
+  readonly claims: Readonly<C>
+  readonly header: Readonly<JoseHeader>
+  /** The token as it came. Not enumerable. */
+  readonly token: string
+}
+
+/**
+ * What a route requires of a verified token, besides its being good. All that is set must hold.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
+ */
+export interface Requirement {
+  /** All of these scopes. A string is a list separated by spaces. */
+  readonly scopes?: string | readonly string[]
+  /** At least one of these scopes. */
+  readonly anyScope?: string | readonly string[]
+  /**
+   * Runs after every other check. `false` refuses with 403 `insufficient_scope`; a throw or a
+   * rejection is handed to the caller as it is, which makes it a 500.
+   */
+  readonly check?: (token: AccessToken) => boolean | Promise<boolean>
+}

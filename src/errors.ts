@@ -1,0 +1,237 @@
+/**
+ * @module The answers "no": every refusal is one of these errors. Each carries what a server needs
+ * to answer and, apart from that, what the operator needs to understand it. No error holds a part
+ * of the token beyond single decoded values in {@link RefusalDetail}.
+ */
+
+/** Why a token was refused. A closed list: it can label a metric. */
+export type InvalidTokenReason = keyof typeof invalidTokenSentences
+
+// RFC 6750 §3: no quote, no backslash, ASCII only. Fixed sentences cannot reflect anything.
+const invalidTokenSentences = {
+  malformed: 'The access token is not a well-formed JWT',
+  encrypted: 'The access token is encrypted',
+  critical_header: 'The access token uses an extension that is not supported',
+  wrong_algorithm: 'The signature algorithm of the access token is not accepted',
+  wrong_type: 'The token is not an access token of the expected type',
+  wrong_issuer: 'The issuer of the access token is not trusted',
+  wrong_audience: 'The access token is not meant for this resource',
+  expired: 'The access token expired',
+  not_yet_valid: 'The access token is not valid yet',
+  issued_in_future: 'The access token was issued in the future',
+  too_old: 'The access token was issued too long ago',
+  missing_claim: 'The access token lacks a required claim',
+  invalid_claim: 'A claim of the access token is malformed',
+  unsupported_binding:
+    'The access token is bound to a key, and the binding cannot be verified here',
+  unknown_key: 'The access token is signed with an unknown key',
+  bad_signature: 'The signature of the access token is not valid',
+} as const
+
+/** Every value of {@link InvalidTokenReason}. */
+export const invalidTokenReasons: readonly InvalidTokenReason[] = Object.keys(
+  invalidTokenSentences,
+) as InvalidTokenReason[]
+
+/**
+ * What the operator may want to know of a refusal. Values out of a token are single decoded claims
+ * or header parameters; they are attacker's input until the signature is verified, so control
+ * characters are replaced and everything is cut to 200 characters.
+ */
+export interface RefusalDetail {
+  /** The claim or header parameter in question. */
+  readonly name?: string
+  readonly expected?: string
+  readonly actual?: string
+  /** What to look at first. */
+  readonly hint?: string
+  /** The trusted issuer whose rules refused the token. */
+  readonly issuer?: string
+  readonly algorithm?: string
+  readonly kid?: string
+}
+
+/** Headers of the answer; `WWW-Authenticate` holds one challenge, and so one header line, each. */
+export type AnswerHeaders = Record<string, string | readonly string[]>
+
+/** The JSON body of the answer. */
+export interface AnswerBody {
+  readonly error: string
+  readonly error_description: string
+}
+
+/**
+ * The common ancestor of every refusal. `message` is a fixed sentence and is what the client reads.
+ *
+ * Carries no stack: a refusal is an answer, not a defect, and the stack would cost more than the
+ * whole check. Custom servers answer with `status`, `headers` and `body`.
+ */
+export abstract class AccessTokenError extends Error {
+  abstract readonly code: string
+  abstract readonly status: number
+  /** Whether `message` may be shown to the client. */
+  abstract readonly expose: boolean
+  /** Complete, like `headers`, once the error comes out of a validator. */
+  detail: RefusalDetail
+  headers: AnswerHeaders
+  readonly body: AnswerBody | undefined
+
+  constructor(
+    message: string,
+    options: { body?: AnswerBody; detail?: RefusalDetail; cause?: unknown } = {},
+  ) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = limit
+    this.detail = options.detail ?? {}
+    this.body = options.body
+    this.headers = {}
+  }
+}
+
+/**
+ * The request carries no access token: 401, and a challenge without `error`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
+ */
+export class MissingTokenError extends AccessTokenError {
+  readonly code = 'missing_token'
+  readonly status = 401
+  readonly expose = true
+  /** The scopes that the route needs. */
+  readonly scopes: readonly string[]
+
+  constructor(scopes: readonly string[] = []) {
+    super('An access token is required')
+    this.scopes = scopes
+  }
+
+  override get name(): string {
+    return 'MissingTokenError'
+  }
+}
+
+/**
+ * The request does not offer exactly one well-formed token: 400 `invalid_request`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
+ */
+export class InvalidRequestError extends AccessTokenError {
+  readonly code = 'invalid_request'
+  readonly status = 400
+  readonly expose = true
+
+  constructor(message: string) {
+    super(message, { body: { error: 'invalid_request', error_description: message } })
+  }
+
+  override get name(): string {
+    return 'InvalidRequestError'
+  }
+}
+
+/**
+ * The token is not good: 401 `invalid_token`. `reason` says why.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
+ */
+export class InvalidTokenError extends AccessTokenError {
+  readonly code = 'invalid_token'
+  readonly status = 401
+  readonly expose = true
+  readonly reason: InvalidTokenReason
+
+  constructor(reason: InvalidTokenReason, detail?: RefusalDetail, cause?: unknown) {
+    const message = invalidTokenSentences[reason]
+    super(message, {
+      body: { error: 'invalid_token', error_description: message },
+      ...(detail !== undefined && { detail }),
+      cause,
+    })
+    this.reason = reason
+  }
+
+  override get name(): string {
+    return 'InvalidTokenError'
+  }
+}
+
+/**
+ * The token is good, but grants too little: 403 `insufficient_scope`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
+ */
+export class InsufficientScopeError extends AccessTokenError {
+  readonly code = 'insufficient_scope'
+  readonly status = 403
+  readonly expose = true
+  /** The scopes that the route requires: all of them, not only the missing ones. */
+  readonly scopes: readonly string[]
+
+  constructor(scopes: readonly string[], detail?: RefusalDetail) {
+    const message = 'The access token does not grant what this request requires'
+    super(message, {
+      body: { error: 'insufficient_scope', error_description: message },
+      ...(detail !== undefined && { detail }),
+    })
+    this.scopes = scopes
+  }
+
+  override get name(): string {
+    return 'InsufficientScopeError'
+  }
+}
+
+/**
+ * The issuer's keys cannot be had, so no verdict is possible: 503 with `Retry-After`. The client's
+ * token may be good; nothing is said about it.
+ */
+export class KeysUnavailableError extends AccessTokenError {
+  readonly code = 'keys_unavailable'
+  readonly status = 503
+  readonly expose = false
+  /** Seconds after which a request makes the next attempt. */
+  readonly retryAfter: number
+
+  constructor(retryAfter: number, detail?: RefusalDetail, cause?: unknown) {
+    super('The keys of the authorization server are unavailable', {
+      ...(detail !== undefined && { detail }),
+      cause,
+    })
+    this.retryAfter = retryAfter
+  }
+
+  override get name(): string {
+    return 'KeysUnavailableError'
+  }
+}
+
+/** Every refusal, as a union that `switch (error.code)` narrows. */
+export type AccessTokenFailure =
+  | MissingTokenError
+  | InvalidRequestError
+  | InvalidTokenError
+  | InsufficientScopeError
+  | KeysUnavailableError
+
+const maxPrinted = 200
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
+
+/** Puts an untrusted value into a form that is safe in a log line: one line, 200 characters at most. */
+export function printable(value: unknown): string {
+  if (typeof value === 'string') return value.slice(0, maxPrinted).replace(unprintable, '?')
+  if (Array.isArray(value)) {
+    const items = value.slice(0, 10).map((item) => (typeof item === 'string' ? item : typeof item))
+    return printable(items.join(' '))
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return value === null ? 'null' : typeof value
+}
+
+/** Tells the commonest mistake: two identifiers that are the same but for one slash at the end. */
+export function slashHint(expected: string, actual: string): string | undefined {
+  if (expected !== `${actual}/` && actual !== `${expected}/`) return undefined
+  return 'expected and actual differ only by the slash at the end: configure it exactly as it comes'
+}

@@ -1,0 +1,161 @@
+/**
+ * @module What the validator tells the operator. Events carry configured names and closed lists, so
+ * that they can label a metric; only `detail` and `cause` are free, and neither holds a token.
+ */
+import { channel } from 'node:diagnostics_channel'
+import type { InvalidTokenReason, RefusalDetail } from './errors.ts'
+
+/** A token passed every check. */
+export interface TokenAcceptedEvent {
+  readonly type: 'token.accepted'
+  readonly issuer: string
+  readonly clientId?: string | undefined
+  /** Whether the token had been verified before and was remembered. */
+  readonly remembered: boolean
+  readonly durationMs: number
+}
+
+/** A request was refused, for whatever reason but the absence of a token. */
+export interface TokenRefusedEvent {
+  readonly type: 'token.refused'
+  readonly status: number
+  readonly reason:
+    | InvalidTokenReason
+    | 'invalid_request'
+    | 'insufficient_scope'
+    | 'keys_unavailable'
+  /** The trusted issuer, once the token has named one. */
+  readonly issuer?: string | undefined
+  readonly detail: RefusalDetail
+  readonly cause?: unknown
+  readonly durationMs: number
+}
+
+/** A request came without a token. On a route that is optional, that is no refusal. */
+export interface TokenMissingEvent {
+  readonly type: 'token.missing'
+}
+
+/** `Requirement.check`, or another function of the application, threw. */
+export interface CheckFailedEvent {
+  readonly type: 'check.failed'
+  readonly cause: unknown
+}
+
+/** Keys were fetched, or confirmed as unchanged. */
+export interface KeysRefreshedEvent {
+  readonly type: 'keys.refreshed'
+  readonly issuer: string
+  /** Usable keys in the set. */
+  readonly keys: number
+  /** JWKs that were skipped: malformed, of another use, too weak, or private. */
+  readonly skipped: number
+  readonly added: number
+  readonly withdrawn: number
+  readonly durationMs: number
+}
+
+/** An attempt to fetch metadata or keys failed. */
+export interface KeysFailedEvent {
+  readonly type: 'keys.failed'
+  readonly issuer: string
+  readonly reason: FetchFailureReason
+  readonly cause: unknown
+  /** Whether an older set serves on. */
+  readonly serving: 'stale' | 'fresh' | 'nothing'
+  /** Seconds until a request makes the next attempt. */
+  readonly retryAfter: number
+  readonly durationMs: number
+}
+
+/** A token named a key that is not in the set, and the budget for looking it up is spent. */
+export interface KeysBudgetSpentEvent {
+  readonly type: 'keys.budget_spent'
+  readonly issuer: string
+}
+
+/** A JWK of the issuer's set is not used. */
+export interface KeySkippedEvent {
+  readonly type: 'keys.skipped'
+  readonly issuer: string
+  readonly kid?: string | undefined
+  /** For example `private`: the key's private half was published, which compromises it. */
+  readonly reason: string
+}
+
+/** The issuer's metadata were read. */
+export interface MetadataRefreshedEvent {
+  readonly type: 'metadata.refreshed'
+  readonly issuer: string
+  readonly jwksUri: string
+}
+
+/** The metadata could not be read again; the known address of the keys serves on. */
+export interface MetadataFailedEvent {
+  readonly type: 'metadata.failed'
+  readonly issuer: string
+  readonly reason: FetchFailureReason
+  readonly cause: unknown
+}
+
+/** Why an outbound request failed. */
+export type FetchFailureReason =
+  | 'network'
+  | 'timeout'
+  | 'status'
+  | 'redirect'
+  | 'too_large'
+  | 'not_json'
+  | 'not_metadata'
+  | 'issuer_mismatch'
+  | 'not_a_key_set'
+  | 'no_usable_key'
+
+export type ValidatorEvent =
+  | TokenAcceptedEvent
+  | TokenRefusedEvent
+  | TokenMissingEvent
+  | CheckFailedEvent
+  | KeysRefreshedEvent
+  | KeysFailedEvent
+  | KeysBudgetSpentEvent
+  | KeySkippedEvent
+  | MetadataRefreshedEvent
+  | MetadataFailedEvent
+
+/** The name of the `diagnostics_channel` on which every event is published. */
+export const channelName = 'oauth-resource-server'
+
+/** Hands events to whoever listens; does nothing, at no cost, while nobody does. */
+export interface Observer {
+  /** Whether anybody listens: an event need not be built otherwise. */
+  readonly listening: () => boolean
+  readonly emit: (event: ValidatorEvent) => void
+}
+
+export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Observer {
+  const diagnostics = channel(channelName)
+  let warned = false
+
+  // A listener's failure is not the request's, but it should not go unseen either.
+  function warn(error: unknown): void {
+    if (warned) return
+    warned = true
+    process.emitWarning(`onEvent failed: ${error instanceof Error ? error.message : 'no Error'}`, {
+      type: 'OAuthResourceServerWarning',
+    })
+  }
+
+  return {
+    listening: () => onEvent !== undefined || diagnostics.hasSubscribers,
+    emit(event) {
+      if (diagnostics.hasSubscribers) diagnostics.publish(event)
+      try {
+        const result = onEvent?.(event)
+        if (result instanceof Promise) result.catch(warn)
+      } catch (error) {
+        warn(error)
+      }
+    },
+  }
+}

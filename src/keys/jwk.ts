@@ -1,0 +1,135 @@
+/**
+ * @module Which JWK may verify which algorithm: one JWK in, one key that is fit for use, or the reason
+ * why not. A key set comes from outside, so everything in it is doubted.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
+ */
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { type Algorithm, isAlgorithm, suiteOf, type VerificationKey } from '../algorithms.ts'
+import { isBase64url } from '../base64url.ts'
+
+/** Why a JWK is not used. A closed list: it can label a metric. */
+export type SkipReason =
+  | 'not_an_object'
+  | 'type'
+  | 'use'
+  | 'key_ops'
+  | 'alg'
+  | 'kid'
+  | 'private'
+  | 'size'
+  | 'exponent'
+  | 'malformed'
+
+// RFC 7518 §3.3: a key of 2048 bits or larger MUST be used. Above 8192, one check takes too long.
+const minModulusBits = 2048
+const maxModulusBits = 8192
+const maxExponentBytes = 8
+
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+
+// Octets of a coordinate: as many as the curve's field has (RFC 7518 §6.2.1.2, RFC 8037 §2).
+const coordinateBytes: ReadonlyMap<unknown, number> = new Map([
+  ['P-256', 32],
+  ['P-384', 48],
+  ['P-521', 66],
+  ['Ed25519', 32],
+])
+
+/** Makes a key of a JWK, or tells why it is not used. Never throws. */
+export function importJwk(jwk: unknown): VerificationKey | SkipReason {
+  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
+  const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
+  if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return 'type'
+  if (use !== undefined && use !== 'sig') return 'use'
+  if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
+  if (kid !== undefined && typeof kid !== 'string') return 'kid'
+  // RFC 7517 §9.2: whoever publishes the private half lets everybody sign.
+  if (isPrivate(jwk)) return 'private'
+  // RFC 8725 §3.1: one key, one algorithm, and it must be an algorithm of this kind of key.
+  if (alg !== undefined && !(isAlgorithm(alg) && suits(alg, kty, crv))) return 'alg'
+  const doubt = kty === 'RSA' ? doubtRsa(jwk) : doubtCurve(jwk, kty)
+  if (doubt !== undefined) return doubt
+  const keyObject = toKeyObject(jwk, kty)
+  if (keyObject === undefined) return 'malformed'
+  const modulusLength = Math.ceil((keyObject.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
+  return {
+    kid,
+    alg: alg as Algorithm | undefined,
+    kty,
+    crv: kty === 'RSA' ? undefined : (crv as string),
+    modulusLength,
+    keyObject,
+  }
+}
+
+/** Tells whether a JWK carries what must never leave its owner. */
+export function isPrivate(jwk: object): boolean {
+  return privateMembers.some((member) => Object.hasOwn(jwk, member))
+}
+
+/** Tells whether a key may verify signatures of an algorithm. */
+export function mayVerify(key: VerificationKey, algorithm: Algorithm): boolean {
+  if (key.alg !== undefined) return key.alg === algorithm
+  return suits(algorithm, key.kty, key.crv)
+}
+
+function suits(algorithm: Algorithm, kty: string, crv: unknown): boolean {
+  const suite = suiteOf(algorithm)
+  return suite.kty === kty && (suite.crv === undefined || suite.crv === crv)
+}
+
+// RFC 7517 §4.3: an array of strings, none of them twice.
+function allowsVerify(operations: unknown): boolean {
+  return (
+    Array.isArray(operations) &&
+    operations.includes('verify') &&
+    new Set(operations).size === operations.length
+  )
+}
+
+function bytesOf(value: unknown): Buffer | undefined {
+  if (typeof value !== 'string' || value === '' || !isBase64url(value)) return undefined
+  return Buffer.from(value, 'base64url')
+}
+
+function doubtRsa(jwk: object): SkipReason | undefined {
+  const { n, e } = jwk as Record<string, unknown>
+  const modulus = bytesOf(n)
+  const exponent = bytesOf(e)
+  if (modulus === undefined || exponent === undefined) return 'malformed'
+  const bits = bitLength(modulus)
+  if (bits < minModulusBits || bits > maxModulusBits) return 'size'
+  // With e = 1 every message is its own signature; an even e is no RSA exponent at all.
+  const odd = ((exponent.at(-1) as number) & 1) === 1
+  if (!odd || bitLength(exponent) < 2 || exponent.length > maxExponentBytes) return 'exponent'
+  return undefined
+}
+
+function doubtCurve(jwk: object, kty: 'EC' | 'OKP'): SkipReason | undefined {
+  const { crv, x, y } = jwk as Record<string, unknown>
+  const length = coordinateBytes.get(crv)
+  if (length === undefined || (kty === 'OKP') !== (crv === 'Ed25519')) return 'type'
+  const complete = bytesOf(x)?.length === length && (kty === 'OKP' || bytesOf(y)?.length === length)
+  return complete ? undefined : 'malformed'
+}
+
+function bitLength(bytes: Buffer): number {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  if (start === -1) return 0
+  return (bytes.length - start) * 8 - (Math.clz32(bytes[start] as number) - 24)
+}
+
+/** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
+function toKeyObject(jwk: object, kty: 'RSA' | 'EC' | 'OKP'): KeyObject | undefined {
+  const { n, e, crv, x, y } = jwk as JsonWebKey
+  const members =
+    kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x }
+  try {
+    // OpenSSL refuses a point that is not on its curve.
+    return createPublicKey({ key: members as JsonWebKey, format: 'jwk' })
+  } catch {
+    return undefined
+  }
+}

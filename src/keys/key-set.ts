@@ -1,0 +1,71 @@
+/**
+ * @module A set of keys, read from a JWK Set: the good ones among whatever else is in it.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
+ */
+import type { Algorithm, VerificationKey } from '../algorithms.ts'
+import { importJwk, isPrivate, mayVerify, type SkipReason } from './jwk.ts'
+
+/** The most JWKs that a set may have. */
+export const maxKeys = 100
+/** The most keys that one token is tried with. */
+const maxCandidates = 10
+
+export interface KeySet {
+  /** The keys in use, each under a text that says all there is to it. */
+  readonly keys: ReadonlyMap<string, VerificationKey>
+  readonly skipped: readonly { readonly kid?: string; readonly reason: SkipReason }[]
+  readonly has: (key: VerificationKey) => boolean
+  /**
+   * The keys that may verify a token with this header, in their order, 10 at most. With a `kid` only
+   * keys that bear it; without one, every key of the right kind.
+   */
+  readonly find: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
+}
+
+/**
+ * Reads a JWK Set. A key that was in `previous` stays the same object, so that what was verified
+ * with it stays verified.
+ *
+ * @returns `undefined` where the value is no JWK Set, or one of more than 100 keys.
+ */
+export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefined {
+  const list = (value as { keys?: unknown } | null | undefined)?.keys
+  if (!Array.isArray(list) || list.length > maxKeys) return undefined
+  const keys = new Map<string, VerificationKey>()
+  const skipped: { kid?: string; reason: SkipReason }[] = []
+  for (const jwk of list) {
+    const identity = identityOf(jwk)
+    const key = previous?.keys.get(identity) ?? importJwk(jwk)
+    if (typeof key === 'string') {
+      const kid = (jwk as { kid?: unknown } | null)?.kid
+      skipped.push({ reason: key, ...(typeof kid === 'string' && { kid }) })
+    } else {
+      keys.set(identity, key)
+    }
+  }
+  const members = new Set(keys.values())
+  const found = new Map<string, readonly VerificationKey[]>()
+  return {
+    keys,
+    skipped,
+    has: (key) => members.has(key),
+    find(algorithm, kid) {
+      const candidates = found.get(`${algorithm} ${kid ?? ''}`)
+      if (candidates !== undefined) return candidates
+      const fitting = [...members]
+        .filter((key) => (kid === undefined || key.kid === kid) && mayVerify(key, algorithm))
+        .slice(0, maxCandidates)
+      // Only what exists is kept: made-up names of keys must not fill the memory.
+      if (fitting.length > 0) found.set(`${algorithm} ${kid ?? ''}`, fitting)
+      return fitting
+    },
+  }
+}
+
+/** Everything of a JWK that decides what it verifies: two JWKs that share it are one key. */
+function identityOf(jwk: unknown): string {
+  if (typeof jwk !== 'object' || jwk === null) return ''
+  const { kty, kid, alg, use, key_ops, crv, n, e, x, y } = jwk as Record<string, unknown>
+  return JSON.stringify([kty, kid, alg, use, key_ops, crv, n, e, x, y, isPrivate(jwk)])
+}

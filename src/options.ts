@@ -1,0 +1,341 @@
+/**
+ * @module The options: their types, their defaults, and the one place that checks them. What leaves
+ * here is complete and right; nothing after it checks an option again.
+ */
+import type { JSONWebKeySet } from 'jose'
+import type { JwtClaims, Requirement } from './access-token.ts'
+import { type Algorithm, allAlgorithms, isAlgorithm } from './algorithms.ts'
+import type { ValidatorEvent } from './events.ts'
+import { isRealm } from './http/challenge.ts'
+import type { TokenLocation } from './http/credentials.ts'
+import { doubtUrl } from './http/secure-url.ts'
+import type { IssuerSettings } from './issuer.ts'
+import type { KeyLifePolicy } from './keys/remote-key-source.ts'
+import {
+  checkBoolean,
+  checkFunction,
+  checkList,
+  checkNames,
+  checkSeconds,
+  isFilledString,
+} from './option.ts'
+import { type CompiledRequirement, compileRequirement } from './requirement.ts'
+import type { Profile } from './token/claims.ts'
+import type { ScopeClaim } from './token/scope.ts'
+
+/** How long keys are used, and how long they are waited for. Every duration is in seconds. */
+export interface KeyPolicy {
+  /**
+   * Age at which a key set counts as old, unless its `Cache-Control` says otherwise (between 60 and
+   * 86,400). It is refreshed in the background after three quarters of that.
+   * @defaultValue 600
+   */
+  readonly maxAge?: number | undefined
+  /**
+   * How much longer an old key set serves while no newer one can be had.
+   * @defaultValue 86400
+   */
+  readonly staleIfError?: number | undefined
+  /**
+   * How long one attempt to fetch metadata and keys may take, and so the longest that a request waits.
+   * @defaultValue 5
+   */
+  readonly timeout?: number | undefined
+}
+
+/** One trusted issuer. What is set here wins over the validator's own. */
+export interface IssuerOptions {
+  /** The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. */
+  readonly issuer: string
+  /** Where the keys are. Set: the issuer's metadata is not read. */
+  readonly jwksUri?: string | undefined
+  /** The keys themselves. Set: no network is used at all. */
+  readonly jwks?: JSONWebKeySet | undefined
+  readonly audience?: string | readonly string[] | false | undefined
+  readonly profile?: Profile | undefined
+  readonly algorithms?: readonly Algorithm[] | undefined
+  readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
+  readonly maxTokenAge?: number | undefined
+  /**
+   * Admits `http` URLs beyond loopback, for a network that is private to a few containers. Whoever
+   * can change a packet there can sign tokens.
+   * @defaultValue false
+   */
+  readonly allowInsecureHttp?: boolean | undefined
+}
+
+/**
+ * Finds the options of an issuer by the `iss` of a token, which is not verified yet. `undefined`
+ * refuses the token; a throw is answered with 503. Its answers are kept for ten minutes.
+ */
+export type IssuerResolver = (
+  iss: string,
+) => IssuerOptions | undefined | Promise<IssuerOptions | undefined>
+
+/** The options of a validator. Every duration is a number of seconds. */
+export interface ValidatorOptions {
+  /** The trusted issuers: exact strings, a slash at the end included. */
+  readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[] | IssuerResolver
+  /** This API's identifiers, of which `aud` must hold one. `false` switches the check off. */
+  readonly audience: string | readonly string[] | false
+  /**
+   * `'jwt'`: `typ` is absent, `JWT` or `at+jwt`. `'rfc9068'`: `typ` is `at+jwt`, and `iss`, `exp`,
+   * `aud`, `sub`, `client_id`, `iat` and `jti` are all present.
+   * @defaultValue 'jwt'
+   */
+  readonly profile?: Profile | undefined
+  /** @defaultValue every {@link Algorithm} */
+  readonly algorithms?: readonly Algorithm[] | undefined
+  /**
+   * How far the issuer's clock may be off, for `exp` and `nbf`: 0 to 300.
+   * @defaultValue 5
+   */
+  readonly clockTolerance?: number | undefined
+  /** The oldest that a token may be, counted from `iat`, which is then required. No limit by default. */
+  readonly maxTokenAge?: number | undefined
+  /**
+   * The claim that holds the scopes, or a function that reads them. A claim that is named here may be
+   * a string or an array of strings; the default accepts only the string of RFC 8693.
+   * @defaultValue 'scope'
+   */
+  readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
+  /** Holds for every token. */
+  readonly requirement?: Requirement | undefined
+  /**
+   * Where a token may stand. `'header'` is always looked at. `'query'` puts tokens into logs and
+   * histories (RFC 9700 §4.3.2): leave it off if you can.
+   * @defaultValue ['header']
+   */
+  readonly tokenLocations?: readonly TokenLocation[] | undefined
+  /**
+   * Stands in every challenge. Printable ASCII.
+   * @defaultValue the first audience
+   */
+  readonly realm?: string | undefined
+  readonly keys?: KeyPolicy | undefined
+  /**
+   * How many verified tokens are remembered; `false` for none.
+   * @defaultValue \{ maxEntries: 10000 \}
+   */
+  readonly tokenCache?: { readonly maxEntries?: number | undefined } | false | undefined
+  /**
+   * Makes the outbound requests: for proxies, private certificate authorities, tests.
+   * @defaultValue the global `fetch`
+   */
+  readonly fetch?: typeof fetch | undefined
+  /**
+   * The time in milliseconds.
+   * @defaultValue `Date.now`
+   */
+  readonly now?: (() => number) | undefined
+  /** Is told of everything that happens. What it throws is reported once, as a process warning. */
+  readonly onEvent?: ((event: ValidatorEvent) => void) | undefined
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly issuers:
+    | readonly IssuerSettings[]
+    | ((iss: string) => Promise<IssuerSettings | undefined>)
+  readonly requirement: CompiledRequirement | undefined
+  readonly tokenLocations: readonly TokenLocation[]
+  readonly realm: string
+  readonly keyPolicy: KeyLifePolicy
+  /** 0: nothing is remembered. */
+  readonly maxRemembered: number
+  readonly fetch: typeof fetch
+  readonly now: () => number
+  readonly onEvent: ((event: ValidatorEvent) => void) | undefined
+}
+
+type IssuerDefaults = Omit<IssuerSettings, 'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp'>
+
+const issuerOptionNames = [
+  'issuer',
+  'jwksUri',
+  'jwks',
+  'audience',
+  'profile',
+  'algorithms',
+  'scopeClaim',
+  'maxTokenAge',
+  'allowInsecureHttp',
+]
+
+const optionNames = [
+  'issuer',
+  'audience',
+  'profile',
+  'algorithms',
+  'clockTolerance',
+  'maxTokenAge',
+  'scopeClaim',
+  'requirement',
+  'tokenLocations',
+  'realm',
+  'keys',
+  'tokenCache',
+  'fetch',
+  'now',
+  'onEvent',
+]
+
+/** @throws TypeError that names the first wrong option and what it takes. */
+export function readOptions(options: ValidatorOptions): Settings {
+  checkNames(options, optionNames, 'createValidator')
+  const rules = readRules(options, '')
+  if (rules.audience === undefined) {
+    throw new TypeError('audience is missing: it takes a string, a list of strings, or false')
+  }
+  const defaults: IssuerDefaults = {
+    audience: rules.audience,
+    profile: rules.profile ?? 'jwt',
+    algorithms: rules.algorithms ?? allAlgorithms,
+    clockTolerance:
+      checkSeconds(options.clockTolerance, 'clockTolerance', { min: 0, max: 300 }) ?? 5,
+    maxTokenAge: rules.maxTokenAge,
+    scopeClaim: rules.scopeClaim,
+  }
+  for (const name of ['fetch', 'now', 'onEvent'] as const) checkFunction(options[name], name)
+  const { requirement } = options
+  return {
+    issuers: readIssuers(options.issuer, defaults),
+    requirement:
+      requirement === undefined ? undefined : compileRequirement(requirement, 'requirement'),
+    tokenLocations: readLocations(options.tokenLocations),
+    realm: readRealm(options.realm, defaults.audience),
+    keyPolicy: readKeyPolicy(options.keys),
+    maxRemembered: readMaxRemembered(options.tokenCache),
+    fetch: options.fetch ?? ((...request) => fetch(...request)),
+    now: options.now ?? Date.now,
+    onEvent: options.onEvent,
+  }
+}
+
+/** What a validator and one of its issuers may both set. */
+function readRules(options: ValidatorOptions | IssuerOptions, prefix: string) {
+  const { audience, profile, scopeClaim } = options
+  const audiences: readonly string[] | false | undefined =
+    audience === false
+      ? audience
+      : checkList(
+          audience,
+          `${prefix}audience`,
+          'identifiers that are not empty, or false',
+          isFilledString,
+        )
+  if (profile !== undefined && profile !== 'jwt' && profile !== 'rfc9068') {
+    throw new TypeError(`${prefix}profile must be 'jwt' or 'rfc9068'`)
+  }
+  const algorithms = checkList(
+    options.algorithms,
+    `${prefix}algorithms`,
+    `a list of ${allAlgorithms.join(', ')}`,
+    isAlgorithm,
+  )
+  if (scopeClaim !== undefined && !isFilledString(scopeClaim) && typeof scopeClaim !== 'function') {
+    throw new TypeError(`${prefix}scopeClaim must be the name of a claim or a function`)
+  }
+  const maxTokenAge = checkSeconds(options.maxTokenAge, `${prefix}maxTokenAge`, {
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+  })
+  return {
+    audience: audiences,
+    profile,
+    algorithms,
+    scopeClaim: scopeClaim as ScopeClaim,
+    maxTokenAge,
+  }
+}
+
+function readIssuers(
+  issuer: ValidatorOptions['issuer'],
+  defaults: IssuerDefaults,
+): Settings['issuers'] {
+  if (typeof issuer === 'function') {
+    return async (iss) => {
+      const options = await issuer(iss)
+      if (options === undefined) return undefined
+      const settings = readIssuer(options, defaults)
+      if (settings.issuer === iss) return settings
+      throw new TypeError(
+        'issuer, as a function, must answer with options of the issuer it is asked for',
+      )
+    }
+  }
+  const list: readonly unknown[] = Array.isArray(issuer) ? issuer : [issuer]
+  if (issuer === undefined || list.length === 0) {
+    throw new TypeError(
+      'issuer is missing: it takes a URL, issuer options, a list of these, or a function',
+    )
+  }
+  const issuers = list.map((item) => readIssuer(item, defaults))
+  for (const [index, { issuer: name }] of issuers.entries()) {
+    if (issuers.findIndex((other) => other.issuer === name) !== index) {
+      throw new TypeError(`issuer ${name} is listed twice`)
+    }
+  }
+  return issuers
+}
+
+function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
+  const options = (typeof item === 'string' ? { issuer: item } : item) as IssuerOptions
+  checkNames(options, issuerOptionNames, 'issuer')
+  const { issuer, jwksUri, jwks } = options
+  const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
+  // RFC 8414 §2: an https URL without query and fragment.
+  const doubt = doubtUrl(issuer, allowInsecureHttp) ?? (issuer.includes('?') && 'has a query')
+  if (doubt) throw new TypeError(`issuer ${JSON.stringify(issuer)} ${doubt}`)
+  if (jwks !== undefined && jwksUri !== undefined) {
+    throw new TypeError(`issuer ${issuer} has both jwks and jwksUri: set one of them`)
+  }
+  const keysDoubt = jwksUri === undefined ? undefined : doubtUrl(jwksUri, allowInsecureHttp)
+  if (keysDoubt) throw new TypeError(`jwksUri of issuer ${issuer} ${keysDoubt}`)
+  const own = readRules(options, `issuer ${issuer}: `)
+  return {
+    ...defaults,
+    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+    issuer,
+    jwksUri,
+    jwks,
+    allowInsecureHttp,
+  }
+}
+
+function readLocations(locations: ValidatorOptions['tokenLocations']): readonly TokenLocation[] {
+  const isLocation = (item: unknown): item is TokenLocation =>
+    item === 'header' || item === 'body' || item === 'query'
+  const takes = "a list of 'header', 'body' and 'query'"
+  const list = checkList(locations, 'tokenLocations', takes, isLocation) ?? ['header']
+  return [...new Set(list)]
+}
+
+function readRealm(realm: unknown, audience: readonly string[] | false): string {
+  // RFC 6750 §3: at least one parameter must stand in a challenge, so there is always a realm.
+  if (realm === undefined)
+    return audience ? (audience[0] as string).replace(/[^\x20-\x7e]/g, '?') : 'api'
+  if (typeof realm === 'string' && isRealm(realm)) return realm
+  throw new TypeError('realm must be a string of printable ASCII characters')
+}
+
+function readKeyPolicy(keys: KeyPolicy = {}): KeyLifePolicy {
+  checkNames(keys, ['maxAge', 'staleIfError', 'timeout'], 'keys')
+  const year = 31_536_000
+  return {
+    maxAge: checkSeconds(keys.maxAge, 'keys.maxAge', { min: 1, max: year }) ?? 600,
+    staleIfError:
+      checkSeconds(keys.staleIfError, 'keys.staleIfError', { min: 0, max: year }) ?? 86_400,
+    timeout: checkSeconds(keys.timeout, 'keys.timeout', { min: 0.001, max: 300 }) ?? 5,
+  }
+}
+
+function readMaxRemembered(tokenCache: ValidatorOptions['tokenCache'] = {}): number {
+  if (tokenCache === false) return 0
+  checkNames(tokenCache, ['maxEntries'], 'tokenCache')
+  const { maxEntries = 10_000 } = tokenCache
+  if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 1_000_000) {
+    throw new TypeError('tokenCache.maxEntries must be a whole number between 1 and 1000000')
+  }
+  return maxEntries
+}

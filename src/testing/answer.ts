@@ -1,0 +1,19 @@
+/**
+ * The one way in which the test issuer answers with JSON.
+ *
+ * @module
+ */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** Answers with a JSON body and its length; `headers` may replace the content type. */
+export function answerJson(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  const text = JSON.stringify(body)
+  const length = { 'Content-Length': Buffer.byteLength(text) }
+  response.writeHead(status, { 'Content-Type': 'application/json', ...length, ...headers })
+  response.end(text)
+}

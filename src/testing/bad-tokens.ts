@@ -1,0 +1,147 @@
+/**
+ * Bad tokens by name. Each has one defect and is good in every other respect, so that a test which
+ * sees it refused knows why. Knows nothing of HTTP.
+ *
+ * @module
+ */
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
+import type { KeyRing } from './keys.ts'
+import { defaultClientId, encode, encodeDraft, type Minter, signingKey } from './tokens.ts'
+
+/**
+ * Mints a token. `claims` and `header` change it as in `token()`, except where that would mend the
+ * defect: the defect wins.
+ */
+export type MintBadToken = (claims?: object, header?: object) => Promise<string>
+
+/** The tokens that a resource server refuses, by their defect. */
+export interface BadTokens {
+  /** Expired an hour ago. */
+  readonly expired: MintBadToken
+  /** Becomes valid (`nbf`) in an hour. */
+  readonly notYetValid: MintBadToken
+  /** Is meant for another API: `aud` is the issuer's audience with `/other` at its end. */
+  readonly wrongAudience: MintBadToken
+  /** Says that another issuer made it, though this one signed it. */
+  readonly wrongIssuer: MintBadToken
+  /** Had its payload changed after it was signed: `sub` is `somebody-else`. */
+  readonly tampered: MintBadToken
+  /** Has one bit of its signature flipped. */
+  readonly wrongSignature: MintBadToken
+  /** Is unsecured: `alg` is `none` and the signature is empty. */
+  readonly algNone: MintBadToken
+  /** Is an HS256 token whose secret is the PEM of the issuer's public key. */
+  readonly hmacConfusion: MintBadToken
+  /** Is signed by a key that the key set lacks, under a `kid` that it lacks; another one each time. */
+  readonly unknownKey: MintBadToken
+  /** Is signed by a key that the key set lacks, under the `kid` of one that it has. */
+  readonly foreignKey: MintBadToken
+  /**
+   * Has no `scope` claim. Bad only for a route that needs a scope (403 there, not 401): a route that
+   * needs none rightly accepts it, so leave it out of a loop over {@link badTokenNames} there.
+   */
+  readonly withoutScope: MintBadToken
+  /** Is an OpenID Connect ID token: `typ` is `JWT`, `aud` is a client, and there is a `nonce`. */
+  readonly idToken: MintBadToken
+  /** Has no `exp` claim. */
+  readonly withoutExpiry: MintBadToken
+  /** Is bound to a client certificate (`cnf.x5t#S256`), which no request presents. */
+  readonly certificateBound: MintBadToken
+  /** Is bound to a DPoP key (`cnf.jkt`), of which no request holds the private half. */
+  readonly dpopBound: MintBadToken
+  /** Is no JWT at all: `not.a.jwt`, whatever the arguments. */
+  readonly malformed: MintBadToken
+}
+
+/** The name of a bad token: a key of {@link BadTokens}. */
+export type BadTokenName = keyof BadTokens
+
+type Defect = (
+  minter: Minter,
+  claims: object,
+  header: object,
+  strangers: KeyRing,
+) => Promise<string>
+
+const hour = 3600
+
+const defects: Readonly<Record<BadTokenName, Defect>> = {
+  expired(minter, claims, header) {
+    const exp = minter.seconds() - hour
+    return minter.token({ ...claims, iat: exp - minter.expiresIn, exp }, header)
+  },
+  notYetValid(minter, claims, header) {
+    const nbf = minter.seconds() + hour
+    return minter.token({ ...claims, nbf, exp: nbf + minter.expiresIn }, header)
+  },
+  wrongAudience: (minter, claims, header) =>
+    minter.token({ ...claims, aud: `${minter.audience}/other` }, header),
+  wrongIssuer: (minter, claims, header) =>
+    minter.token({ ...claims, iss: 'https://other-issuer.example.com' }, header),
+  async tampered(minter, claims, header) {
+    const [protectedHeader, payload, signature] = split(await minter.token(claims, header))
+    const signed: object = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    // The new jti makes a difference even where the test chose the same sub.
+    const changed = encode({ ...signed, sub: 'somebody-else', jti: randomUUID() })
+    return `${protectedHeader}.${changed}.${signature}`
+  },
+  async wrongSignature(minter, claims, header) {
+    const [protectedHeader, payload, signature] = split(await minter.token(claims, header))
+    const flipped = Buffer.from(signature, 'base64url').map((byte, at) =>
+      at === 8 ? byte ^ 1 : byte,
+    )
+    return `${protectedHeader}.${payload}.${Buffer.from(flipped).toString('base64url')}`
+  },
+  algNone: (minter, claims, header) => minter.token(claims, { ...header, alg: 'none' }),
+  async hmacConfusion(minter, claims, header) {
+    const key = await minter.keys.current()
+    const signingInput = encodeDraft(minter.draft(key, claims, { ...header, alg: 'HS256' }))
+    const secret = key.publicKey.export({ type: 'spki', format: 'pem' })
+    const signature = createHmac('sha256', secret).update(signingInput).digest('base64url')
+    return `${signingInput}.${signature}`
+  },
+  unknownKey: (minter, claims, header, strangers) =>
+    minter.token(claims, { ...header, kid: randomUUID() }, strangers),
+  async foreignKey(minter, claims, header, strangers) {
+    const { kid } = await signingKey(minter.keys, header)
+    return minter.token(claims, { ...header, kid }, strangers)
+  },
+  withoutScope: (minter, claims, header) => minter.token({ ...claims, scope: undefined }, header),
+  idToken(minter, claims, header) {
+    const withoutAccessTokenClaims = { ...claims, client_id: undefined, jti: undefined }
+    const auth_time = minter.seconds()
+    return minter.token(
+      { auth_time, ...withoutAccessTokenClaims, aud: defaultClientId, nonce: randomUUID() },
+      { ...header, typ: 'JWT' },
+    )
+  },
+  withoutExpiry: (minter, claims, header) => minter.token({ ...claims, exp: undefined }, header),
+  certificateBound: (minter, claims, header) =>
+    minter.token({ ...claims, cnf: { 'x5t#S256': randomThumbprint() } }, header),
+  dpopBound: (minter, claims, header) =>
+    minter.token({ ...claims, cnf: { jkt: randomThumbprint() } }, header),
+  malformed: async () => 'not.a.jwt',
+}
+
+/** The names of all bad tokens, for `it.each(badTokenNames)`. See {@link BadTokens.withoutScope}. */
+export const badTokenNames: readonly BadTokenName[] = Object.freeze(
+  Object.keys(defects) as BadTokenName[],
+)
+
+/** Creates the bad tokens of one issuer; its stranger's keys are made when first needed. */
+export function createBadTokens(minter: Minter, strangers: KeyRing): BadTokens {
+  const entries = badTokenNames.map((name): [BadTokenName, MintBadToken] => [
+    name,
+    async (claims = {}, header = {}) => defects[name](minter, claims, header, strangers),
+  ])
+  return Object.freeze(Object.fromEntries(entries)) as unknown as BadTokens
+}
+
+function split(token: string): [header: string, payload: string, signature: string] {
+  return token.split('.') as [string, string, string]
+}
+
+// As long as a SHA-256 thumbprint, and nobody's.
+function randomThumbprint(): string {
+  return randomBytes(32).toString('base64url')
+}

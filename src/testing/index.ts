@@ -1,0 +1,199 @@
+/**
+ * The test kit, `oauth-resource-server/testing`: an authorization server in this process, on a real
+ * loopback port, for the tests of an API. Knows nothing of the validator, so that it cannot share
+ * its mistakes. It is no authorization server for production.
+ *
+ * @module
+ */
+import { type BadTokens, createBadTokens } from './bad-tokens.ts'
+import { createTestClock, type TestClock } from './clock.ts'
+import { type AnsweringFault, type FaultName, faults } from './faults.ts'
+import { createKeyRing } from './keys.ts'
+import { createLoopbackServer } from './loopback-server.ts'
+import { checkOptions, type TestIssuerOptions } from './options.ts'
+import {
+  createDocumentEndpoint,
+  createRequestListener,
+  type Endpoint,
+  type RequestCounts,
+} from './request-listener.ts'
+import { createTokenEndpoint } from './token-endpoint.ts'
+import { createMinter } from './tokens.ts'
+
+export {
+  type BadTokenName,
+  type BadTokens,
+  badTokenNames,
+  type MintBadToken,
+} from './bad-tokens.ts'
+export type { TestClock } from './clock.ts'
+export type { FaultName } from './faults.ts'
+export type { SigningAlgorithm } from './keys.ts'
+export type { TestClient, TestIssuerOptions } from './options.ts'
+export type { RequestCounts } from './request-listener.ts'
+
+/** An authorization server in this process. Its functions need no `this`. */
+export interface TestIssuer extends AsyncDisposable {
+  /** The issuer identifier, for `ValidatorOptions.issuer`. */
+  readonly issuer: string
+  /** Where the key set is; answers `GET` and `HEAD`, with an `ETag`. */
+  readonly jwksUri: string
+  /**
+   * Where clients fetch tokens: `POST` with the client credentials grant, authenticated by
+   * `client_secret_basic` or `client_secret_post`; `audience` or `resource` chooses the API.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
+   */
+  readonly tokenEndpoint: string
+  /** The `aud` of {@link TestIssuer.token}, for `ValidatorOptions.audience`. */
+  readonly audience: string
+  /**
+   * Mints a good access token of the RFC 9068 profile, for and by `test-client`, without a scope.
+   *
+   * `claims` and `header` are merged into it; a member set to `undefined` is left out. Does not
+   * check them: what they say is what is signed. An `alg` of another {@link SigningAlgorithm} makes
+   * and publishes a key for it on first use; the `alg` `none` leaves the signature empty; a `kid`
+   * stands in the header but chooses no key.
+   *
+   * @throws TypeError for any other `alg`
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2 | RFC 9068, section 2}
+   */
+  token(claims?: object, header?: object): Promise<string>
+  /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
+  readonly tokens: BadTokens
+  /**
+   * Signs with a new key from now on. The old keys stay in the set, and their tokens good, unless
+   * `withdraw` is true. Does not reach into any validator: it learns of this when it next asks.
+   *
+   * @defaultValue `withdraw`: false
+   */
+  rotate(options?: { readonly withdraw?: boolean | undefined }): Promise<void>
+  /** Begins an outage: destroys all connections and closes the port. {@link TestIssuer.token} works on. */
+  down(): Promise<void>
+  /**
+   * Ends an outage, on the same port, and any fault. Requests that hang already go on hanging.
+   *
+   * @throws Error when the issuer is closed, or when another process took the port and keeps it
+   */
+  up(): Promise<void>
+  /**
+   * Makes the metadata and JWKS endpoints fail in this way until {@link TestIssuer.up}; the token
+   * endpoint and {@link TestIssuer.token} work on. `down` begins at once; await `down()` instead to
+   * know that the port is closed.
+   *
+   * @throws TypeError for an unknown name
+   */
+  fault(name: FaultName): void
+  /** The time by which tokens are minted. Pass `clock.now` to the validator and both agree. */
+  readonly clock: TestClock
+  /** Live counters. */
+  readonly requests: RequestCounts
+  /** Destroys all connections and closes the port for good. May be called again. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts an authorization server with a key pair of its own on a free port of 127.0.0.1.
+ *
+ * Shares nothing with other issuers, so that any number can run side by side. Keeps the process
+ * alive until it is closed: by `close()`, or at the end of the block with `await using`.
+ *
+ * @throws TypeError that names the option that is unknown or malformed
+ */
+export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
+  const { algorithm, audience, path, clients, expiresIn, now } = checkOptions(options)
+  const keys = createKeyRing(algorithm)
+  const [server] = await Promise.all([createLoopbackServer(), keys.current()])
+
+  const issuer = `${server.origin}${path}`
+  // RFC 8414 §3.1: a terminating slash is removed before the well-known path is inserted
+  const base = path.replace(/\/$/, '')
+  const jwksUri = `${server.origin}${base}/jwks`
+  const tokenEndpoint = `${server.origin}${base}/token`
+
+  const clock = createTestClock(now)
+  const minter = createMinter({ issuer, audience, expiresIn, keys, clock })
+  const requests: RequestCounts = { metadata: 0, jwks: 0, token: 0 }
+  let fault: AnsweringFault | undefined
+  let closed = false
+
+  const metadata = createDocumentEndpoint({
+    counter: 'metadata',
+    contentType: 'application/json',
+    read: () => createMetadata({ issuer, jwksUri, tokenEndpoint, algorithm }),
+    fault: () => fault,
+  })
+  const jwks = createDocumentEndpoint({
+    counter: 'jwks',
+    contentType: 'application/jwk-set+json',
+    read: keys.jwks,
+    fault: () => fault,
+  })
+  const endpoints = new Map<string, Endpoint>([
+    [`/.well-known/oauth-authorization-server${base}`, metadata],
+    [`/.well-known/openid-configuration${base}`, metadata],
+    [`${base}/.well-known/openid-configuration`, metadata],
+    [`${base}/jwks`, jwks],
+    [`${base}/token`, createTokenEndpoint(clients, minter)],
+  ])
+  server.serve(createRequestListener(endpoints, requests))
+
+  async function close(): Promise<void> {
+    closed = true
+    await server.stop()
+  }
+
+  return {
+    issuer,
+    jwksUri,
+    tokenEndpoint,
+    audience,
+    token: (claims, header) => minter.token(claims, header),
+    tokens: createBadTokens(minter, createKeyRing(algorithm)),
+    rotate: ({ withdraw = false } = {}) => keys.rotate(withdraw),
+    down: server.stop,
+    async up() {
+      if (closed) throw new Error('The test issuer is closed')
+      fault = undefined
+      await server.start()
+    },
+    fault(name) {
+      if (name === 'down') {
+        void server.stop()
+        return
+      }
+      if (!Object.hasOwn(faults, name)) {
+        throw new TypeError(
+          `Unknown fault ${name}: fault() takes ${Object.keys(faults).join(', ')} or down`,
+        )
+      }
+      fault = name
+    },
+    clock,
+    requests,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+interface MetadataMembers {
+  readonly issuer: string
+  readonly jwksUri: string
+  readonly tokenEndpoint: string
+  readonly algorithm: string
+}
+
+// RFC 8414 §2, with the members that OpenID Connect readers insist on
+function createMetadata({ issuer, jwksUri, tokenEndpoint, algorithm }: MetadataMembers): object {
+  return {
+    issuer,
+    token_endpoint: tokenEndpoint,
+    jwks_uri: jwksUri,
+    response_types_supported: [],
+    grant_types_supported: ['client_credentials'],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [algorithm],
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The keys of one test issuer: which algorithms it signs with, and which keys its set shows. Knows
+ * nothing of tokens or of HTTP.
+ *
+ * @module
+ */
+import {
+  constants,
+  generateKeyPair,
+  type JsonWebKey,
+  type KeyObject,
+  type KeyPairKeyObjectResult,
+  randomUUID,
+  type SigningOptions,
+  sign,
+} from 'node:crypto'
+import { promisify } from 'node:util'
+
+/**
+ * The algorithms that a test issuer signs with.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-3.1 | RFC 7518, section 3.1}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9864#section-2.2 | RFC 9864, section 2.2}
+ */
+export type SigningAlgorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA'
+  | 'Ed25519'
+
+export interface SigningKey {
+  readonly kid: string
+  readonly publicKey: KeyObject
+  /** The public key as the key set shows it. */
+  readonly jwk: JsonWebKey
+  /** Signs the text and resolves to the base64url signature. */
+  sign(signingInput: string): Promise<string>
+}
+
+export interface KeyRing {
+  /** Resolves to the key that signs with this algorithm now; makes and publishes it on first use. */
+  current(algorithm?: SigningAlgorithm): Promise<SigningKey>
+  /** Makes a new key for the ring's own algorithm at once, for the others on their next use. */
+  rotate(withdraw: boolean): Promise<void>
+  /** Returns the key set, oldest key first. */
+  jwks(): { readonly keys: readonly JsonWebKey[] }
+}
+
+interface AlgorithmRule {
+  readonly generate: () => Promise<KeyPairKeyObjectResult>
+  readonly hash: string | null
+  readonly options: SigningOptions
+}
+
+const generate = promisify(generateKeyPair)
+const signAsync = promisify(sign)
+
+function rsa(hash: string, options: SigningOptions = {}): AlgorithmRule {
+  return { generate: () => generate('rsa', { modulusLength: 2048 }), hash, options }
+}
+
+function rsaPss(hash: string): AlgorithmRule {
+  // RFC 7518 §3.5: the size of the salt value is the same size as the hash function output
+  const saltLength = constants.RSA_PSS_SALTLEN_DIGEST
+  return rsa(hash, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
+}
+
+function ecdsa(hash: string, namedCurve: string): AlgorithmRule {
+  // RFC 7518 §3.4: the signature is R and S side by side, not DER
+  const options: SigningOptions = { dsaEncoding: 'ieee-p1363' }
+  return { generate: () => generate('ec', { namedCurve }), hash, options }
+}
+
+function ed25519(): AlgorithmRule {
+  return { generate: () => generate('ed25519', {}), hash: null, options: {} }
+}
+
+const rules: Readonly<Record<SigningAlgorithm, AlgorithmRule>> = {
+  RS256: rsa('sha256'),
+  RS384: rsa('sha384'),
+  RS512: rsa('sha512'),
+  PS256: rsaPss('sha256'),
+  PS384: rsaPss('sha384'),
+  PS512: rsaPss('sha512'),
+  ES256: ecdsa('sha256', 'P-256'),
+  ES384: ecdsa('sha384', 'P-384'),
+  ES512: ecdsa('sha512', 'P-521'),
+  EdDSA: ed25519(),
+  Ed25519: ed25519(),
+}
+
+/** The names of all algorithms that a test issuer signs with. */
+export const signingAlgorithms: readonly SigningAlgorithm[] = Object.keys(
+  rules,
+) as SigningAlgorithm[]
+
+export function isSigningAlgorithm(name: unknown): name is SigningAlgorithm {
+  return typeof name === 'string' && Object.hasOwn(rules, name)
+}
+
+/** Creates a ring that holds no key yet: the first {@link KeyRing.current} makes one. */
+export function createKeyRing(ownAlgorithm: SigningAlgorithm): KeyRing {
+  // Promises, so that many callers at once share one key generation.
+  let inUse = new Map<SigningAlgorithm, Promise<SigningKey>>()
+  let published: readonly SigningKey[] = []
+
+  async function createPublished(algorithm: SigningAlgorithm): Promise<SigningKey> {
+    const key = await createSigningKey(algorithm)
+    published = [...published, key]
+    return key
+  }
+
+  return {
+    current(algorithm = ownAlgorithm) {
+      const key = inUse.get(algorithm) ?? createPublished(algorithm)
+      inUse.set(algorithm, key)
+      return key
+    },
+    async rotate(withdraw) {
+      const key = await createSigningKey(ownAlgorithm)
+      inUse = new Map([[ownAlgorithm, Promise.resolve(key)]])
+      published = withdraw ? [key] : [...published, key]
+    },
+    jwks: () => ({ keys: published.map(({ jwk }) => jwk) }),
+  }
+}
+
+async function createSigningKey(algorithm: SigningAlgorithm): Promise<SigningKey> {
+  const { generate, hash, options } = rules[algorithm]
+  const { privateKey, publicKey } = await generate()
+  const kid = randomUUID()
+  return {
+    kid,
+    publicKey,
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: algorithm },
+    async sign(signingInput) {
+      const data = Buffer.from(signingInput)
+      const signature = await signAsync(hash, data, { key: privateKey, ...options })
+      return signature.toString('base64url')
+    },
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The options of a test issuer: their types, their defaults, and the one place that checks them.
+ *
+ * @module
+ */
+import { isSigningAlgorithm, type SigningAlgorithm, signingAlgorithms } from './keys.ts'
+
+/** A client that may fetch tokens at the token endpoint. */
+export interface TestClient {
+  readonly id: string
+  readonly secret: string
+  /**
+   * The scopes that it may ask for; it gets all of them when it asks for none.
+   *
+   * @defaultValue any scope, and no scope when it asks for none
+   */
+  readonly scopes?: readonly string[] | undefined
+  /**
+   * The APIs that it may ask for, as they stand in `aud`.
+   *
+   * @defaultValue any API
+   */
+  readonly audiences?: readonly string[] | undefined
+}
+
+export interface TestIssuerOptions {
+  /**
+   * The algorithm of the issuer's first key. An RSA key takes some 200 ms to make, any other 1 ms.
+   *
+   * @defaultValue `'ES256'`
+   */
+  readonly algorithm?: SigningAlgorithm | undefined
+  /**
+   * The `aud` of `token()`, and what the token endpoint grants when the request names no API.
+   *
+   * @defaultValue `'https://api.example.com'`
+   */
+  readonly audience?: string | undefined
+  /**
+   * The path of the issuer identifier: `'/'` or `'/tenant/'` to try terminating slashes.
+   *
+   * @defaultValue `''`, as in `http://127.0.0.1:49152`
+   */
+  readonly path?: string | undefined
+  /**
+   * Who may fetch tokens at the token endpoint.
+   *
+   * @defaultValue `[{ id: 'test-client', secret: 'test-secret' }]`
+   */
+  readonly clients?: readonly TestClient[] | undefined
+  /**
+   * How long a token is valid, in seconds.
+   *
+   * @defaultValue 300
+   */
+  readonly expiresIn?: number | undefined
+  /**
+   * What `clock` shows before it is advanced, in milliseconds since the epoch; `() => 0` stops it.
+   *
+   * @defaultValue `Date.now`
+   */
+  readonly now?: (() => number) | undefined
+}
+
+/** The options, checked and with every default filled in. */
+export interface Settings {
+  readonly algorithm: SigningAlgorithm
+  readonly audience: string
+  readonly path: string
+  readonly clients: readonly TestClient[]
+  readonly expiresIn: number
+  readonly now: () => number
+}
+
+/** Fills in the defaults. Throws a `TypeError` that names the first bad option and what it takes. */
+export function checkOptions(options: TestIssuerOptions): Settings {
+  const settings: Settings = {
+    algorithm: options.algorithm ?? 'ES256',
+    audience: options.audience ?? 'https://api.example.com',
+    path: options.path ?? '',
+    clients: options.clients ?? [{ id: 'test-client', secret: 'test-secret' }],
+    expiresIn: options.expiresIn ?? 300,
+    // Looked up at each call, so that fake timers installed later count.
+    now: options.now ?? (() => Date.now()),
+  }
+  for (const name of Object.keys(options)) {
+    expectThat(Object.hasOwn(settings, name), `no option named ${name}`)
+  }
+  const { algorithm, audience, path, clients, expiresIn, now } = settings
+  expectThat(
+    isSigningAlgorithm(algorithm),
+    `algorithm to be one of ${signingAlgorithms.join(', ')}`,
+  )
+  expectThat(isText(audience), 'audience to be a string that is not empty')
+  expectThat(
+    isPath(path),
+    "path to be '' or an absolute path without query or fragment, as it stands in a URL",
+  )
+  expectThat(
+    Array.isArray(clients) && clients.every(isClient),
+    'clients to be an array of { id, secret, scopes?, audiences? }',
+  )
+  expectThat(
+    new Set(clients.map(({ id }) => id)).size === clients.length,
+    'clients to list each id once',
+  )
+  expectThat(
+    Number.isFinite(expiresIn) && expiresIn > 0,
+    'expiresIn to be a positive number of seconds',
+  )
+  expectThat(typeof now === 'function', 'now to be a function that returns milliseconds')
+  return settings
+}
+
+function expectThat(holds: boolean, expectation: string): void {
+  if (!holds) throw new TypeError(`createTestIssuer expects ${expectation}`)
+}
+
+function isPath(path: unknown): boolean {
+  if (path === '') return true
+  if (!isText(path) || !path.startsWith('/') || path.startsWith('//')) return false
+  return new URL(path, 'http://127.0.0.1').href === `http://127.0.0.1${path}` && !/[?#]/.test(path)
+}
+
+function isClient(client: TestClient): boolean {
+  const { id, secret, scopes = [], audiences = [] }: TestClient = Object(client)
+  return [id, secret].every(isText) && isList(scopes, isScopeToken) && isList(audiences, isText)
+}
+
+function isList(list: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(list) && list.every(isItem)
+}
+
+// RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+function isScopeToken(value: unknown): boolean {
+  return isText(value) && /^[!#-[\]-~]+$/.test(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}

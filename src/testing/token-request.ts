@@ -1,0 +1,130 @@
+/**
+ * Reads a request to the token endpoint: its form and the client's credentials. Decides only
+ * whether the request is well formed, not what it is granted.
+ *
+ * @module
+ */
+import type { IncomingMessage } from 'node:http'
+
+/** The error codes of the token endpoint. */
+type TokenErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+
+/**
+ * An answer with an error code.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-5.2 | RFC 6749, section 5.2}
+ */
+export interface TokenError {
+  readonly error: TokenErrorCode
+  readonly description: string
+  /** The status where it is not 401 for `invalid_client` and 400 for everything else. */
+  readonly status?: number
+}
+
+/** The parameters that came once and with a value. */
+export type Form = ReadonlyMap<string, string>
+
+export interface Credentials {
+  readonly id: string
+  readonly secret: string
+}
+
+const maxBodyBytes = 64 * 1024
+
+/** Reads the form. Rejects when the client goes away before its end. */
+export async function readForm(request: IncomingMessage): Promise<Form | TokenError> {
+  const [mediaType = ''] = String(request.headers['content-type']).split(';', 1)
+  if (mediaType.trim().toLowerCase() !== 'application/x-www-form-urlencoded') {
+    return invalidRequest('The body must be application/x-www-form-urlencoded')
+  }
+  const body = await readBody(request)
+  if (body === undefined) {
+    return { ...invalidRequest('The body is larger than 64 KiB'), status: 413 }
+  }
+  return parseForm(new URLSearchParams(body))
+}
+
+/**
+ * Returns the client's credentials from the `Authorization` header or the form, undefined when it
+ * has offered none that can be read.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1 | RFC 6749, section 2.3.1}
+ */
+export function readCredentials(
+  authorization: string | undefined,
+  form: Form,
+): Credentials | TokenError | undefined {
+  const id = form.get('client_id')
+  const secret = form.get('client_secret')
+  if (authorization === undefined) {
+    return id === undefined || secret === undefined ? undefined : { id, secret }
+  }
+  // RFC 6749 §2.3: no more than one authentication method in each request
+  if (secret !== undefined) {
+    return invalidRequest('The client must not authenticate in two ways at once')
+  }
+  const basic = parseBasic(authorization)
+  if (id !== undefined && basic !== undefined && id !== basic.id) {
+    return invalidRequest('The parameter client_id differs from the Authorization header')
+  }
+  return basic
+}
+
+/** Makes the error of a request that is malformed. */
+export function invalidRequest(description: string): TokenError {
+  return { error: 'invalid_request', description }
+}
+
+// Reads a body that is too long to its end, for a client that is still sending misses the answer.
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    length += chunk.length
+    if (length <= maxBodyBytes) chunks.push(chunk)
+  }
+  return length <= maxBodyBytes ? Buffer.concat(chunks).toString() : undefined
+}
+
+function parseForm(parameters: URLSearchParams): Form | TokenError {
+  const form = new Map<string, string>()
+  for (const name of new Set(parameters.keys())) {
+    const values = parameters.getAll(name)
+    if (values.length > 1) return repeated(name)
+    const [value] = values
+    // RFC 6749 §3.2: parameters sent without a value are treated as if they were omitted
+    if (value) form.set(name, value)
+  }
+  return form
+}
+
+function repeated(name: string): TokenError {
+  // RFC 8707 §2 allows several resources; this server makes tokens for one.
+  if (name === 'resource') {
+    return { error: 'invalid_target', description: 'A token is for one resource only' }
+  }
+  return invalidRequest('A parameter is repeated')
+}
+
+function parseBasic(authorization: string): Credentials | undefined {
+  const [, encoded] = /^basic +([\w+/-]+=*) *$/i.exec(authorization) ?? []
+  if (encoded === undefined) return undefined
+  const pair = Buffer.from(encoded, 'base64').toString()
+  const colon = pair.indexOf(':')
+  if (colon === -1) return undefined
+  try {
+    return { id: formDecode(pair.slice(0, colon)), secret: formDecode(pair.slice(colon + 1)) }
+  } catch {
+    return undefined
+  }
+}
+
+// RFC 6749 §2.3.1: both halves are form-urlencoded before they become user and password
+function formDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll('+', ' '))
+}

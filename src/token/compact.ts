@@ -1,0 +1,131 @@
+/**
+ * @module Strict parsing of a JWT in the compact serialization. What leaves here is well formed and
+ * nothing more: no claim has been judged, no signature checked.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-7.2 | RFC 7519, section 7.2}
+ */
+import { isUtf8 } from 'node:buffer'
+import type { JoseHeader } from '../access-token.ts'
+import { isBase64url } from '../base64url.ts'
+import { InvalidTokenError, printable } from '../errors.ts'
+import { freezeDeep } from '../freeze.ts'
+
+/** The longest token that is looked at, in characters: as much as Node lets into all headers. */
+export const maxTokenLength = 16_384
+const maxHeaderLength = 4_096
+
+/** A token taken apart. Claims and header are attacker's input until the signature is verified. */
+export interface CompactJwt {
+  readonly header: JoseHeader
+  readonly claims: Readonly<Record<string, unknown>>
+  /** What the signature is over: everything before the second dot, in ASCII. */
+  readonly signingInput: () => Buffer
+  readonly signature: () => Buffer
+}
+
+/**
+ * Takes a token apart.
+ *
+ * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
+ * (no `alg` that is a string) or `wrong_type` (`typ` is no string, or the content is a nested JWT).
+ */
+export function parseCompact(token: string): CompactJwt {
+  if (typeof token !== 'string') throw malformed('the token is no string')
+  if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
+  // RFC 7515 §7.1: exactly two dots.
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  if (first === -1 || second === -1) throw malformed('not three parts separated by dots')
+  const third = token.indexOf('.', second + 1)
+  if (third !== -1) {
+    // RFC 7516 §9: five parts are a JWE.
+    const fourth = token.indexOf('.', third + 1)
+    const five = fourth !== -1 && token.indexOf('.', fourth + 1) === -1
+    if (five)
+      throw new InvalidTokenError('encrypted', { hint: 'a JWE: decryption is not supported' })
+    throw malformed('not three parts separated by dots')
+  }
+  if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
+  if (
+    !isBase64url(token, 0, first) ||
+    !isBase64url(token, first + 1, second) ||
+    !isBase64url(token, second + 1)
+  ) {
+    throw malformed('not canonical base64url')
+  }
+  const header = readHeader(token.slice(0, first))
+  const claims = parseObject(token.slice(first + 1, second), 'payload')
+  return {
+    header,
+    claims,
+    signingInput: () => Buffer.from(token.slice(0, second), 'latin1'),
+    signature: () => Buffer.from(token.slice(second + 1), 'base64url'),
+  }
+}
+
+function malformed(hint: string): InvalidTokenError {
+  return new InvalidTokenError('malformed', { hint })
+}
+
+/**
+ * Parses a segment as a JSON object in UTF-8 (a byte order mark is refused). Of members with the
+ * same name the last one counts, as RFC 7519 §4 allows and as `JSON.parse` does it: never the first.
+ */
+function parseObject(segment: string, part: string): Record<string, unknown> {
+  const bytes = Buffer.from(segment, 'base64url')
+  if (!isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString())
+  } catch {
+    throw malformed(`${part} is not JSON`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed(`${part} is not a JSON object`)
+  }
+  return value as Record<string, unknown>
+}
+
+// Headers repeat: one per key and issuer. Those that parsed are kept, a few and small ones only.
+const maxKeptHeaders = 100
+const maxKeptHeaderLength = 512
+const keptHeaders = new Map<string, JoseHeader>()
+
+function readHeader(segment: string): JoseHeader {
+  const kept = keptHeaders.get(segment)
+  if (kept !== undefined) return kept
+  const header = checkHeader(parseObject(segment, 'header'))
+  freezeDeep(header)
+  if (segment.length <= maxKeptHeaderLength) {
+    if (keptHeaders.size >= maxKeptHeaders) keptHeaders.clear()
+    // A copy: the segment itself would keep the whole token in memory.
+    keptHeaders.set(Buffer.from(segment, 'latin1').toString('latin1'), header)
+  }
+  return header
+}
+
+function checkHeader(header: Record<string, unknown>): JoseHeader {
+  // RFC 7515 §4.1.11: no extension is understood here, so whatever is critical is refused.
+  if (Object.hasOwn(header, 'crit')) throw new InvalidTokenError('critical_header')
+  // RFC 7797 §7: a JWT is always base64url.
+  if (Object.hasOwn(header, 'b64') && header.b64 !== true) {
+    throw new InvalidTokenError('critical_header', { name: 'b64' })
+  }
+  const { alg, typ, kid, cty } = header
+  // RFC 7515 §4.1.1
+  if (typeof alg !== 'string') throw new InvalidTokenError('wrong_algorithm', wrong('alg', alg))
+  if (typ !== undefined && typeof typ !== 'string') {
+    throw new InvalidTokenError('wrong_type', wrong('typ', typ))
+  }
+  if (kid !== undefined && typeof kid !== 'string') throw malformed('kid is no string')
+  // RFC 7519 §5.2: the claims would be those of another JWT inside.
+  if (typeof cty === 'string' && /^(?:application\/)?jwt$/i.test(cty)) {
+    throw new InvalidTokenError('wrong_type', wrong('cty', cty))
+  }
+  return header as unknown as JoseHeader
+}
+
+function wrong(name: string, value: unknown): { name: string; actual: string } {
+  return { name, actual: printable(value) }
+}

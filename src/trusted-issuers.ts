@@ -1,0 +1,175 @@
+/**
+ * @module Which issuers are trusted: a list, or a function of the application that is asked once per
+ * issuer and whose answers are kept, within bounds.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { InvalidTokenError, KeysUnavailableError, printable, slashHint } from './errors.ts'
+import {
+  createTrustedIssuer,
+  type IssuerEnvironment,
+  type IssuerSettings,
+  type TrustedIssuer,
+} from './issuer.ts'
+import type { Settings } from './options.ts'
+
+export interface TrustedIssuers {
+  /**
+   * Finds the issuer that a token names.
+   *
+   * @throws InvalidTokenError, or rejects with it, for an issuer that is not trusted; rejects with
+   * KeysUnavailableError where the application's function failed.
+   */
+  readonly find: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
+  /** The issuers known by now. */
+  readonly all: () => Iterable<TrustedIssuer>
+}
+
+export function createTrustedIssuers(
+  issuers: Settings['issuers'],
+  environment: IssuerEnvironment,
+): TrustedIssuers {
+  if (typeof issuers === 'function') return createResolvedIssuers(issuers, environment)
+  const known = new Map(
+    issuers.map((settings) => [settings.issuer, createTrustedIssuer(settings, environment)]),
+  )
+  const names = [...known.keys()]
+  return {
+    find(iss) {
+      // RFC 9068 §4: exactly, code point by code point; nothing is fetched for a stranger.
+      const issuer = known.get(checkIss(iss))
+      if (issuer === undefined) throw untrusted(iss as string, names)
+      return issuer
+    },
+    all: () => known.values(),
+  }
+}
+
+function checkIss(iss: unknown): string {
+  if (iss === undefined) throw new InvalidTokenError('missing_claim', { name: 'iss' })
+  if (typeof iss === 'string' && iss !== '') return iss
+  throw new InvalidTokenError('invalid_claim', {
+    name: 'iss',
+    expected: 'a string that is not empty',
+    actual: printable(iss),
+  })
+}
+
+function untrusted(iss: string, names: readonly string[]): InvalidTokenError {
+  const hint = names.map((name) => slashHint(name, iss)).find((text) => text !== undefined)
+  return new InvalidTokenError('wrong_issuer', {
+    name: 'iss',
+    expected: printable(names),
+    actual: printable(iss),
+    ...(hint !== undefined && { hint }),
+  })
+}
+
+/** How many issuers, and how many refused names, are kept at the most. */
+const maxIssuers = 1_000
+const maxStrangers = 1_000
+/** A longer `iss` is refused unasked, in characters. */
+const maxNameLength = 1_000
+/** How many questions to the application may be under way at once. */
+const maxPending = 100
+/** Seconds for which an answer is kept: a trusted issuer, a stranger, a failure. */
+const trustedAge = 600
+const strangerAge = 60
+const failureAge = 1
+
+interface Known {
+  readonly issuer: TrustedIssuer
+  readonly askedAt: number
+  readonly expiresAt: number
+}
+
+/** Returns the issuer, or throws an error that belongs to one request only. */
+type Verdict = () => TrustedIssuer
+
+interface Refused {
+  readonly refusal: () => Error
+  readonly expiresAt: number
+}
+
+function createResolvedIssuers(
+  resolve: Exclude<Settings['issuers'], readonly unknown[]>,
+  environment: IssuerEnvironment,
+): TrustedIssuers {
+  const seconds = () => environment.now() / 1000
+  const known = new Map<string, Known>()
+  const refused = new Map<string, Refused>()
+  const pending = new Map<string, Promise<Verdict>>()
+
+  async function ask(iss: string): Promise<Verdict> {
+    const askedAt = seconds()
+    const before = known.get(iss)
+    let settings: Awaited<ReturnType<typeof resolve>>
+    try {
+      settings = await resolve(iss)
+    } catch (cause) {
+      return outage(iss, before, cause)
+    }
+    if (settings === undefined) {
+      known.delete(iss)
+      return refuse(iss, strangerAge, () => untrusted(iss, []))
+    }
+    // The same answer as before keeps its keys.
+    const issuer =
+      before !== undefined && isSame(before.issuer, settings)
+        ? before.issuer
+        : createTrustedIssuer(settings, environment)
+    refused.delete(iss)
+    keep(known, maxIssuers, iss, { issuer, askedAt, expiresAt: askedAt + trustedAge })
+    return () => issuer
+  }
+
+  /** The application cannot tell: what it said before holds for as long as old keys would. */
+  function outage(iss: string, before: Known | undefined, cause: unknown): Verdict {
+    environment.observer.emit({ type: 'check.failed', cause })
+    const time = seconds()
+    const patience = trustedAge + environment.keyPolicy.staleIfError
+    if (before !== undefined && time < before.askedAt + patience) {
+      keep(known, maxIssuers, iss, { ...before, expiresAt: time + strangerAge })
+      return () => before.issuer
+    }
+    const detail = { hint: 'the function given as issuer failed' }
+    return refuse(iss, failureAge, () => new KeysUnavailableError(failureAge, detail, cause))
+  }
+
+  function refuse(iss: string, age: number, refusal: () => Error): Verdict {
+    keep(refused, maxStrangers, iss, { refusal, expiresAt: seconds() + age })
+    return () => {
+      throw refusal()
+    }
+  }
+
+  return {
+    find(iss) {
+      const name = checkIss(iss)
+      const answer = known.get(name)
+      if (answer !== undefined && seconds() < answer.expiresAt) return answer.issuer
+      const refusal = refused.get(name)
+      if (refusal !== undefined && seconds() < refusal.expiresAt) throw refusal.refusal()
+      if (name.length > maxNameLength) throw untrusted(name, [])
+      const asked = pending.get(name)
+      if (asked !== undefined) return asked.then((verdict) => verdict())
+      if (pending.size >= maxPending) {
+        throw new KeysUnavailableError(1, { hint: 'too many issuers are being looked up' })
+      }
+      const question = ask(name).finally(() => pending.delete(name))
+      pending.set(name, question)
+      return question.then((verdict) => verdict())
+    },
+    all: () => [...known.values()].map(({ issuer }) => issuer),
+  }
+}
+
+/** Keeps the newest entries. */
+function keep<V>(map: Map<string, V>, max: number, name: string, value: V): void {
+  map.delete(name)
+  if (map.size >= max) map.delete(map.keys().next().value as string)
+  map.set(name, value)
+}
+
+function isSame(issuer: TrustedIssuer, settings: IssuerSettings): boolean {
+  return isDeepStrictEqual({ ...issuer, keys: undefined }, { ...settings, keys: undefined })
+}

@@ -1,0 +1,631 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { connect, createServer } from 'node:net'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, type JWK, jwtVerify } from 'jose'
+import {
+  type BadTokenName,
+  badTokenNames,
+  createTestIssuer,
+  type FaultName,
+  type SigningAlgorithm,
+  type TestIssuer,
+  type TestIssuerOptions,
+} from 'oauth-resource-server/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+const epoch = 1_700_000_000
+let issuer: TestIssuer
+
+beforeEach(async () => {
+  issuer = await createTestIssuer({ now: () => epoch * 1000 })
+})
+afterEach(() => issuer.close())
+
+/** Verifies as a careful resource server does, with jose and over HTTP. */
+function verify(token: string, from: TestIssuer = issuer) {
+  return jwtVerify(token, createRemoteJWKSet(new URL(from.jwksUri)), {
+    issuer: from.issuer,
+    audience: from.audience,
+    typ: 'at+jwt',
+    requiredClaims: ['sub', 'client_id', 'iat', 'exp', 'jti'],
+    currentDate: new Date(from.clock.now()),
+  })
+}
+
+interface TokenAnswer {
+  readonly access_token: string
+  readonly expires_in: number
+  readonly scope?: string
+}
+
+async function publishedKeys(): Promise<JWK[]> {
+  const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: JWK[] }
+  return keys
+}
+
+async function publishedKids(): Promise<unknown[]> {
+  return (await publishedKeys()).map(({ kid }) => kid)
+}
+
+describe('a good token', () => {
+  it('has the header and the seven claims of RFC 9068', async () => {
+    const token = await issuer.token()
+    const [kid] = await publishedKids()
+    expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid })
+    expect(decodeJwt(token)).toEqual({
+      iss: issuer.issuer,
+      sub: 'test-client',
+      aud: 'https://api.example.com',
+      client_id: 'test-client',
+      iat: epoch,
+      exp: epoch + 300,
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    })
+    await verify(token)
+  })
+
+  it('is changed where the test says, and lacks what is set to undefined', async () => {
+    const changes = { aud: ['a', 'b'], jti: undefined, scope: 'read' }
+    const token = await issuer.token(changes, { typ: undefined, crit: ['x'], x: 1, kid: 'mine' })
+    expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', kid: 'mine', crit: ['x'], x: 1 })
+    expect(decodeJwt(token)).toMatchObject({ aud: ['a', 'b'], scope: 'read' })
+    expect(decodeJwt(token)).not.toHaveProperty('jti')
+  })
+
+  it('goes without alg when that is set to undefined', async () => {
+    expect(decodeProtectedHeader(await issuer.token({}, { alg: undefined }))).not.toHaveProperty(
+      'alg',
+    )
+  })
+
+  it.each(['HS256', 'RSA-OAEP', 'toString', '', 5, null])('is not signed with %j', async (alg) => {
+    const minting = issuer.token({}, { alg })
+    await expect(minting).rejects.toThrow(TypeError)
+    await expect(minting).rejects.toThrow(`alg: ${JSON.stringify(alg)};`)
+  })
+})
+
+describe.each<SigningAlgorithm>([
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+])('the algorithm %s', (algorithm) => {
+  it('signs what jose verifies, as the first algorithm and as another', async () => {
+    await using own = await createTestIssuer({ algorithm })
+    expect(decodeProtectedHeader(await own.token()).alg).toBe(algorithm)
+    await verify(await own.token(), own)
+
+    // Many at once share one key, and it is in the set before the first of them is out.
+    const tokens = await Promise.all([1, 2, 3].map(() => issuer.token({}, { alg: algorithm })))
+    await Promise.all(tokens.map((token) => verify(token)))
+    expect(await publishedKids()).toHaveLength(algorithm === 'ES256' ? 1 : 2)
+  })
+})
+
+describe('bad tokens', () => {
+  const refusals: Record<BadTokenName, object | RegExp | undefined> = {
+    expired: { code: 'ERR_JWT_EXPIRED' },
+    notYetValid: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'nbf' },
+    wrongAudience: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'aud' },
+    wrongIssuer: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'iss' },
+    tampered: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
+    wrongSignature: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
+    algNone: { code: 'ERR_JOSE_NOT_SUPPORTED' },
+    hmacConfusion: { code: 'ERR_JOSE_NOT_SUPPORTED' },
+    unknownKey: { code: 'ERR_JWKS_NO_MATCHING_KEY' },
+    foreignKey: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
+    idToken: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'typ' },
+    withoutExpiry: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'exp' },
+    malformed: { name: 'JWSInvalid' },
+    // Only a resource server that looks at scopes and bindings refuses these.
+    withoutScope: undefined,
+    certificateBound: undefined,
+    dpopBound: undefined,
+  }
+
+  it('are all in the list of names', () => {
+    expect([...badTokenNames].sort()).toEqual(Object.keys(refusals).sort())
+    expect(Object.keys(issuer.tokens)).toEqual(badTokenNames)
+  })
+
+  it.each(badTokenNames)('%s has its defect, and only that', async (name) => {
+    const refusal = refusals[name]
+    const verdict = verify(await issuer.tokens[name]())
+    if (refusal) await expect(verdict).rejects.toMatchObject(refusal)
+    else await verdict
+  })
+
+  it.each(badTokenNames)('%s keeps its defect whatever the test changes', async (name) => {
+    const claims = {
+      exp: epoch + 9,
+      nbf: 1,
+      aud: issuer.audience,
+      iss: issuer.issuer,
+      cnf: 1,
+      scope: 'a',
+    }
+    const kid = (await publishedKids())[0]
+    const token = await issuer.tokens[name](
+      { ...claims, x: 1 },
+      { typ: 'at+jwt', kid, alg: 'ES256' },
+    )
+    const refusal = refusals[name]
+    if (refusal) await expect(verify(token)).rejects.toMatchObject(refusal)
+    if (name !== 'malformed') expect(decodeJwt(token)).toMatchObject({ x: 1 })
+  })
+
+  it('carry what only their claims show', async () => {
+    const { certificateBound, dpopBound, idToken, withoutScope } = issuer.tokens
+    const thumbprint = expect.stringMatching(/^[\w-]{43}$/)
+    expect(decodeJwt(await certificateBound()).cnf).toEqual({ 'x5t#S256': thumbprint })
+    expect(decodeJwt(await dpopBound()).cnf).toEqual({ jkt: thumbprint })
+    expect(decodeJwt(await withoutScope({ scope: 'a' }))).not.toHaveProperty('scope')
+    const claims = decodeJwt(await idToken())
+    expect(claims).toMatchObject({
+      aud: 'test-client',
+      auth_time: epoch,
+      nonce: expect.any(String),
+    })
+    expect(claims).not.toHaveProperty('client_id')
+  })
+
+  it('algNone ends in a dot, and so does any token under that algorithm', async () => {
+    const { algNone, wrongSignature } = issuer.tokens
+    const unsecured = [
+      algNone(),
+      issuer.token({}, { alg: 'none' }),
+      wrongSignature({}, { alg: 'none' }),
+    ]
+    for (const token of await Promise.all(unsecured)) expect(token).toMatch(/^[\w-]+\.[\w-]+\.$/)
+  })
+
+  it('foreignKey and unknownKey follow the algorithm that the test names', async () => {
+    const good = decodeProtectedHeader(await issuer.token({}, { alg: 'EdDSA' }))
+    const foreign = await issuer.tokens.foreignKey({}, { alg: 'EdDSA' })
+    expect(decodeProtectedHeader(foreign)).toEqual(good)
+    await expect(verify(foreign)).rejects.toMatchObject(refusals.foreignKey as object)
+    const kids = [1, 2].map(async () => decodeProtectedHeader(await issuer.tokens.unknownKey()).kid)
+    expect(new Set(await Promise.all(kids)).size).toBe(2)
+    expect(await publishedKids()).toHaveLength(2)
+  })
+})
+
+describe('metadata and key set', () => {
+  it.each([
+    { path: '', base: '' },
+    { path: '/', base: '' },
+    { path: '/tenant', base: '/tenant' },
+    { path: '/tenant/', base: '/tenant' },
+  ])('are where the specifications put them for the path "$path"', async ({ path, base }) => {
+    await using tenant = await createTestIssuer({ path })
+    const { origin } = new URL(tenant.issuer)
+    expect(tenant.issuer).toBe(`${origin}${path}`)
+    const places = [
+      `${origin}/.well-known/oauth-authorization-server${base}`,
+      `${origin}${base}/.well-known/openid-configuration`,
+      `${origin}/.well-known/openid-configuration${base}?query=ignored`,
+    ]
+    for (const place of places) {
+      const response = await fetch(place)
+      expect(response.headers.get('content-type')).toBe('application/json')
+      expect(await response.json()).toMatchObject({
+        issuer: tenant.issuer,
+        jwks_uri: tenant.jwksUri,
+        token_endpoint: tenant.tokenEndpoint,
+        response_types_supported: [],
+      })
+    }
+    expect(tenant.requests).toEqual({ metadata: 3, jwks: 0, token: 0 })
+    await verify(await tenant.token(), tenant)
+  })
+
+  it('show public keys only, and answer HEAD without a body', async () => {
+    const response = await fetch(issuer.jwksUri)
+    expect(response.headers.get('content-type')).toBe('application/jwk-set+json')
+    const { keys } = (await response.json()) as { keys: JWK[] }
+    const members = { kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256' }
+    expect(keys).toEqual([
+      { ...members, kid: expect.any(String), x: expect.any(String), y: expect.any(String) },
+    ])
+    const head = await fetch(issuer.jwksUri, { method: 'HEAD' })
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([
+      200,
+      response.headers.get('content-length'),
+      '',
+    ])
+  })
+
+  it('answer 304 while the ETag holds, and count that too', async () => {
+    const etag = String((await fetch(issuer.jwksUri)).headers.get('etag'))
+    const ask = async (value: string) =>
+      (await fetch(issuer.jwksUri, { headers: { 'If-None-Match': value } })).status
+    for (const value of [etag, `W/${etag}`, `"x", ${etag}`, '*']) expect(await ask(value)).toBe(304)
+    expect(await ask('"x"')).toBe(200)
+    await issuer.rotate()
+    expect(await ask(etag)).toBe(200)
+    expect(issuer.requests.jwks).toBe(7)
+  })
+
+  it.each([
+    ['jwks', 'POST', 'GET, HEAD'],
+    ['.well-known/openid-configuration', 'DELETE', 'GET, HEAD'],
+    ['token', 'GET', 'POST'],
+  ])('at /%s, %s is 405', async (path, method, allow) => {
+    const response = await fetch(`${issuer.issuer}/${path}`, { method })
+    expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
+  })
+
+  it.each(['/', '/nowhere', '//jwks', '/%ff', '/jwks/', '*', 'http://%/x'])(
+    'are nowhere else: %s is 404',
+    async (path) => {
+      const { port } = new URL(issuer.issuer)
+      const sent = httpRequest({ host: '127.0.0.1', port, path }).end()
+      const [response] = await once(sent, 'response')
+      expect(response.statusCode).toBe(404)
+      response.resume()
+    },
+  )
+})
+
+describe('the token endpoint', () => {
+  const clients = [
+    { id: 'any', secret: 'open' },
+    { id: 'bound', secret: 's', scopes: ['read', 'write'], audiences: ['https://a.example', 'b'] },
+    { id: 'odd:id €', secret: 'p+%:&= ü' },
+  ]
+  const grantType = 'grant_type=client_credentials'
+  const openForm = `${grantType}&client_id=any&client_secret=open`
+  const boundForm = `${grantType}&client_id=bound&client_secret=s`
+  const formType = 'application/x-www-form-urlencoded'
+  let server: TestIssuer
+
+  beforeEach(async () => {
+    server = await createTestIssuer({ clients, expiresIn: 60 })
+  })
+  afterEach(() => server.close())
+
+  function post(body: string, headers: Record<string, string> = {}): Promise<Response> {
+    const method = 'POST'
+    return fetch(server.tokenEndpoint, {
+      method,
+      body,
+      headers: { 'Content-Type': formType, ...headers },
+    })
+  }
+
+  const basic = (pair: string, scheme = 'Basic') => ({
+    Authorization: `${scheme} ${Buffer.from(pair).toString('base64')}`,
+  })
+  const form = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
+  const oddPair = `${form('odd:id €')}:${form('p+%:&= ü')}`
+
+  it('grants the default client a token that verifies', async () => {
+    const body = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: 'test-client',
+      client_secret: 'test-secret',
+    })
+    const response = await fetch(issuer.tokenEndpoint, { method: 'POST', body })
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const { access_token, ...rest } = (await response.json()) as TokenAnswer
+    expect(rest).toEqual({ token_type: 'Bearer', expires_in: 300 })
+    const { payload } = await verify(access_token)
+    expect(payload).toMatchObject({
+      aud: issuer.audience,
+      sub: 'test-client',
+      client_id: 'test-client',
+    })
+    expect(issuer.requests.token).toBe(1)
+  })
+
+  it.each<[string, string, Record<string, string>, object]>([
+    ['client_secret_post', openForm, {}, { sub: 'any', client_id: 'any' }],
+    ['client_secret_basic', grantType, basic('any:open'), { sub: 'any' }],
+    ['a scheme in small letters', grantType, basic('any:open', 'basic'), { sub: 'any' }],
+    ['both halves form-urlencoded', grantType, basic(oddPair), { sub: 'odd:id €' }],
+    ['the same client_id twice', `${grantType}&client_id=any`, basic('any:open'), { sub: 'any' }],
+    [
+      'a media type with a parameter',
+      openForm,
+      { 'Content-Type': `${formType.toUpperCase()} ; charset=UTF-8` },
+      {},
+    ],
+    ['scopes that any client may have', `${openForm}&scope=a+b+a`, {}, { scope: 'a b' }],
+    ['no scope: all that the client has', `${boundForm}&audience=b`, {}, { scope: 'read write' }],
+    ['one of its scopes', `${boundForm}&audience=b&scope=write`, {}, { scope: 'write' }],
+    ['audience', `${openForm}&audience=my-api`, {}, { aud: 'my-api' }],
+    ['resource', `${openForm}&resource=urn:my:api`, {}, { aud: 'urn:my:api' }],
+    ['audience and resource alike', `${openForm}&audience=u:x&resource=u:x`, {}, { aud: 'u:x' }],
+    [
+      'an API of the client',
+      `${boundForm}&resource=https://a.example`,
+      {},
+      { aud: 'https://a.example' },
+    ],
+    [
+      'empty and unknown parameters',
+      `${openForm}&scope=&audience=&odd=1`,
+      {},
+      { aud: 'https://api.example.com' },
+    ],
+  ])('understands %s', async (_title, body, headers, claims) => {
+    const response = await post(body, headers)
+    expect(response.status).toBe(200)
+    const answer = (await response.json()) as TokenAnswer
+    const payload = decodeJwt(answer.access_token)
+    expect(payload).toMatchObject(claims)
+    expect(answer.scope).toEqual(payload.scope)
+    expect(answer.expires_in).toBe(60)
+  })
+
+  it.each<[string, number, string, string, Record<string, string>]>([
+    ['another media type', 400, 'invalid_request', '{}', { 'Content-Type': 'application/json' }],
+    ['a body over 64 KiB', 413, 'invalid_request', `${openForm}&x=${'x'.repeat(200_000)}`, {}],
+    ['a repeated parameter', 400, 'invalid_request', `${openForm}&scope=a&scope=`, {}],
+    ['no grant_type', 400, 'invalid_request', 'client_id=any&client_secret=open', {}],
+    ['an empty body', 400, 'invalid_request', '', {}],
+    ['two authentications', 400, 'invalid_request', openForm, basic('any:open')],
+    ['two client ids', 400, 'invalid_request', `${grantType}&client_id=x`, basic('any:open')],
+    [
+      'another grant',
+      400,
+      'unsupported_grant_type',
+      openForm.replace('client_credentials', 'password'),
+      {},
+    ],
+    ['no authentication', 401, 'invalid_client', grantType, {}],
+    ['no secret', 401, 'invalid_client', `${grantType}&client_id=any`, {}],
+    ['a wrong secret', 401, 'invalid_client', `${openForm}x`, {}],
+    ['an unknown client', 401, 'invalid_client', grantType, basic('who:open')],
+    ['another scheme', 401, 'invalid_client', grantType, { Authorization: 'Bearer x' }],
+    ['Basic without a colon', 401, 'invalid_client', grantType, basic('any')],
+    ['Basic with a bad escape', 401, 'invalid_client', grantType, basic('any:%zz')],
+    [
+      'Basic that is no base64',
+      401,
+      'invalid_client',
+      `${grantType}&client_id=any`,
+      { Authorization: 'Basic !' },
+    ],
+    ['a malformed scope', 400, 'invalid_scope', `${openForm}&scope=a%20%20b`, {}],
+    ['a quote in a scope', 400, 'invalid_scope', `${openForm}&scope=%22`, {}],
+    ['a scope of others', 400, 'invalid_scope', `${boundForm}&audience=b&scope=read+admin`, {}],
+    ['two APIs', 400, 'invalid_target', `${openForm}&audience=a&resource=u:b`, {}],
+    ['two resources', 400, 'invalid_target', `${openForm}&resource=u:a&resource=u:b`, {}],
+    ['a relative resource', 400, 'invalid_target', `${openForm}&resource=b`, {}],
+    ['a resource with a fragment', 400, 'invalid_target', `${openForm}&resource=u:b%23c`, {}],
+    ['an API of others', 400, 'invalid_target', boundForm, {}],
+    ['bytes that are no UTF-8', 400, 'invalid_request', '%ff%=%zz&\u0000=\uFFFD', {}],
+  ])('refuses %s with %i %s', async (_title, status, error, body, headers) => {
+    const response = await post(body, headers)
+    expect(response.status).toBe(status)
+    expect(await response.json()).toEqual({ error, error_description: expect.any(String) })
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const challenge = status === 401 ? 'Basic realm="test-issuer"' : null
+    expect(response.headers.get('www-authenticate')).toBe(challenge)
+  })
+
+  it('survives a missing media type and a client that goes away in the middle', async () => {
+    const { port } = new URL(server.issuer)
+    const head = 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n'
+    const untyped = connect(Number(port), '127.0.0.1').on('error', () => {})
+    untyped.write(`${head}\r\n`)
+    expect(String((await once(untyped, 'data'))[0])).toContain('HTTP/1.1 400')
+    untyped.destroy()
+    const leaving = connect(Number(port), '127.0.0.1').on('error', () => {})
+    leaving.write(`${head}Content-Type: ${formType}\r\n\r\nhalf`)
+    await vi.waitFor(() => expect(server.requests.token).toBe(2), { interval: 1 })
+    leaving.resetAndDestroy()
+    expect((await post(openForm)).status).toBe(200)
+  })
+})
+
+describe('rotation', () => {
+  it('signs with a new key and keeps the old one in the set', async () => {
+    const before = [await issuer.token(), await issuer.token({}, { alg: 'EdDSA' })]
+    await issuer.rotate()
+    const after = [await issuer.token(), await issuer.token({}, { alg: 'EdDSA' })]
+    const tokens = [...before, ...after]
+    for (const token of tokens) await verify(token)
+    const kids = tokens.map((token) => decodeProtectedHeader(token).kid)
+    expect((await publishedKids()).sort()).toEqual(kids.sort())
+    expect(new Set(kids).size).toBe(4)
+  })
+
+  it('takes the old keys out of the set when told to withdraw them', async () => {
+    const old = [await issuer.token(), await issuer.token({}, { alg: 'EdDSA' })]
+    await issuer.rotate({ withdraw: true })
+    for (const token of old) {
+      await expect(verify(token)).rejects.toMatchObject({ code: 'ERR_JWKS_NO_MATCHING_KEY' })
+    }
+    await verify(await issuer.token())
+    expect(await publishedKids()).toHaveLength(1)
+  })
+})
+
+describe('an outage', () => {
+  it('refuses connections, breaks open ones, and ends on the same port', async () => {
+    issuer.fault('hanging')
+    const hung = expect(fetch(issuer.jwksUri)).rejects.toThrow(TypeError)
+    await vi.waitFor(() => expect(issuer.requests.jwks).toBe(1), { interval: 1 })
+    await Promise.all([issuer.down(), issuer.down(), hung])
+    await expect(fetch(issuer.jwksUri)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+    const token = await issuer.token()
+    await Promise.all([issuer.up(), issuer.up()])
+    await verify(token)
+    expect(issuer.requests.jwks).toBe(2)
+  })
+
+  it('waits for a port that is taken, and gives up after half a second', async () => {
+    await issuer.down()
+    const squatter = createServer().listen(Number(new URL(issuer.issuer).port), '127.0.0.1')
+    await once(squatter, 'listening')
+    await expect(issuer.up()).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    const up = issuer.up()
+    squatter.close()
+    await up
+    expect((await fetch(issuer.jwksUri)).status).toBe(200)
+  })
+})
+
+describe('a fault', () => {
+  const metadataUri = () => `${issuer.issuer}/.well-known/oauth-authorization-server`
+
+  it.each([() => issuer.jwksUri, metadataUri])(
+    'answers for each document, until up()',
+    async (uri) => {
+      issuer.fault('error')
+      expect((await fetch(uri())).status).toBe(500)
+
+      issuer.fault('html')
+      const page = await fetch(uri())
+      expect([page.status, page.headers.get('content-type')]).toEqual([
+        200,
+        'text/html; charset=utf-8',
+      ])
+      expect(await page.text()).toContain('<!doctype html>')
+
+      issuer.fault('oversized')
+      const oversized = await fetch(uri())
+      expect(oversized.headers.get('content-length')).toBeNull()
+      const text = await oversized.text()
+      expect(text.length).toBeGreaterThan(5 * 1024 * 1024)
+
+      await issuer.up()
+      const document = (await (await fetch(uri())).json()) as object
+      expect(JSON.parse(text)).toEqual({ ...document, padding: expect.any(String) })
+    },
+  )
+
+  it('slow answers after two seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    try {
+      issuer.fault('slow')
+      const received = vi.fn()
+      const sent = httpRequest(issuer.jwksUri, received).end()
+      while (issuer.requests.jwks === 0) await new Promise(setImmediate)
+      vi.advanceTimersByTime(1999)
+      await new Promise(setImmediate)
+      expect(received).not.toHaveBeenCalled()
+      vi.advanceTimersByTime(1)
+      const [response] = await once(sent, 'response')
+      expect(response.statusCode).toBe(200)
+      response.resume()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('oversized stops when the client goes away', async () => {
+    issuer.fault('oversized')
+    const { body } = await fetch(issuer.jwksUri)
+    await body?.cancel()
+    await issuer.up()
+    expect((await fetch(issuer.jwksUri)).status).toBe(200)
+  })
+
+  it('leaves the token endpoint alone', async () => {
+    issuer.fault('hanging')
+    expect((await fetch(issuer.tokenEndpoint, { method: 'POST' })).status).toBe(400)
+  })
+
+  it('down is down()', async () => {
+    issuer.fault('down')
+    await expect(fetch(issuer.jwksUri)).rejects.toThrow(TypeError)
+    await issuer.up()
+    expect((await fetch(issuer.jwksUri)).status).toBe(200)
+  })
+
+  it('must be a known one', () => {
+    expect(() => issuer.fault('toString' as FaultName)).toThrow('slow, hanging, html, error')
+  })
+})
+
+describe('the clock', () => {
+  it('moves forth and back, and tokens with it', async () => {
+    const { clock } = issuer
+    const old = await issuer.token()
+    clock.advance(305.5)
+    expect(clock.now()).toBe((epoch + 305.5) * 1000)
+    await expect(verify(old)).rejects.toMatchObject({ code: 'ERR_JWT_EXPIRED' })
+    expect(decodeJwt(await issuer.token()).iat).toBe(epoch + 305)
+    clock.advance(-305.5)
+    await verify(old)
+    expect(() => clock.advance(Number.NaN)).toThrow(TypeError)
+  })
+
+  it('shows the real time by default', async () => {
+    await using real = await createTestIssuer()
+    expect(Math.abs(real.clock.now() - Date.now())).toBeLessThan(1000)
+  })
+})
+
+describe('an issuer', () => {
+  it('shares nothing with another one', async () => {
+    await using other = await createTestIssuer()
+    expect(other.issuer).not.toBe(issuer.issuer)
+    await expect(verify(await other.token({ iss: issuer.issuer }))).rejects.toMatchObject({
+      code: 'ERR_JWKS_NO_MATCHING_KEY',
+    })
+    expect(other.requests.jwks).toBe(0)
+  })
+
+  it('closes in spite of open connections, more than once, and for good', async () => {
+    issuer.fault('hanging')
+    const hung = expect(fetch(issuer.jwksUri)).rejects.toThrow(TypeError)
+    await vi.waitFor(() => expect(issuer.requests.jwks).toBe(1), { interval: 1 })
+    await Promise.all([issuer.close(), issuer.close(), hung])
+    await issuer.close()
+    await issuer.down()
+    await expect(issuer.up()).rejects.toThrow('closed')
+  })
+
+  it('takes undefined options as absent, and grants what they set', async () => {
+    await using own = await createTestIssuer({ audience: 'mine', path: undefined, clients: [] })
+    expect(own.audience).toBe('mine')
+    expect(decodeJwt(await own.token()).aud).toBe('mine')
+  })
+
+  it.each<[string, object]>([
+    ['algorithm', { algorithm: 'HS256' }],
+    ['audience', { audience: '' }],
+    ['path', { path: 'tenant' }],
+    ['path', { path: '/a?b' }],
+    ['path', { path: '/a#b' }],
+    ['path', { path: '/a?' }],
+    ['path', { path: '/a/../b' }],
+    ['path', { path: '//host' }],
+    ['path', { path: 1 }],
+    ['clients', { clients: {} }],
+    ['clients', { clients: [null] }],
+    ['clients', { clients: [{ id: 'a' }] }],
+    ['clients', { clients: [{ id: 'a', secret: 'b', scopes: 'read' }] }],
+    ['clients', { clients: [{ id: 'a', secret: 'b', scopes: ['two scopes'] }] }],
+    ['clients', { clients: [{ id: 'a', secret: 'b', audiences: [''] }] }],
+    [
+      'clients',
+      {
+        clients: [
+          { id: 'a', secret: 'b' },
+          { id: 'a', secret: 'c' },
+        ],
+      },
+    ],
+    ['expiresIn', { expiresIn: 0 }],
+    ['expiresIn', { expiresIn: '300' }],
+    ['now', { now: 5 }],
+    ['audiences', { audiences: ['x'] }],
+  ])('names the bad option %s: %j', async (name, options) => {
+    const creation = createTestIssuer(options as TestIssuerOptions)
+    await expect(creation).rejects.toThrow(TypeError)
+    await expect(creation).rejects.toThrow(new RegExp(`expects .*\\b${name}\\b`))
+  })
+})

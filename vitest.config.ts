@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // Tests and examples name the package as its users do, and get its sources.
+    alias: [
+      { find: /^oauth-resource-server$/, replacement: src('index.ts') },
+      { find: /^oauth-resource-server\/testing$/, replacement: src('testing/index.ts') },
+      { find: /^oauth-resource-server\/(express|koa|http)$/, replacement: src('adapters/$1.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 15_000,
+    coverage: {
+      include: ['src/**'],
+      reporter: ['text', 'html'],
+      thresholds: { statements: 97, branches: 97, functions: 97, lines: 97 },
+    },
+  },
+})

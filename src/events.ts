@@ -124,7 +124,7 @@ export type ValidatorEvent =
   | MetadataFailedEvent
 
 /** The name of the `diagnostics_channel` on which every event is published. */
-export const channelName = 'oauth-resource-server'
+const channelName = 'oauth-resource-server'
 
 /** Hands events to whoever listens; does nothing, at no cost, while nobody does. */
 export interface Observer {

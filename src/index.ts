@@ -24,7 +24,20 @@ export {
   MissingTokenError,
   type RefusalDetail,
 } from './errors.ts'
-export type { FetchFailureReason, ValidatorEvent } from './events.ts'
+export type {
+  CheckFailedEvent,
+  FetchFailureReason,
+  KeySkippedEvent,
+  KeysBudgetSpentEvent,
+  KeysFailedEvent,
+  KeysRefreshedEvent,
+  MetadataFailedEvent,
+  MetadataRefreshedEvent,
+  TokenAcceptedEvent,
+  TokenMissingEvent,
+  TokenRefusedEvent,
+  ValidatorEvent,
+} from './events.ts'
 export type { TokenLocation } from './http/credentials.ts'
 export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options.ts'
 export type { Profile } from './token/claims.ts'

@@ -18,6 +18,7 @@ import { checkTime } from './token/claims.ts'
 import { type CompactJwt, maxTokenLength, parseCompact } from './token/compact.ts'
 import { readScopes } from './token/scope.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
+import { createAccessToken, type TokenDescription } from './verified-token.ts'
 
 /** Decides whether an access token is good. Made by {@link createValidator}. */
 export interface Validator<C extends object = JwtClaims> {
@@ -56,7 +57,7 @@ export interface Validator<C extends object = JwtClaims> {
 interface Verified {
   readonly issuer: TrustedIssuer
   readonly key: VerificationKey
-  readonly described: Omit<AccessToken, 'token'>
+  readonly description: TokenDescription
 }
 
 /**
@@ -78,23 +79,39 @@ export function createValidator<C extends object = JwtClaims>(
     settings.maxRemembered > 0 ? createTokenCache<Verified>(settings.maxRemembered) : undefined
   const seconds = () => settings.now() / 1000
 
-  async function authenticate(request: HttpRequest, requirement?: Requirement) {
-    const requirements = requirementsWith(requirement)
-    const startedAt = observer.listening() ? performance.now() : 0
-    try {
-      const credentials = readCredentials(request, settings.tokenLocations)
-      if (credentials === undefined) throw new MissingTokenError(scopesOf(requirements))
-      return await admit(credentials.token, requirements, startedAt)
-    } catch (error) {
-      throw refused(error, startedAt)
-    }
+  function authenticate(request: HttpRequest, requirement?: Requirement) {
+    return decide(() => readCredentials(request, settings.tokenLocations)?.token, requirement)
   }
 
-  async function validate(token: string, requirement?: Requirement) {
+  function validate(token: string, requirement?: Requirement) {
+    return decide(() => token, requirement)
+  }
+
+  async function decide(
+    readToken: () => string | undefined,
+    requirement: Requirement | undefined,
+  ): Promise<AccessToken> {
     const requirements = requirementsWith(requirement)
     const startedAt = observer.listening() ? performance.now() : 0
     try {
-      return await admit(token, requirements, startedAt)
+      const token = readToken()
+      if (token === undefined) throw new MissingTokenError(scopesOf(requirements))
+      const name = nameOf(token)
+      let verified = name === undefined ? undefined : remembered?.get(name)
+      if (verified !== undefined) {
+        const good = stillGood(verified)
+        // A promise is awaited only where there is one: this path is the hot one.
+        if (good !== true && !(await good)) verified = undefined
+      }
+      const wasRemembered = verified !== undefined
+      if (verified === undefined) {
+        verified = await verify(token)
+        if (name !== undefined) remembered?.set(name, verified)
+      }
+      const accessToken = createAccessToken(verified.description, token)
+      if (requirements.length > 0) await satisfy(accessToken, requirements)
+      if (observer.listening()) tellAccepted(accessToken, wasRemembered, startedAt)
+      return accessToken
     } catch (error) {
       throw refused(error, startedAt)
     }
@@ -118,34 +135,11 @@ export function createValidator<C extends object = JwtClaims>(
     }
   }
 
-  function requirementsWith(requirement: Requirement | undefined): readonly CompiledRequirement[] {
-    const own = settings.requirement === undefined ? [] : [settings.requirement]
-    return requirement === undefined
-      ? own
-      : [...own, compileRequirement(requirement, 'requirement')]
-  }
+  const ownRequirements = settings.requirement === undefined ? [] : [settings.requirement]
 
-  async function admit(
-    token: string,
-    requirements: readonly CompiledRequirement[],
-    startedAt: number,
-  ): Promise<AccessToken> {
-    const name = nameOf(token)
-    const known = name === undefined ? undefined : await recall(name)
-    const verified = known ?? (await verify(token))
-    if (known === undefined && name !== undefined) remembered?.set(name, verified)
-    const accessToken = describeWith(verified, token)
-    if (requirements.length > 0) await satisfy(accessToken, requirements)
-    if (observer.listening()) {
-      observer.emit({
-        type: 'token.accepted',
-        issuer: accessToken.issuer,
-        clientId: accessToken.clientId,
-        remembered: known !== undefined,
-        durationMs: performance.now() - startedAt,
-      })
-    }
-    return accessToken
+  function requirementsWith(requirement: Requirement | undefined): readonly CompiledRequirement[] {
+    if (requirement === undefined) return ownRequirements
+    return [...ownRequirements, compileRequirement(requirement, 'requirement')]
   }
 
   async function verify(token: string): Promise<Verified> {
@@ -154,28 +148,43 @@ export function createValidator<C extends object = JwtClaims>(
     try {
       judge(jwt, issuer, seconds())
       const key = await findSigningKey(jwt, issuer)
-      return { issuer, key, described: describe(jwt, issuer) }
+      return { issuer, key, description: describe(jwt, issuer) }
     } catch (error) {
       if (error instanceof InvalidTokenError) error.detail = detailed(error, jwt, issuer)
       throw error
     }
   }
 
-  /** What was verified before, if every check that time can change still passes. */
-  async function recall(name: string): Promise<Verified | undefined> {
-    const verified = remembered?.get(name)
-    if (verified === undefined) return undefined
-    const { issuer, key, described } = verified
-    const trusted = (await issuers.find(issuer.issuer)) === issuer
-    checkTime(described.claims, issuer, seconds())
-    if (trusted && (await issuer.keys.current()).has(key)) return verified
-    remembered?.delete(name)
-    return undefined
+  /**
+   * Repeats every check that time can change for a token that was verified before. What fails here
+   * without a throw is verified from the start.
+   */
+  function stillGood(verified: Verified): boolean | Promise<boolean> {
+    const found = issuers.find(verified.issuer.issuer)
+    if (found instanceof Promise) return found.then((issuer) => holds(verified, issuer))
+    return holds(verified, found)
+  }
+
+  function holds({ issuer, key, description }: Verified, found: TrustedIssuer) {
+    if (found !== issuer) return false
+    checkTime(description.claims, issuer, seconds())
+    const keys = issuer.keys.current()
+    return keys instanceof Promise ? keys.then((set) => set.has(key)) : keys.has(key)
   }
 
   function nameOf(token: string): string | undefined {
     const looksLikeOne = typeof token === 'string' && token.length <= maxTokenLength
     return remembered !== undefined && looksLikeOne ? digestOf(token) : undefined
+  }
+
+  function tellAccepted(token: AccessToken, wasRemembered: boolean, startedAt: number): void {
+    observer.emit({
+      type: 'token.accepted',
+      issuer: token.issuer,
+      clientId: token.clientId,
+      remembered: wasRemembered,
+      durationMs: performance.now() - startedAt,
+    })
   }
 
   function refused(error: unknown, startedAt: number): unknown {
@@ -220,7 +229,7 @@ function detailed(error: InvalidTokenError, { header }: CompactJwt, { issuer }: 
 }
 
 /** Everything of a verified token that can be shared between requests. */
-function describe(jwt: CompactJwt, issuer: TrustedIssuer): Verified['described'] {
+function describe(jwt: CompactJwt, issuer: TrustedIssuer): TokenDescription {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const { sub, aud = [] } = claims
   const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
@@ -235,10 +244,4 @@ function describe(jwt: CompactJwt, issuer: TrustedIssuer): Verified['described']
     claims,
     header: jwt.header,
   }
-}
-
-function describeWith({ described }: Verified, token: string): AccessToken {
-  const accessToken = { ...described }
-  Object.defineProperty(accessToken, 'token', { value: token })
-  return Object.freeze(accessToken) as AccessToken
 }

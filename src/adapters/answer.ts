@@ -101,12 +101,21 @@ export async function authenticateRequest(
   marked[authentication] = undefined
   const token = await tokenOf(guard, request)
   marked[authentication] = { guard, token }
-  // RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.
-  const { authorization } = request.headers as Record<string, unknown>
-  if (token !== undefined && authorization === undefined) {
-    response.setHeader('Cache-Control', 'private')
-  }
+  if (token !== undefined && !isBearer(request)) keepPrivate(response)
   return token
+}
+
+/** Whether the token stood in the header, where alone two are refused. */
+function isBearer({ headers }: HttpRequest): boolean {
+  const { authorization } = headers as Record<string, unknown>
+  return typeof authorization === 'string' && /^\s*bearer/i.test(authorization)
+}
+
+// RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.
+function keepPrivate(response: Response): void {
+  const present = response.getHeader('Cache-Control')
+  if (typeof present === 'string' && /\b(?:private|no-store)\b/i.test(present)) return
+  response.setHeader('Cache-Control', 'private')
 }
 
 async function tokenOf(guard: Guard, request: HttpRequest): Promise<AccessToken | undefined> {

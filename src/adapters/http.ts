@@ -2,7 +2,7 @@
  * @module Plain `node:http` (and the compatibility API of `node:http2`), and connect-style servers.
  * Thin: hands the request to the validator, sets `req.auth`, or answers.
  */
-import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
@@ -38,7 +38,7 @@ export type HttpGuard<C extends object> = (
  *
  * @throws TypeError for a wrong option.
  */
-export function authenticate<C extends object>(
+export function authenticate<C extends object = JwtClaims>(
   validatorOrOptions: Validator<C> | ValidatorOptions,
   options: AuthenticateOptions = {},
 ): HttpGuard<C> {
@@ -62,7 +62,7 @@ export function authenticate<C extends object>(
  *
  * @throws TypeError for a wrong requirement. The guard rejects where no `authenticate` came before.
  */
-export function authorize<C extends object>(requirement: Requirement): HttpGuard<C> {
+export function authorize<C extends object = JwtClaims>(requirement: Requirement): HttpGuard<C> {
   const required = compileRequirement(requirement, 'authorize')
   return async function authorize(request, response, next) {
     let token: AccessToken

@@ -5,7 +5,7 @@
 import type { FetchFailureReason } from '../events.ts'
 
 /** The most that is read of one answer, in octets, decompressed. */
-export const maxBodyBytes: number = 256 * 1024
+const maxBodyBytes = 256 * 1024
 
 export interface JsonAnswer {
   /** `undefined` where the server says that nothing changed (304). */

@@ -10,7 +10,12 @@
  * @param allowInsecureHttp Admits `http` beyond loopback too.
  */
 export function doubtUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
-  if (typeof text !== 'string' || !URL.canParse(text) || /[\s\p{Cc}]/u.test(text)) {
+  // URL itself mends what is malformed; here it must be right as it stands.
+  if (
+    typeof text !== 'string' ||
+    !URL.canParse(text) ||
+    !/^[a-z]+:\/\/[^\s\p{Cc}]+$/iu.test(text)
+  ) {
     return 'is not an absolute URL'
   }
   const { protocol, hostname, username, password } = new URL(text)

@@ -7,7 +7,7 @@ import type { Algorithm, VerificationKey } from '../algorithms.ts'
 import { importJwk, isPrivate, mayVerify, type SkipReason } from './jwk.ts'
 
 /** The most JWKs that a set may have. */
-export const maxKeys = 100
+const maxKeys = 100
 /** The most keys that one token is tried with. */
 const maxCandidates = 10
 
@@ -51,13 +51,14 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
     skipped,
     has: (key) => members.has(key),
     find(algorithm, kid) {
-      const candidates = found.get(`${algorithm} ${kid ?? ''}`)
+      const asked = kid === undefined ? algorithm : `${algorithm} ${kid}`
+      const candidates = found.get(asked)
       if (candidates !== undefined) return candidates
       const fitting = [...members]
         .filter((key) => (kid === undefined || key.kid === kid) && mayVerify(key, algorithm))
         .slice(0, maxCandidates)
       // Only what exists is kept: made-up names of keys must not fill the memory.
-      if (fitting.length > 0) found.set(`${algorithm} ${kid ?? ''}`, fitting)
+      if (fitting.length > 0) found.set(asked, fitting)
       return fitting
     },
   }
@@ -67,5 +68,12 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
 function identityOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
   const { kty, kid, alg, use, key_ops, crv, n, e, x, y } = jwk as Record<string, unknown>
-  return JSON.stringify([kty, kid, alg, use, key_ops, crv, n, e, x, y, isPrivate(jwk)])
+  const operations = Array.isArray(key_ops) ? key_ops.map(identityOfMember) : [typeof key_ops]
+  const members = [kty, kid, alg, use, crv, n, e, x, y].map(identityOfMember)
+  return [...members, ...operations, isPrivate(jwk)].join()
+}
+
+// Not JSON.stringify of anything: a JWK may nest deeper than the stack.
+function identityOfMember(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value
 }

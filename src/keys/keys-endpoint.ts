@@ -3,12 +3,7 @@
  * has moved. Remembers where the keys are and which version it has; when to ask is decided above.
  */
 import type { Observer } from '../events.ts'
-import {
-  FetchFailure,
-  type FetchJsonOptions,
-  fetchJson,
-  type JsonAnswer,
-} from '../http/fetch-json.ts'
+import { FetchFailure, type FetchJsonOptions, fetchJson } from '../http/fetch-json.ts'
 import { discover } from './discovery.ts'
 import { type KeySet, readKeySet } from './key-set.ts'
 import { lifetimeOf } from './lifetime.ts'
@@ -37,12 +32,18 @@ export interface KeysEndpoint {
   ) => Promise<{ readonly set: KeySet; readonly lifetime: number }>
 }
 
+/** The last good answer: what it held, and how to ask for it again. */
+interface Answer {
+  readonly uri: string
+  readonly set: KeySet
+  readonly etag: string | undefined
+  readonly cacheControl: string | undefined
+}
+
 export function createKeysEndpoint(options: KeysEndpointOptions): KeysEndpoint {
   const { issuer, now, observer, maxAge } = options
-  let jwksUri = options.jwksUri
   let metadataExpireAt = options.jwksUri === undefined ? 0 : Number.POSITIVE_INFINITY
-  let version: { readonly uri: string; readonly etag: string | undefined } | undefined
-  let cacheControl: string | undefined
+  let version: Answer | undefined
 
   async function fetchKeys(signal: AbortSignal, previous: KeySet | undefined) {
     const get = (url: string, etag?: string) =>
@@ -55,43 +56,38 @@ export function createKeysEndpoint(options: KeysEndpointOptions): KeysEndpoint {
       return metadata.jwksUri
     }
 
-    const ask = (uri: string): Promise<JsonAnswer> =>
-      get(uri, previous !== undefined && version?.uri === uri ? version.etag : undefined)
+    async function ask(uri: string): Promise<Answer> {
+      const known = previous !== undefined && version?.uri === uri ? version.etag : undefined
+      const { json, etag, cacheControl } = await get(uri, known)
+      const set = json === undefined ? (previous as KeySet) : read(uri, json, previous)
+      // RFC 9111 §4.3.4: a 304 that says nothing new leaves what was said before.
+      const said = json === undefined ? (cacheControl ?? version?.cacheControl) : cacheControl
+      return { uri, set, etag, cacheControl: said }
+    }
 
-    const known = jwksUri
-    let uri = known ?? (await locate())
-    let answer: JsonAnswer
+    const known = version?.uri ?? options.jwksUri
+    let answer: Answer
     try {
-      answer = await ask(uri)
+      answer = await ask(known ?? (await locate()))
     } catch (error) {
       // The endpoint may have moved: a 4xx from an address that was read earlier.
       if (known === undefined || options.jwksUri !== undefined || !isGone(error)) throw error
-      uri = await locate()
+      const uri = await locate()
       if (uri === known) throw error
       answer = await ask(uri)
     }
     if (!(now() < metadataExpireAt)) {
       try {
-        const moved = await locate()
-        if (moved !== uri) {
-          uri = moved
-          answer = await ask(uri)
-        }
+        const uri = await locate()
+        if (uri !== answer.uri) answer = await ask(uri)
       } catch (error) {
         // The keys came, which is what counts; the metadata are read again after another lifetime.
         metadataExpireAt = now() + maxAge * 1000
         observer.emit({ type: 'metadata.failed', issuer, reason: reasonOf(error), cause: error })
       }
     }
-
-    const set = answer.json === undefined ? (previous as KeySet) : read(uri, answer.json, previous)
-    jwksUri = uri
-    version = { uri, etag: answer.etag }
-    // RFC 9111 §4.3.4: a 304 that says nothing new leaves what was said before.
-    if (answer.json !== undefined || answer.cacheControl !== undefined) {
-      cacheControl = answer.cacheControl
-    }
-    return { set, lifetime: lifetimeOf(cacheControl, maxAge) }
+    version = answer
+    return { set: answer.set, lifetime: lifetimeOf(answer.cacheControl, maxAge) }
   }
 
   return { fetch: fetchKeys }

@@ -16,8 +16,8 @@ const oneShot = (crypto as { hash?: typeof crypto.hash }).hash
 
 /** The name under which a token is remembered. */
 export function digestOf(token: string): string {
-  if (oneShot !== undefined) return oneShot('sha256', token, 'base64')
-  return crypto.createHash('sha256').update(token).digest('base64')
+  if (oneShot !== undefined) return oneShot('sha256', token, 'binary')
+  return crypto.createHash('sha256').update(token).digest('binary')
 }
 
 /**

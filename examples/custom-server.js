@@ -1,0 +1,52 @@
+// @ts-check
+/**
+ * No framework at all: WebSocket connections that only a client with an access token may open. The
+ * same lines serve any other server; all that they need is a request's headers.
+ *
+ *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node custom-server.js
+ *
+ * ISSUER is exactly what the tokens have in `iss`, slash and all; PORT is 3000 unless set.
+ */
+import { createHash } from 'node:crypto'
+import { createServer, STATUS_CODES } from 'node:http'
+import { AccessTokenError, createValidator } from 'oauth-resource-server'
+
+const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+
+const validator = createValidator({ issuer: ISSUER, audience: AUDIENCE })
+const server = createServer((_request, response) => response.writeHead(426).end())
+
+server.on('upgrade', async (request, socket) => {
+  socket.on('error', () => socket.destroy())
+  try {
+    const token = await validator.authenticate(request, { scopes: 'read:reports' })
+    // RFC 6455 §4.2.2. A WebSocket library does this, and reads the frames that follow.
+    const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+    const accept = createHash('sha1').update(key).digest('base64')
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Accept': accept }
+    socket.write(head(101, headers))
+    // A connection must not outlive its token. (A timer cannot wait for more than 24 days.)
+    const left = token.expiresAt * 1000 - Date.now()
+    const timer = setTimeout(() => socket.end(), Math.min(left, 2 ** 31 - 1))
+    socket.on('close', () => clearTimeout(timer)).resume()
+  } catch (error) {
+    const failure = { status: 500, headers: {}, body: undefined }
+    const { status, headers, body } = error instanceof AccessTokenError ? error : failure
+    const text = body ? JSON.stringify(body) : ''
+    const more = { Connection: 'close', 'Content-Length': String(text.length) }
+    socket.end(head(status, { ...headers, ...more }) + text)
+  }
+})
+
+/** @param {number} status @param {AccessTokenError['headers']} headers */
+function head(status, headers) {
+  const lines = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}\r\n`),
+  )
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`
+}
+
+server.listen(Number(PORT), '127.0.0.1', () => {
+  console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
+})

@@ -1,0 +1,51 @@
+// @ts-check
+/**
+ * Shows the whole flow on this machine: an authorization server, one API in Express, Koa and
+ * node:http each, and a client that calls them with good tokens and bad ones.
+ *
+ *   npm run demo               plays the flow; the exit status says whether all went as expected
+ *   npm run demo -- --serve    leaves everything running afterwards, for curl
+ */
+import { createTestIssuer } from 'oauth-resource-server/testing'
+import { startApis } from './demo/apis.js'
+import { client, play, tokenRequest } from './demo/flow.js'
+
+const issuer = await createTestIssuer({ audience: 'https://api.example.com', clients: [client] })
+const apis = await startApis({ issuer: issuer.issuer, audience: issuer.audience })
+
+console.log('Authorization server  %s', issuer.issuer)
+for (const { name, url } of apis) console.log('%s %s', `API in ${name}`.padEnd(21), url)
+
+try {
+  const agreed = await play(issuer, apis, console.log)
+  process.exitCode = agreed ? 0 : 1
+  if (process.argv.includes('--serve')) await serve()
+} finally {
+  for (const { close } of apis) close()
+  await issuer.close()
+}
+
+async function serve() {
+  const request = [`curl --silent --request POST ${issuer.tokenEndpoint}`]
+  for (const parameter of tokenRequest(issuer.audience).entries()) {
+    request.push(`--data ${parameter.join('=')}`)
+  }
+  const fetchToken = request.join(' \\\n  ')
+  const extract = `node -p "JSON.parse(require('fs').readFileSync(0)).access_token"`
+  console.log(`
+Everything is still running, until Ctrl-C. Ask for a token, in another terminal:
+
+${fetchToken}
+
+Keep it in a variable:
+
+TOKEN=$(${fetchToken} \\
+  | ${extract})
+
+Call the APIs with it:
+`)
+  for (const { url } of apis) {
+    console.log('curl --include --header "authorization: Bearer $TOKEN" %s', url)
+  }
+  await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve))
+}

@@ -1,0 +1,41 @@
+// @ts-check
+/**
+ * An API in plain node:http. Every request needs an access token; /reports needs a scope as well.
+ *
+ *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node http.js
+ *
+ * ISSUER is exactly what the tokens have in `iss`, slash and all; PORT is 3000 unless set.
+ */
+import { createServer } from 'node:http'
+import { authenticate, authorize } from 'oauth-resource-server/http'
+
+const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+
+const authenticated = authenticate({ issuer: ISSUER, audience: AUDIENCE })
+const mayReadReports = authorize({ scopes: 'read:reports' })
+
+const server = createServer(async (request, response) => {
+  if (request.url === '/health') return answer(200, { status: 'up' })
+
+  const token = await authenticated(request, response)
+  if (token === undefined) return // A refusal: it is answered already.
+
+  if (request.url === '/') return answer(200, { client: token.clientId, scopes: token.scopes })
+
+  if (request.url === '/reports') {
+    if (await mayReadReports(request, response)) answer(200, { reports: ['January', 'February'] })
+    return
+  }
+
+  answer(404, { error: 'not_found' })
+
+  /** @param {number} status @param {object} body */
+  function answer(status, body) {
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+  }
+})
+
+server.listen(Number(PORT), '127.0.0.1', () => {
+  console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
+})

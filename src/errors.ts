@@ -219,9 +219,13 @@ const maxPrinted = 200
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
 
+const clean = /^[\x20-\x7e]{0,200}$/
+
 /** Puts an untrusted value into a form that is safe in a log line: one line, 200 characters at most. */
 export function printable(value: unknown): string {
-  if (typeof value === 'string') return value.slice(0, maxPrinted).replace(unprintable, '?')
+  if (typeof value === 'string') {
+    return clean.test(value) ? value : value.slice(0, maxPrinted).replace(unprintable, '?')
+  }
   if (Array.isArray(value)) {
     const items = value.slice(0, 10).map((item) => (typeof item === 'string' ? item : typeof item))
     return printable(items.join(' '))

@@ -2,7 +2,7 @@
  * @module What a route requires: checked once at start-up, and then held against each token.
  */
 import type { AccessToken, Requirement } from './access-token.ts'
-import { InsufficientScopeError } from './errors.ts'
+import { InsufficientScopeError, printable } from './errors.ts'
 import { checkFunction, checkList, checkNames } from './option.ts'
 import { isScope, splitScopes } from './token/scope.ts'
 
@@ -63,8 +63,8 @@ export async function satisfy(
     if (enough && (check === undefined || (await check(token)) === true)) continue
     throw new InsufficientScopeError(scopesOf(requirements), {
       issuer: token.issuer,
-      expected: scopesOf(requirements).join(' '),
-      actual: token.scopes.join(' ').slice(0, 200),
+      expected: printable(scopesOf(requirements).join(' ')),
+      actual: printable(token.scopes.join(' ')),
       ...(enough && { hint: 'check did not return true' }),
     })
   }

@@ -102,24 +102,25 @@ function createResolvedIssuers(
   async function ask(iss: string): Promise<Verdict> {
     const askedAt = seconds()
     const before = known.get(iss)
-    let settings: Awaited<ReturnType<typeof resolve>>
+    let issuer: TrustedIssuer | undefined
     try {
-      settings = await resolve(iss)
+      const settings = await resolve(iss)
+      // The same answer as before keeps its keys.
+      if (settings !== undefined) {
+        const same = before !== undefined && isSame(before.issuer, settings)
+        issuer = same ? before.issuer : createTrustedIssuer(settings, environment)
+      }
     } catch (cause) {
       return outage(iss, before, cause)
     }
-    if (settings === undefined) {
+    if (issuer === undefined) {
       known.delete(iss)
       return refuse(iss, strangerAge, () => untrusted(iss, []))
     }
-    // The same answer as before keeps its keys.
-    const issuer =
-      before !== undefined && isSame(before.issuer, settings)
-        ? before.issuer
-        : createTrustedIssuer(settings, environment)
+    const trusted = issuer
     refused.delete(iss)
     keep(known, maxIssuers, iss, { issuer, askedAt, expiresAt: askedAt + trustedAge })
-    return () => issuer
+    return () => trusted
   }
 
   /** The application cannot tell: what it said before holds for as long as old keys would. */
@@ -153,6 +154,8 @@ function createResolvedIssuers(
       const asked = pending.get(name)
       if (asked !== undefined) return asked.then((verdict) => verdict())
       if (pending.size >= maxPending) {
+        // Strangers at the door do not turn away who is in the house.
+        if (answer !== undefined) return answer.issuer
         throw new KeysUnavailableError(1, { hint: 'too many issuers are being looked up' })
       }
       const question = ask(name).finally(() => pending.delete(name))

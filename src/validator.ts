@@ -3,12 +3,18 @@
  * signature, requirement. Everything cheap comes before everything dear; each step passes its result
  * on or throws one AccessTokenError.
  */
-import type { AccessToken, HttpRequest, JwtClaims, Requirement } from './access-token.ts'
+import type {
+  AccessToken,
+  HttpRequest,
+  JoseHeader,
+  JwtClaims,
+  Requirement,
+} from './access-token.ts'
 import type { VerificationKey } from './algorithms.ts'
 import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { freezeDeep } from './freeze.ts'
-import { completeHeaders } from './http/challenge.ts'
+import { challengeStart, completeHeaders } from './http/challenge.ts'
 import { readCredentials } from './http/credentials.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
 import { readOptions, type ValidatorOptions } from './options.ts'
@@ -78,6 +84,7 @@ export function createValidator<C extends object = JwtClaims>(
   const remembered =
     settings.maxRemembered > 0 ? createTokenCache<Verified>(settings.maxRemembered) : undefined
   const seconds = () => settings.now() / 1000
+  const challenge = challengeStart(settings.realm)
 
   function authenticate(request: HttpRequest, requirement?: Requirement) {
     return decide(() => readCredentials(request, settings.tokenLocations)?.token, requirement)
@@ -142,16 +149,25 @@ export function createValidator<C extends object = JwtClaims>(
     return [...ownRequirements, compileRequirement(requirement, 'requirement')]
   }
 
-  async function verify(token: string): Promise<Verified> {
+  function verify(token: string): Promise<Verified> {
     const jwt = parseCompact(token)
-    const issuer = await issuers.find(jwt.claims.iss)
+    const issuer = issuers.find(jwt.claims.iss)
+    return issuer instanceof Promise
+      ? issuer.then((found) => verifyWith(found, jwt))
+      : verifyWith(issuer, jwt)
+  }
+
+  /** Throws at once what needs no waiting: a rejected promise costs more than the checks do. */
+  function verifyWith(issuer: TrustedIssuer, jwt: CompactJwt): Promise<Verified> {
+    const explain = (error: unknown) => explained(error, jwt.header, issuer)
     try {
       judge(jwt, issuer, seconds())
-      const key = await findSigningKey(jwt, issuer)
-      return { issuer, key, description: describe(jwt, issuer) }
+      return findSigningKey(jwt, issuer).then(
+        (key) => ({ issuer, key, description: describe(jwt, issuer) }),
+        explain,
+      )
     } catch (error) {
-      if (error instanceof InvalidTokenError) error.detail = detailed(error, jwt, issuer)
-      throw error
+      return explain(error)
     }
   }
 
@@ -167,7 +183,11 @@ export function createValidator<C extends object = JwtClaims>(
 
   function holds({ issuer, key, description }: Verified, found: TrustedIssuer) {
     if (found !== issuer) return false
-    checkTime(description.claims, issuer, seconds())
+    try {
+      checkTime(description.claims, issuer, seconds())
+    } catch (error) {
+      explained(error, description.header, issuer)
+    }
     const keys = issuer.keys.current()
     return keys instanceof Promise ? keys.then((set) => set.has(key)) : keys.has(key)
   }
@@ -210,7 +230,7 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function completed(error: unknown): unknown {
-    if (error instanceof AccessTokenError) completeHeaders(error, settings)
+    if (error instanceof AccessTokenError) completeHeaders(error, challenge)
     return error
   }
 
@@ -218,14 +238,13 @@ export function createValidator<C extends object = JwtClaims>(
   return Object.freeze({ authenticate, validate, authorize, ready }) as unknown as Validator<C>
 }
 
-function detailed(error: InvalidTokenError, { header }: CompactJwt, { issuer }: TrustedIssuer) {
-  const { alg, kid } = header
-  return {
-    ...error.detail,
-    issuer,
-    algorithm: printable(alg),
-    ...(kid !== undefined && { kid: printable(kid) }),
+/** Adds to a refusal whose token it was, for the operator, and throws it on. */
+function explained(error: unknown, { alg, kid }: JoseHeader, { issuer }: TrustedIssuer): never {
+  if (error instanceof InvalidTokenError) {
+    const found = { ...error.detail, issuer, algorithm: printable(alg) }
+    error.detail = kid === undefined ? found : { ...found, kid: printable(kid) }
   }
+  throw error
 }
 
 /** Everything of a verified token that can be shared between requests. */

@@ -11,9 +11,9 @@ import {
   MissingTokenError,
 } from '../errors.ts'
 
-/** What every challenge of one validator has in common. */
-export interface ChallengeParameters {
-  readonly realm: string
+/** What every challenge of one validator begins with. Made once. */
+export function challengeStart(realm: string): string {
+  return `Bearer realm=${quoted(realm)}`
 }
 
 /** Tells whether text may stand in a realm: printable ASCII. */
@@ -27,21 +27,21 @@ function quoted(text: string): string {
 }
 
 /** Completes an error with the headers of its answer. */
-export function completeHeaders(error: AccessTokenError, parameters: ChallengeParameters): void {
+export function completeHeaders(error: AccessTokenError, start: string): void {
   if (error instanceof KeysUnavailableError) {
     error.headers = { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
     return
   }
   error.headers = {
-    'WWW-Authenticate': [bearerChallenge(error, parameters)],
+    'WWW-Authenticate': [bearerChallenge(error, start)],
     'Cache-Control': 'no-store',
-    ...(error.body !== undefined && { 'Content-Type': 'application/json' }),
   }
+  if (error.body !== undefined) error.headers['Content-Type'] = 'application/json'
 }
 
 // RFC 6750 §3: at least one parameter always stands there, and each only once.
-function bearerChallenge(error: AccessTokenError, { realm }: ChallengeParameters): string {
-  let challenge = `Bearer realm=${quoted(realm)}`
+function bearerChallenge(error: AccessTokenError, start: string): string {
+  let challenge = start
   if (error.body !== undefined) {
     challenge += `, error="${error.body.error}", error_description="${error.body.error_description}"`
   }

@@ -149,10 +149,10 @@ function contentType({ headers }: HttpRequest): string | undefined {
 }
 
 function fromQuery({ url = '' }: HttpRequest): string | undefined {
-  const query = url.indexOf('?')
+  const [target = ''] = url.split('#', 1)
+  const query = target.indexOf('?')
   if (query === -1) return undefined
-  const end = url.indexOf('#', query)
-  const parameters = new URLSearchParams(url.slice(query, end === -1 ? undefined : end))
+  const parameters = new URLSearchParams(target.slice(query))
   return oneParameter(parameters.getAll('access_token'))
 }
 

@@ -7,7 +7,7 @@
  */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { type Algorithm, isAlgorithm, suiteOf, type VerificationKey } from '../algorithms.ts'
-import { isBase64url } from '../base64url.ts'
+import { decodeBase64url } from '../base64url.ts'
 
 /** Why a JWK is not used. A closed list: it can label a metric. */
 export type SkipReason =
@@ -90,8 +90,7 @@ function allowsVerify(operations: unknown): boolean {
 }
 
 function bytesOf(value: unknown): Buffer | undefined {
-  if (typeof value !== 'string' || value === '' || !isBase64url(value)) return undefined
-  return Buffer.from(value, 'base64url')
+  return typeof value === 'string' && value !== '' ? decodeBase64url(value) : undefined
 }
 
 function doubtRsa(jwk: object): SkipReason | undefined {

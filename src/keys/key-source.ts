@@ -11,11 +11,11 @@ export interface KeySource {
    */
   readonly current: () => KeySet | Promise<KeySet>
   /**
-   * A newer set than `known`, for a token that fits no key in it. Resolves to `known` where there is
-   * none: nothing newer, or too many such tokens in a short time. Rejects with KeysUnavailableError
-   * where the issuer could not be asked.
+   * A newer set than `known`, for a token that fits no key in it; or `known`, where there is none:
+   * nothing newer, or too many such tokens in a short time. Throws or rejects with
+   * KeysUnavailableError where the issuer could not be asked.
    */
-  readonly newerThan: (known: KeySet) => Promise<KeySet>
+  readonly newerThan: (known: KeySet) => KeySet | Promise<KeySet>
 }
 
 /**
@@ -32,5 +32,5 @@ export function createStaticKeySource(jwks: unknown, option: string): KeySource 
     const reasons = set.skipped.map(({ kid, reason }) => `${kid ?? 'a key without kid'}: ${reason}`)
     throw new TypeError(`${option} holds no usable key (${reasons.join(', ') || 'it is empty'})`)
   }
-  return { current: () => set, newerThan: async () => set }
+  return { current: () => set, newerThan: () => set }
 }

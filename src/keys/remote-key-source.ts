@@ -79,7 +79,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return usable()
   }
 
-  async function newerThan(known: KeySet): Promise<KeySet> {
+  function newerThan(known: KeySet): KeySet | Promise<KeySet> {
     if (attempt === undefined && held?.set === known) {
       if (backOff.wait() > 0) throw unavailable()
       if (!budget.take()) {
@@ -88,10 +88,12 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       }
       attempt = begin(false)
     }
-    await attempt?.done
     // Without an answer nobody knows whether the key exists: that is no fault of the token.
-    if (backOff.failing()) throw unavailable()
-    return usable()
+    const answered = () => {
+      if (backOff.failing()) throw unavailable()
+      return usable()
+    }
+    return attempt === undefined ? answered() : attempt.done.then(answered)
   }
 
   function usable(): KeySet {

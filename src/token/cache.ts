@@ -26,13 +26,13 @@ export function digestOf(token: string): string {
  * keeping an order of use.
  */
 export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
-  const generationSize = Math.ceil(maxEntries / 2)
+  const generationSize = Math.max(1, Math.floor(maxEntries / 2))
   let young = new Map<string, V>()
   let old = new Map<string, V>()
 
   function set(digest: string, value: V): void {
     if (young.size >= generationSize) {
-      old = young
+      old = maxEntries > 1 ? young : new Map()
       young = new Map()
     }
     young.set(digest, value)

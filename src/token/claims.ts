@@ -163,7 +163,7 @@ function outside(
 ): InvalidTokenError {
   return new InvalidTokenError(reason, {
     name,
-    expected: `${expected} ${limit}`,
+    expected: `${expected} ${Math.floor(limit)}`,
     actual: String(value),
   })
 }

@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
-import { isBase64url } from '../base64url.ts'
+import { decodeBase64url } from '../base64url.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
 import { freezeDeep } from '../freeze.ts'
 
@@ -21,7 +21,7 @@ export interface CompactJwt {
   readonly claims: Readonly<Record<string, unknown>>
   /** What the signature is over: everything before the second dot, in ASCII. */
   readonly signingInput: () => Buffer
-  readonly signature: () => Buffer
+  readonly signature: Buffer
 }
 
 /**
@@ -47,20 +47,15 @@ export function parseCompact(token: string): CompactJwt {
     throw malformed('not three parts separated by dots')
   }
   if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
-  if (
-    !isBase64url(token, 0, first) ||
-    !isBase64url(token, first + 1, second) ||
-    !isBase64url(token, second + 1)
-  ) {
-    throw malformed('not canonical base64url')
-  }
   const header = readHeader(token.slice(0, first))
   const claims = parseObject(token.slice(first + 1, second), 'payload')
+  const signature = decodeBase64url(token.slice(second + 1))
+  if (signature === undefined) throw malformed('signature is not canonical base64url')
   return {
     header,
     claims,
     signingInput: () => Buffer.from(token.slice(0, second), 'latin1'),
-    signature: () => Buffer.from(token.slice(second + 1), 'base64url'),
+    signature,
   }
 }
 
@@ -73,7 +68,8 @@ function malformed(hint: string): InvalidTokenError {
  * same name the last one counts, as RFC 7519 §4 allows and as `JSON.parse` does it: never the first.
  */
 function parseObject(segment: string, part: string): Record<string, unknown> {
-  const bytes = Buffer.from(segment, 'base64url')
+  const bytes = decodeBase64url(segment)
+  if (bytes === undefined) throw malformed(`${part} is not canonical base64url`)
   if (!isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
   let value: unknown
   try {

@@ -1,0 +1,192 @@
+/**
+ * What every answer is held against, in one place: the expected status and challenge, the invariants
+ * of the requirements (I1 to I6, I8, I9), and that all adapters answer alike.
+ */
+import { inspect } from 'node:util'
+import type { InvalidTokenReason } from 'oauth-resource-server'
+import { expect } from 'vitest'
+import { type Challenge, parseChallenges } from './challenge-parser.ts'
+import { AUD, t0 } from './fixture.ts'
+import { type Answer, type Api, linesOf, type Request } from './servers.ts'
+
+export interface Expected {
+  readonly status: number
+  readonly error?: string
+  /** The `reason` of the event that tells the operator. */
+  readonly reason?: string
+  readonly scope?: string
+}
+
+export const OK: Expected = { status: 200 }
+export const C401: Expected = { status: 401 }
+export const R400: Expected = { status: 400, error: 'invalid_request', reason: 'invalid_request' }
+export const X503: Expected = { status: 503, reason: 'keys_unavailable' }
+export const T401 = (reason: InvalidTokenReason): Expected => {
+  return { status: 401, error: 'invalid_token', reason }
+}
+export const S403 = (scope: string): Expected => {
+  return { status: 403, error: 'insufficient_scope', reason: 'insufficient_scope', scope }
+}
+
+/** A request with these credentials in its Authorization field. */
+export function authorization(value: string, rest: Request = {}): Request {
+  return { ...rest, lines: [`Authorization: ${value}`, ...(rest.lines ?? [])] }
+}
+
+export const bearer = (token: string, rest?: Request): Request =>
+  authorization(`Bearer ${token}`, rest)
+
+/** A request with this body, which is a form unless another type is named. */
+export function form(
+  body: string | Buffer,
+  rest: Request = {},
+  type = 'application/x-www-form-urlencoded',
+): Request {
+  return { method: 'POST', ...rest, body, lines: [`Content-Type: ${type}`, ...(rest.lines ?? [])] }
+}
+
+export interface Circumstances {
+  readonly realm?: string
+  /** Challenges that the application has put there before. */
+  readonly others?: readonly string[]
+}
+
+/** Sends the requests to every API, one after the other, and holds each answer against all rules. */
+export async function expectEverywhere(
+  apis: readonly Api[],
+  requests: Request | readonly Request[],
+  expected: Expected,
+  circumstances: Circumstances = {},
+): Promise<void> {
+  for (const request of [requests].flat() as Request[]) {
+    const able = apis.filter(({ name }) => name !== 'http2' || !request.onlyHttp1)
+    const answers = await Promise.all(able.map((api) => ask(api, request)))
+    for (const [index, api] of able.entries()) {
+      const answer = answers[index] as Answer
+      try {
+        if (expected.status === 200) expectAdmission(api, answer)
+        else expectRefusal(api, request, answer, expected, circumstances)
+      } catch (error) {
+        const { message } = error as Error
+        throw Object.assign(error as Error, {
+          message: `${api.name}: ${message}\n${inspect({ request, answer }, { depth: 5 })}`,
+        })
+      }
+    }
+    if (expected.status !== 200) expectAlike(answers)
+  }
+}
+
+async function ask(api: Api, request: Request): Promise<Answer> {
+  api.forget()
+  return api.send(request)
+}
+
+function expectAdmission(api: Api, answer: Answer): void {
+  expect(answer.status).toBe(200)
+  expect(api.seen).toHaveLength(1)
+  expect(api.failures).toEqual([])
+  expect(linesOf(answer, 'WWW-Authenticate')).toEqual([])
+}
+
+function expectRefusal(
+  api: Api,
+  request: Request,
+  answer: Answer,
+  expected: Expected,
+  { realm = AUD, others = [] }: Circumstances,
+): void {
+  expect(answer.status, 'status').toBe(expected.status)
+  expect(api.seen, 'I1: the handler never runs').toEqual([])
+  expect(api.failures, 'the adapter answers by itself').toEqual([])
+  const lines = linesOf(answer, 'WWW-Authenticate')
+  expect(lines.slice(0, others.length), 'challenges of others').toEqual(others)
+  // I2 and I3: exactly one challenge on a line of its own, by the strict grammar.
+  const challenges = lines.slice(others.length).map((line): Challenge => {
+    const [challenge, ...more] = parseChallenges(line)
+    expect(more, 'one challenge on each line').toEqual([])
+    return challenge as Challenge
+  })
+  expect(linesOf(answer, 'Cache-Control')).toEqual(['no-store'])
+  if (expected.status === 503) {
+    expect(challenges).toEqual([])
+    expect(linesOf(answer, 'Retry-After')).toEqual([expect.stringMatching(/^[1-9]\d*$/)])
+    expectBody(request, answer, undefined)
+  } else {
+    const { error, scope } = expected
+    const sentence = challenges[0]?.parameters.error_description
+    const said = error === undefined ? {} : { error, error_description: expect.any(String) }
+    const parameters = { realm, ...said, ...(scope !== undefined && { scope }) }
+    expect(challenges).toEqual([{ scheme: 'Bearer', parameters }])
+    expectBody(request, answer, error && { error, error_description: sentence })
+  }
+  const reasons = api.events.flatMap((event) =>
+    event.type === 'token.refused' ? [event.reason] : [],
+  )
+  expect(reasons, 'what the operator learns').toEqual(expected.reason ? [expected.reason] : [])
+  expectNothingLeaks(request, answer, api)
+}
+
+function expectBody(request: Request, answer: Answer, body: unknown): void {
+  const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body))
+  expect(linesOf(answer, 'Content-Length')).toEqual([String(length)])
+  expect(linesOf(answer, 'Content-Type')).toEqual(body === undefined ? [] : ['application/json'])
+  const shown = body === undefined || request.method === 'HEAD' ? '' : JSON.stringify(body)
+  expect(answer.body).toBe(shown)
+}
+
+/** I4 and I8: no part of a token, no cookie and no stack, neither to the client nor to the operator. */
+function expectNothingLeaks(request: Request, answer: Answer, api: Api): void {
+  const { events, refusals } = api
+  const shown = [
+    textOf(answer),
+    JSON.stringify(events),
+    JSON.stringify(refusals),
+    inspect([events, refusals], { depth: 9, showHidden: true, maxStringLength: null }),
+    ...refusals.map(String),
+  ].join('\n')
+  for (const secret of secretsOf(request)) expect(shown, 'I4').not.toContain(secret)
+  expect(textOf(answer), 'only printable ASCII').toMatch(/^[\x20-\x7e\n]+$/)
+  expect(linesOf(answer, 'Set-Cookie'), 'I8').toEqual([])
+  expect(answer.body, 'I8').not.toMatch(/\n\s+at |\.[jt]s:\d/)
+}
+
+/** The whole answer as one text. */
+export function textOf({ statusLine, headers, body }: Answer): string {
+  return [statusLine, ...headers.map((field) => field.join(': ')), '', body].join('\n')
+}
+
+/** The first characters of every part of anything in the request that looks like a credential. */
+export function secretsOf({ path = '', lines = [], body = '' }: Request): string[] {
+  const text = [path, ...lines, body.toString()].join('\n')
+  const words = text.match(/[\w-]{20,}/g) ?? []
+  return words.filter((word) => word !== 'x-www-form-urlencoded').map((word) => word.slice(0, 12))
+}
+
+// Of the connection and of the framework, and not of the answer.
+const ownHeaders = ['date', 'connection', 'keep-alive', 'x-powered-by']
+
+/** The status and every header that is the adapter's doing, in a form that can be compared. */
+function essence({ status, headers }: Answer): string[] {
+  const lines = headers
+    .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+    .filter((line) => !ownHeaders.some((name) => line.startsWith(`${name}:`)))
+  return [String(status), ...lines]
+}
+
+/** AD-same: byte by byte; HTTP/2 knows names in lower case only, and no reason phrase. */
+export function expectAlike(answers: readonly Answer[]): void {
+  const [first, ...others] = answers.map((answer) => [...essence(answer), '', answer.body])
+  for (const other of others) expect(other, 'AD-same').toEqual(first)
+  const http1 = answers.filter(({ statusLine }) => statusLine.startsWith('HTTP/1.1'))
+  const exact = http1.map(({ statusLine, headers }) => [
+    statusLine,
+    ...headers.filter(([name]) => !ownHeaders.includes(name.toLowerCase())),
+  ])
+  for (const other of exact) expect(other, 'AD-same').toEqual(exact[0])
+}
+
+/** I9: after all that, a good token still passes. */
+export async function expectAlive(apis: readonly Api[]): Promise<void> {
+  await expectEverywhere(apis, bearer(t0()), OK)
+}

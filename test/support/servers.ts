@@ -1,0 +1,423 @@
+/**
+ * The same tiny API on every adapter and every version of its framework, on real sockets of 127.0.0.1,
+ * and a client that sends exact bytes and shows the answer as it came.
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createServer as createHttp2,
+} from 'node:http2'
+import { createRequire } from 'node:module'
+import { type AddressInfo, connect } from 'node:net'
+import { parse as parseQuery } from 'node:querystring'
+import { text } from 'node:stream/consumers'
+import express5 from 'express'
+import Koa3 from 'koa'
+import {
+  type AccessToken,
+  createValidator,
+  type Requirement,
+  type Validator,
+  type ValidatorEvent,
+  type ValidatorOptions,
+} from 'oauth-resource-server'
+import * as forExpress from 'oauth-resource-server/express'
+import * as forHttp from 'oauth-resource-server/http'
+import * as forKoa from 'oauth-resource-server/koa'
+import { fixtureOptions } from './fixture.ts'
+
+// Older versions stand beside newer ones under another name, which has no types of its own.
+const require = createRequire(import.meta.url)
+const express4 = require('express4') as typeof express5
+const Koa2 = require('koa2') as typeof Koa3
+
+export interface Route {
+  readonly authenticate?: forHttp.AuthenticateOptions | false
+  /** How often `authenticate` is mounted. */
+  readonly times?: number
+  readonly authorize?: Requirement
+}
+
+const both = { scopes: 'read:a write:a' }
+
+const routes: Readonly<Record<string, Route>> = {
+  '/p': {},
+  '/scoped': { authenticate: { requirement: both } },
+  '/authorized': { authorize: both },
+  '/optional': { authenticate: { optional: true } },
+  '/optional-authorized': { authenticate: { optional: true }, authorize: both },
+  '/twice': { times: 2, authorize: { scopes: 'read:a' } },
+}
+
+export interface ApiOptions {
+  readonly validator?: Partial<ValidatorOptions>
+  readonly routes?: Readonly<Record<string, Route>>
+  /** Reads bodies before `authenticate` runs, as the framework's body parser does. */
+  readonly parseBodies?: boolean
+  /** Runs first. `holder` is where `auth` will stand. `true`: it has answered. */
+  readonly before?: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    holder: { auth?: unknown },
+  ) => boolean | undefined
+}
+
+/** What the handler of a route saw. */
+interface Seen {
+  readonly auth: AccessToken | undefined
+  /** The parsed body, or the text that was left to be read. */
+  readonly body: unknown
+}
+
+/** What happened behind one API since {@link Api.forget}. */
+interface Records {
+  readonly seen: Seen[]
+  readonly events: ValidatorEvent[]
+  /** Every error that the validator refused with. */
+  readonly refusals: unknown[]
+  /** What came to the framework's error handling. */
+  readonly failures: unknown[]
+}
+
+interface Setup extends Records {
+  readonly validator: Validator
+  readonly routeOf: (path: string) => Route
+  readonly paths: readonly string[]
+  readonly options: ApiOptions
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface Request {
+  readonly method?: string
+  readonly path?: string
+  /** Header lines as they are sent, in latin1, without `Host`, `Connection` and `Content-Length`. */
+  readonly lines?: readonly string[]
+  readonly body?: string | Buffer
+  /** Instead of the one Host line. */
+  readonly host?: readonly string[]
+  /** What HTTP/2 cannot express, or Node's client for it will not send. */
+  readonly onlyHttp1?: boolean
+}
+
+export interface Answer {
+  readonly status: number
+  readonly statusLine: string
+  /** Names and values as they came, in their order. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: string
+}
+
+export interface Api extends Records {
+  readonly name: AdapterName
+  readonly port: number
+  readonly send: (request: Request) => Promise<Answer>
+  readonly forget: () => void
+  readonly close: () => Promise<void>
+}
+
+function stepsOf<A, S>(
+  route: Route,
+  adapter: {
+    authenticate: (validator: Validator, options?: forHttp.AuthenticateOptions) => A
+    authorize: (requirement: Requirement) => S
+  },
+  validator: Validator,
+): (A | S)[] {
+  const times = route.authenticate === false ? 0 : (route.times ?? 1)
+  const authentications = Array.from({ length: times }, () =>
+    adapter.authenticate(validator, route.authenticate || {}),
+  )
+  return [...authentications, ...(route.authorize ? [adapter.authorize(route.authorize)] : [])]
+}
+
+async function readBody(
+  request: IncomingMessage,
+  parseForm: (body: string) => unknown = parseQuery,
+): Promise<unknown> {
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  if (type === 'application/x-www-form-urlencoded') return parseForm(await text(request))
+  if (type === 'application/json') return JSON.parse(await text(request))
+  return undefined
+}
+
+async function see(setup: Setup, request: IncomingMessage, auth: unknown, parsed: unknown) {
+  const body = parsed ?? (request.readableEnded ? undefined : await text(request))
+  setup.seen.push({ auth: auth as AccessToken | undefined, body })
+  return JSON.stringify({ subject: (auth as AccessToken | undefined)?.subject ?? null })
+}
+
+const onExpress =
+  (express: typeof express5) =>
+  (setup: Setup): Listener => {
+    const { before, parseBodies } = setup.options
+    const app = express()
+    app.use((request, response, next) => {
+      if (!before?.(request, response, request)) next()
+    })
+    if (parseBodies) app.use(express.urlencoded({ extended: true }), express.json())
+    const reply: express5.RequestHandler = (request, response, next) => {
+      const parsed = parseBodies ? (request.body as unknown) : undefined
+      see(setup, request, request.auth, parsed).then((json) => response.end(json), next)
+    }
+    for (const path of setup.paths) {
+      app.all(path, ...stepsOf(setup.routeOf(path), forExpress, setup.validator), reply)
+    }
+    app.use(...stepsOf(setup.routeOf(''), forExpress, setup.validator), reply)
+    const fail: express5.ErrorRequestHandler = (error, _request, response, _next) => {
+      setup.failures.push(error)
+      if (response.headersSent) return
+      response
+        .status(error.status ?? 500)
+        .set(error.headers)
+        .end()
+    }
+    app.use(fail)
+    return app as unknown as Listener
+  }
+
+const onKoa =
+  (Koa: typeof Koa3) =>
+  (setup: Setup): Listener => {
+    const { before, parseBodies } = setup.options
+    const app = new Koa()
+    app.on('error', (error) => setup.failures.push(error))
+    app.use(async (context, next) => {
+      if (before?.(context.req, context.res, context.state)) context.respond = false
+      else await next()
+    })
+    app.use(async (context, next) => {
+      if (parseBodies) Object.assign(context.request, { body: await readBody(context.req) })
+      await next()
+    })
+    const routes = new Map(
+      ['', ...setup.paths].map((path) => [
+        path,
+        stepsOf(setup.routeOf(path), forKoa, setup.validator),
+      ]),
+    )
+    app.use(async (context) => {
+      const steps = routes.get(context.path) ?? routes.get('') ?? []
+      const run = async (index: number): Promise<void> => {
+        const step = steps[index]
+        if (step !== undefined) return step(context, () => run(index + 1))
+        const { body } = context.request as { body?: unknown }
+        context.body = await see(setup, context.req, context.state.auth, body)
+      }
+      await run(0)
+    })
+    return app.callback()
+  }
+
+/** A request as node:http hands it over, and what applications put on it. */
+type Carrier = IncomingMessage & { auth?: unknown; body?: unknown }
+
+const pathOf = (request: IncomingMessage): string => request.url?.split('?')[0] ?? ''
+
+function failPlainly(setup: Setup, response: ServerResponse, error: unknown): void {
+  setup.failures.push(error)
+  if (response.headersSent) return
+  response.statusCode = (error as { status?: number }).status ?? 500
+  response.end()
+}
+
+/** The guards are called one after the other, and their promises looked at. */
+function onHttp(setup: Setup): Listener {
+  const { before, parseBodies } = setup.options
+  const routes = new Map(
+    ['', ...setup.paths].map((path) => [
+      path,
+      stepsOf(setup.routeOf(path), forHttp, setup.validator),
+    ]),
+  )
+  return async (request: Carrier, response) => {
+    try {
+      if (before?.(request, response, request)) return
+      if (parseBodies) request.body = await readBody(request)
+      for (const guard of routes.get(pathOf(request)) ?? routes.get('') ?? []) {
+        const token = await guard(request, response)
+        if (response.writableEnded) {
+          if (token !== undefined) throw new Error('a guard that has answered returned a token')
+          return
+        }
+      }
+      response.end(await see(setup, request, request.auth, request.body))
+    } catch (error) {
+      failPlainly(setup, response, error)
+    }
+  }
+}
+
+/** The guards are middleware: each gets a `next`. The form is a URLSearchParams here. */
+function onConnect(setup: Setup): Listener {
+  const { before, parseBodies } = setup.options
+  const routes = new Map(
+    ['', ...setup.paths].map((path) => [
+      path,
+      stepsOf(setup.routeOf(path), forHttp, setup.validator),
+    ]),
+  )
+  return async (request: Carrier, response) => {
+    if (before?.(request, response, request)) return
+    if (parseBodies) request.body = await readBody(request, (body) => new URLSearchParams(body))
+    const guards = routes.get(pathOf(request)) ?? routes.get('') ?? []
+    const run = (index: number, error?: unknown): void => {
+      const guard = guards[index]
+      if (error !== undefined) failPlainly(setup, response, error)
+      else if (guard !== undefined) {
+        guard(request, response, (problem) => run(index + 1, problem)).catch((problem) =>
+          failPlainly(setup, response, problem),
+        )
+      } else {
+        void see(setup, request, request.auth, request.body).then((json) => response.end(json))
+      }
+    }
+    run(0)
+  }
+}
+
+const adapters = {
+  'express 5': onExpress(express5),
+  'express 4': onExpress(express4),
+  'koa 3': onKoa(Koa3),
+  'koa 2': onKoa(Koa2),
+  http: onHttp,
+  connect: onConnect,
+  http2: onHttp,
+}
+
+export type AdapterName = keyof typeof adapters
+export const adapterNames = Object.keys(adapters) as AdapterName[]
+
+/** Starts the API on one adapter. */
+export async function startApi(name: AdapterName, options: ApiOptions = {}): Promise<Api> {
+  const records: Records = { seen: [], events: [], refusals: [], failures: [] }
+  const onEvent = (event: ValidatorEvent) => {
+    records.events.push(event)
+    return options.validator?.onEvent?.(event)
+  }
+  // I6: the fixture's keys are at hand, so nothing has to be fetched.
+  const fetch = async (url: unknown) => {
+    records.failures.push(new Error(`fetched ${url}`))
+    throw new TypeError('fetch failed')
+  }
+  const validator = createValidator(fixtureOptions({ fetch, ...options.validator, onEvent }))
+  const noted = <A extends unknown[], R>(check: (...args: A) => Promise<R>) => {
+    return (...args: A) =>
+      check(...args).catch((error: unknown) => {
+        records.refusals.push(error)
+        throw error
+      })
+  }
+  const table = options.routes ?? routes
+  const listener = adapters[name]({
+    ...records,
+    validator: {
+      ...validator,
+      authenticate: noted(validator.authenticate),
+      authorize: noted(validator.authorize),
+    },
+    routeOf: (path) => table[path] ?? {},
+    paths: Object.keys(table),
+    options,
+  })
+  const isHttp2 = name === 'http2'
+  const server = isHttp2 ? createHttp2(listener as never) : createServer(listener)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const session = isHttp2 ? connectHttp2(`http://127.0.0.1:${port}`) : undefined
+  return {
+    name,
+    port,
+    ...records,
+    send: (request) =>
+      session ? sendHttp2(session, request) : exchange(port, bytesOf(request)).then(readAnswer),
+    forget() {
+      for (const record of Object.values(records)) record.length = 0
+    },
+    async close() {
+      session?.close()
+      if ('closeAllConnections' in server) server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** Starts the API on every adapter. */
+export function startApis(options?: ApiOptions): Promise<Api[]> {
+  return Promise.all(adapterNames.map((name) => startApi(name, options)))
+}
+
+export async function closeApis(apis: readonly Api[]): Promise<void> {
+  await Promise.all(apis.map((api) => api.close()))
+}
+
+/** The request, byte by byte. It asks the server to close the connection after the answer. */
+export function bytesOf(request: Request): Buffer {
+  const { method = 'GET', path = '/p', lines = [], body, host = ['Host: rs.test'] } = request
+  const length = body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]
+  const head = [`${method} ${path} HTTP/1.1`, ...host, 'Connection: close', ...lines, ...length]
+  return Buffer.concat([
+    Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'),
+    Buffer.from(body ?? ''),
+  ])
+}
+
+/** Sends bytes and returns all that comes back until the server closes the connection. */
+export async function exchange(port: number, bytes: Buffer): Promise<Buffer> {
+  const socket = connect(port, '127.0.0.1')
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.write(bytes)
+  const failed = new Promise<never>((_resolve, reject) => socket.once('error', reject))
+  await Promise.race([new Promise((resolve) => socket.once('close', resolve)), failed])
+  return Buffer.concat(chunks)
+}
+
+export function readAnswer(bytes: Buffer): Answer {
+  const all = bytes.toString('latin1')
+  const end = all.indexOf('\r\n\r\n')
+  const [statusLine = '', ...lines] = all.slice(0, end).split('\r\n')
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
+  })
+  return { status: Number(statusLine.split(' ')[1]), statusLine, headers, body: all.slice(end + 4) }
+}
+
+async function sendHttp2(session: ClientHttp2Session, request: Request): Promise<Answer> {
+  const { method = 'GET', path = '/p', lines = [], body } = request
+  const fields = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':')
+    // RFC 9113 §8.2: names are in lower case, and values have no space around them.
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+  })
+  const stream = session.request(
+    { ':method': method, ':path': path, ...Object.fromEntries(fields) },
+    { endStream: body === undefined },
+  )
+  const answered = once(stream, 'response')
+  if (body !== undefined) stream.end(body)
+  // Of the headers as an object, Node would join lines of the same name.
+  const [{ ':status': status }, , raw] = (await answered) as [Record<string, unknown>, 0, string[]]
+  const headers = raw
+    .flatMap((name, index) => (index % 2 === 0 ? [[name, raw[index + 1] ?? ''] as const] : []))
+    .filter(([name]) => name !== ':status')
+  return {
+    status: Number(status),
+    statusLine: `HTTP/2 ${status}`,
+    headers,
+    body: await text(stream),
+  }
+}
+
+/** Every value of a header field, line by line. */
+export function linesOf(answer: Answer, name: string): string[] {
+  return answer.headers
+    .filter(([header]) => header.toLowerCase() === name.toLowerCase())
+    .map(([, value]) => value)
+}

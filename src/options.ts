@@ -162,7 +162,8 @@ const issuerOptionNames = [
   'allowInsecureHttp',
 ]
 
-const optionNames = [
+/** Every option of a validator. */
+export const optionNames: readonly string[] = [
   'issuer',
   'audience',
   'profile',

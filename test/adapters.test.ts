@@ -774,6 +774,7 @@ describe('what stands beside and before', () => {
       await forHttp
         .authorize({ scopes: 'read:a' })(request, response)
         .catch((error) => outcomes.push(error))
+      response.end()
     }, bearer(T0))
     expect(outcomes).toMatchObject([
       { reason: 'wrong_audience' },

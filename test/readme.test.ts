@@ -3,15 +3,17 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { invalidTokenReasons } from 'oauth-resource-server'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { optionNames } from '../src/options.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = `${root}/.cache/readme`
-const blocks = [...readFileSync(`${root}/README.md`, 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(
-  ([, code = '']) => code,
-)
+const readme = readFileSync(`${root}/README.md`, 'utf8')
+const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code)
 
 const isServer = (code: string) => code.includes('listen(3000)')
 const isTest = (code: string) => code.includes("from 'vitest'")
@@ -46,6 +48,23 @@ describe('README', () => {
     writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config))
     await run('npx', ['tsc', '-p', folder], { cwd: root })
   }, 60_000)
+
+  it('every test that it names exists', () => {
+    const tests = readFileSync(`${root}/test/keys-under-fire.test.ts`, 'utf8')
+    const named = [...readme.matchAll(/\*([^*|]+)\* \|$/gm)].map(([, title = '']) => title)
+    expect(named.length).toBeGreaterThan(12)
+    expect(named.filter((title) => !tests.includes(`'${title}'`))).toEqual([])
+  })
+
+  it('every reason of a refusal has its row', () => {
+    const rows = [...readme.matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason)
+    expect(rows).toEqual(expect.arrayContaining([...invalidTokenReasons]))
+  })
+
+  it('every option has its row', () => {
+    const rows = new Set([...readme.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option))
+    expect(optionNames.filter((option) => !rows.has(option))).toEqual([])
+  })
 
   it.each(blocks.filter(isServer).map((code) => [code.split('\n')[0], code] as const))(
     'the server that begins with "%s" answers 200, 401 and 403',

@@ -442,6 +442,13 @@ describe('section 4.1.4, kid', () => {
     },
   )
 
+  it('7515-4.1.4-c a bad signature under the kid of a known key costs no fetch more', async () => {
+    const cold = coldApi()
+    for (let count = 0; count < 5; count++)
+      await cold.refuses(t0({}, {}, attacker), 'bad_signature')
+    expect(cold.requests).toEqual([JWKS_URI])
+  })
+
   it('7515-4.1.4-c many made-up kids at once cost one fetch more', async () => {
     const { validator, requests } = coldApi()
     await validator.validate(t0())

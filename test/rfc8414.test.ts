@@ -152,7 +152,7 @@ describe('RFC 8414 §3.2: the answer', () => {
     expect(issuer.urls).toEqual(forms)
   })
 
-  it('8414-redir of redirects only the one that adds a slash is followed (decided), to the same origin', async () => {
+  it('8414-redir of redirects only the one that adds a slash is followed, to the same origin', async () => {
     const issuer = simulateIssuer()
     issuer.metadata = (url) =>
       url.endsWith('/') ? json(document) : status(301, { location: `${url}/` })

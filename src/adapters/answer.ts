@@ -91,7 +91,7 @@ interface Marked {
  * @returns `undefined` for an anonymous request, where that is allowed.
  * @throws AccessTokenError
  */
-export async function authenticateRequest(
+export function authenticateRequest(
   guard: Guard,
   request: HttpRequest,
   carrier: object,
@@ -99,10 +99,19 @@ export async function authenticateRequest(
 ): Promise<AccessToken | undefined> {
   const marked: Marked = carrier
   marked[authentication] = undefined
-  const token = await tokenOf(guard, request)
-  marked[authentication] = { guard, token }
-  if (token !== undefined && !isBearer(request)) keepPrivate(response)
-  return token
+  return guard.validator.authenticate(request, guard.requirement).then(
+    (verified) => {
+      const token = verified as AccessToken
+      marked[authentication] = { guard, token }
+      if (!isBearer(request)) keepPrivate(response)
+      return token
+    },
+    (error) => {
+      if (!guard.optional || !(error instanceof MissingTokenError)) throw error
+      marked[authentication] = { guard, token: undefined }
+      return undefined
+    },
+  )
 }
 
 /** Whether the token stood in the header, where alone two are refused. */
@@ -116,15 +125,6 @@ function keepPrivate(response: Response): void {
   const present = response.getHeader('Cache-Control')
   if (typeof present === 'string' && /\b(?:private|no-store)\b/i.test(present)) return
   response.setHeader('Cache-Control', 'private')
-}
-
-async function tokenOf(guard: Guard, request: HttpRequest): Promise<AccessToken | undefined> {
-  try {
-    return (await guard.validator.authenticate(request, guard.requirement)) as AccessToken
-  } catch (error) {
-    if (guard.optional && error instanceof MissingTokenError) return undefined
-    throw error
-  }
 }
 
 /**

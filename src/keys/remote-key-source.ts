@@ -84,6 +84,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       if (backOff.wait() > 0) throw unavailable()
       if (!budget.take()) {
         observer.emit({ type: 'keys.budget_spent', issuer })
+        if (backOff.failing()) throw unavailable()
         return known
       }
       attempt = begin(false)

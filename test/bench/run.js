@@ -1,0 +1,184 @@
+/**
+ * @module `npm run bench`: ours against the alternatives, on loopback only. Without arguments every
+ * table; with names (cold, m2m, refusals, http, memory, import) only those. See `usage`.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { contenders } from './contenders.js'
+import { root } from './footprint.js'
+import { startIssuer } from './issuer.js'
+import { httpTable, importTable, memoryTable, refusalsTable, workloadTable } from './tables.js'
+
+/** @typedef {import('./tables.js').Run} Run */
+/** @typedef {import('./tables.js').Table} Table */
+/** @typedef {import('./tokens.js').Algorithm} Algorithm */
+/** @typedef {{ alone: string, make: (run: Run) => Promise<Table> }} Planned the table, and the arguments that give it alone */
+
+const usage = `node test/bench/run.js [cold] [m2m] [refusals] [http] [memory] [import]
+  --alg RS256|ES256|EdDSA   --in-flight N   --framework express|koa|http   --only ours,jose,…
+  --rounds N   --ms N (per cell and round)   --full (memory: 1,000,000 tokens)   --json FILE
+contenders: ${Object.keys(contenders).join(', ')}`
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    alg: { type: 'string' },
+    'in-flight': { type: 'string' },
+    framework: { type: 'string' },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    ms: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+})
+
+/** What two minutes allow. @type {Record<string, { rounds: number, milliseconds: number, warmUp: number }>} */
+const defaults = {
+  cold: { rounds: 5, milliseconds: 200, warmUp: 300 },
+  m2m: { rounds: 5, milliseconds: 200, warmUp: 300 },
+  refusals: { rounds: 3, milliseconds: 100, warmUp: 150 },
+  http: { rounds: 5, milliseconds: 200, warmUp: 0 },
+  memory: { rounds: 1, milliseconds: 0, warmUp: 0 },
+  import: { rounds: 3, milliseconds: 0, warmUp: 0 },
+}
+
+const everybody = Object.keys(contenders)
+const libraries = everybody.filter((name) => name !== 'nothing')
+const without = (/** @type {string[]} */ ...names) =>
+  libraries.filter((name) => !names.includes(name))
+const only = options.only?.split(',')
+const algorithm = /** @type {Algorithm} */ (options.alg ?? 'RS256')
+const inFlight = Number(options['in-flight'] ?? 64)
+const special = options.alg !== undefined || options['in-flight'] !== undefined
+
+/** @param {readonly string[]} names @param {readonly string[]} all */
+function restrict(names, all) {
+  const wanted = only ?? names
+  return wanted.length === all.length ? '' : ` --only ${wanted}`
+}
+
+/** @param {'cold' | 'm2m'} name @param {Algorithm} algorithm @param {number} inFlight @param {readonly string[]} names @returns {Planned} */
+const workload = (name, algorithm, inFlight, names) => ({
+  alone: `${name} --alg ${algorithm} --in-flight ${inFlight}${restrict(names, everybody)}`,
+  make: (run) => workloadTable(run, { workload: name, algorithm, inFlight, names: only ?? names }),
+})
+
+/** @param {readonly string[]} names @returns {Planned} */
+const refusals = (names) => ({
+  alone: `refusals --alg ${algorithm} --in-flight ${inFlight}${restrict(names, libraries)}`,
+  make: (run) => refusalsTable(run, { algorithm, inFlight, names: only ?? names }),
+})
+
+/** @param {string} framework @param {readonly string[]} names @returns {Planned} */
+const overHttp = (framework, names) => ({
+  alone: `http --framework ${framework} --alg ${algorithm}${restrict(names, names)}`,
+  make: (run) => httpTable(run, { framework, algorithm, names: only ?? names }),
+})
+
+const servers = {
+  express: [
+    'ours',
+    'express-oauth2-jwt-bearer',
+    'express-jwt',
+    'aws-jwt-verify',
+    'fast-jwt-cache',
+    'jose',
+  ],
+  koa: ['ours', 'koa-jwt', 'fast-jwt-cache', 'jose'],
+  http: ['ours', 'aws-jwt-verify', 'fast-jwt-cache', 'jose'],
+}
+
+/** Those that are slowest by far, or twins of another, only where they are asked for. */
+const few = ['ours', 'jose', 'aws-jwt-verify']
+/** @type {Record<string, Planned[]>} */
+const plan = {
+  cold: special
+    ? [workload('cold', algorithm, inFlight, everybody)]
+    : [
+        workload('cold', 'RS256', 64, ['nothing', ...without('fast-jwt-cache', 'koa-jwt')]),
+        workload('cold', 'ES256', 64, without('fast-jwt', 'fast-jwt-cache', 'koa-jwt')),
+        workload('cold', 'EdDSA', 64, libraries),
+        workload('cold', 'RS256', 1, [...few, 'fast-jwt']),
+      ],
+  m2m: special
+    ? [workload('m2m', algorithm, inFlight, everybody)]
+    : [
+        workload('m2m', 'RS256', 64, ['nothing', ...without('fast-jwt', 'koa-jwt')]),
+        workload('m2m', 'RS256', 1, [...few, 'fast-jwt-cache']),
+      ],
+  refusals: [
+    refusals(
+      special ? libraries : [...few, 'fast-jwt', 'express-oauth2-jwt-bearer', 'express-jwt'],
+    ),
+  ],
+  http: Object.entries(servers)
+    .filter(([framework]) => framework === (options.framework ?? framework))
+    .map(([framework, names]) => overHttp(framework, names)),
+  memory: [{ alone: 'memory --full', make: memoryTable }],
+  import: [
+    {
+      alone: `import${restrict(libraries, libraries)}`,
+      make: (run) => importTable(run, { names: only ?? libraries }),
+    },
+  ],
+}
+
+const names = positionals.length > 0 ? positionals : Object.keys(plan)
+const unknown = [
+  ...names.filter((name) => !(name in plan)),
+  ...(only ?? []).filter((name) => !(name in contenders)),
+]
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown}\n${usage}`)
+  process.exit(2)
+}
+const here = fileURLToPath(new URL('.', import.meta.url))
+if ((only ?? ['ours']).includes('ours') && !existsSync(join(root, 'dist/index.js'))) {
+  console.error('dist/ is missing: run `npm run build` first')
+  process.exit(2)
+}
+if (!existsSync(join(here, 'node_modules'))) {
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' })
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'oauth-resource-server-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+/** @type {Partial<Record<Algorithm, ReturnType<typeof startIssuer>>>} */
+const issuers = {}
+const issuer = (/** @type {Algorithm} */ algorithm) => {
+  issuers[algorithm] ??= startIssuer(algorithm, join(folder, `${algorithm}.json`))
+  return issuers[algorithm]
+}
+
+const started = performance.now()
+const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}`
+const date = new Date().toISOString().slice(0, 10)
+console.log(`${date}, Node ${process.versions.node}, ${machine}`)
+/** @type {Record<string, unknown>} */
+const figures = {}
+for (const name of names) {
+  const settings = defaults[name]
+  for (const { alone, make } of plan[name] ?? []) {
+    const table = await make({
+      issuer,
+      rounds: Number(options.rounds ?? settings?.rounds),
+      milliseconds: Number(options.ms ?? settings?.milliseconds),
+      warmUp: settings?.warmUp ?? 0,
+      full: options.full,
+    })
+    console.log(`\n### ${table.title}\n\n\`node test/bench/run.js ${alone}\`\n\n${table.markdown}`)
+    figures[table.title] = table.figures
+  }
+}
+const seconds = Math.round((performance.now() - started) / 1000)
+console.log(`\n${seconds} s in all.`)
+if (options.json) {
+  const content = { date, node: process.versions.node, machine, seconds, figures }
+  writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`)
+}
+process.exit()

@@ -1,0 +1,121 @@
+/**
+ * @module One server process: Express, Koa or node:http, unprotected, with an empty asynchronous
+ * middleware, or protected by one contender: by its own middleware, else by five lines around it.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { contenderOf } from './contenders.js'
+
+/** @typedef {'unprotected' | 'empty' | string} Protection one of the first two, or the name of a contender */
+/** @typedef {import('node:http').IncomingMessage & { auth?: unknown }} Incoming */
+
+const empty = async () => {}
+const tokenOf = (/** @type {Incoming} */ request) => request.headers.authorization?.slice(7) ?? ''
+
+/** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
+async function express(protection, setup) {
+  const { default: createApp } = await import('express')
+  const app = createApp()
+  if (protection !== 'unprotected') app.use(await middleware())
+  app.get('/reports', (_request, response) => {
+    response.json({ ok: true })
+  })
+  /** @type {import('express').ErrorRequestHandler} */
+  const answerError = (error, _request, response, _next) => {
+    response.status(error.status ?? 500).end()
+  }
+  return app.use(answerError)
+
+  async function middleware() {
+    if (protection === 'empty') {
+      return async (/** @type {any} */ _req, /** @type {any} */ _res, /** @type {any} */ next) => {
+        await empty()
+        next()
+      }
+    }
+    const contender = contenderOf(protection)
+    if (contender.express) return contender.express(setup)
+    const verify = await contender.createVerify(setup)
+    /** @type {import('express').RequestHandler} */
+    return async (request, response, next) => {
+      try {
+        Object.assign(request, { auth: await verify(tokenOf(request)) })
+      } catch {
+        response.status(401).end()
+        return
+      }
+      next()
+    }
+  }
+}
+
+/** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
+async function koa(protection, setup) {
+  const { default: Koa } = await import('koa')
+  const app = new Koa()
+  if (protection !== 'unprotected') app.use(await middleware())
+  app.use((ctx) => {
+    ctx.body = { ok: true }
+  })
+  return app.callback()
+
+  async function middleware() {
+    if (protection === 'empty') {
+      return async (/** @type {any} */ _ctx, /** @type {any} */ next) => {
+        await empty()
+        await next()
+      }
+    }
+    const contender = contenderOf(protection)
+    if (contender.koa) return contender.koa(setup)
+    const verify = await contender.createVerify(setup)
+    /** @type {import('koa').Middleware} */
+    return async (ctx, next) => {
+      try {
+        ctx.state.auth = await verify(tokenOf(ctx.req))
+      } catch {
+        ctx.throw(401)
+      }
+      await next()
+    }
+  }
+}
+
+/** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
+async function http(protection, setup) {
+  const answer = (/** @type {import('node:http').ServerResponse} */ response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end('{"ok":true}')
+  }
+  if (protection === 'unprotected')
+    return (/** @type {any} */ _req, /** @type {any} */ res) => answer(res)
+  const authenticate = await guard()
+  return async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
+    if ((await authenticate(request, response)) !== undefined) answer(response)
+  }
+
+  async function guard() {
+    if (protection === 'empty') return async () => 'anybody'
+    const contender = contenderOf(protection)
+    if (contender.http) return contender.http(setup)
+    const verify = await contender.createVerify(setup)
+    return async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
+      try {
+        request.auth = await verify(tokenOf(request))
+        return request.auth
+      } catch {
+        response.writeHead(401).end()
+        return undefined
+      }
+    }
+  }
+}
+
+const { framework, protection, file } = JSON.parse(process.argv[2] ?? '')
+const { setup } = JSON.parse(readFileSync(file, 'utf8'))
+const create = { express, koa, http }[/** @type {'express' | 'koa' | 'http'} */ (framework)]
+const server = createServer(await create(protection, setup))
+server.listen(0, '127.0.0.1', () => {
+  process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
+})
+process.on('disconnect', () => process.exit())

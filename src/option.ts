@@ -3,14 +3,26 @@
  * the option and what it takes; `undefined` is absent.
  */
 
-/** Refuses anything but a plain options object, and every name that is not an option. */
-export function checkNames(value: unknown, names: readonly string[], label: string): void {
+/**
+ * Refuses anything but a plain options object, and every name that is not an option.
+ *
+ * @param elsewhere Where options belong that are often put here.
+ */
+export function checkNames(
+  value: unknown,
+  names: readonly string[],
+  label: string,
+  elsewhere: Readonly<Record<string, string>> = {},
+): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`${label} must be an object`)
+    throw new TypeError(`${label} takes an object with ${names.join(', ')}`)
   }
   for (const [name, member] of Object.entries(value)) {
     if (member !== undefined && !names.includes(name)) {
-      throw new TypeError(`${label} has no option "${name}"; its options are ${names.join(', ')}`)
+      const place = Object.hasOwn(elsewhere, name) ? `it belongs in ${elsewhere[name]}` : undefined
+      throw new TypeError(
+        `${label} has no option "${name}"; ${place ?? `its options are ${names.join(', ')}`}`,
+      )
     }
   }
 }

@@ -181,9 +181,24 @@ export const optionNames: readonly string[] = [
   'onEvent',
 ]
 
+/** Where options belong that are often put beside `issuer`. */
+const elsewhere: Readonly<Record<string, string>> = {
+  optional: "authenticate's second argument",
+  passErrors: "authenticate's second argument",
+  jwksUri: 'issuer: { issuer, jwksUri }',
+  jwks: 'issuer: { issuer, jwks }',
+  allowInsecureHttp: 'issuer: { issuer, allowInsecureHttp }',
+  scopes: 'requirement: { scopes }',
+  anyScope: 'requirement: { anyScope }',
+  check: 'requirement: { check }',
+  maxAge: 'keys: { maxAge }',
+  staleIfError: 'keys: { staleIfError }',
+  timeout: 'keys: { timeout }',
+}
+
 /** @throws TypeError that names the first wrong option and what it takes. */
 export function readOptions(options: ValidatorOptions): Settings {
-  checkNames(options, optionNames, 'createValidator')
+  checkNames(options, optionNames, 'createValidator', elsewhere)
   const rules = readRules(options, '')
   if (rules.audience === undefined) {
     throw new TypeError('audience is missing: it takes a string, a list of strings, or false')

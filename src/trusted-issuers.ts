@@ -104,7 +104,7 @@ function createResolvedIssuers(
     const before = known.get(iss)
     let issuer: TrustedIssuer | undefined
     try {
-      const settings = await resolve(iss)
+      const settings = await within(environment.keyPolicy.timeout, resolve(iss))
       // The same answer as before keeps its keys.
       if (settings !== undefined) {
         const same = before !== undefined && isSame(before.issuer, settings)
@@ -163,6 +163,19 @@ function createResolvedIssuers(
       return question.then((verdict) => verdict())
     },
     all: () => [...known.values()].map(({ issuer }) => issuer),
+  }
+}
+
+/** Waits for the application's answer no longer than for keys. */
+async function within<T>(seconds: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), seconds * 1000)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

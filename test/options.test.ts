@@ -56,6 +56,18 @@ const noStrings = [null, 5, true, {}, () => 'a']
 
 describe('the names of options', () => {
   it.each([
+    ['optional', "authenticate's second argument"],
+    ['jwksUri', 'issuer: { issuer, jwksUri }'],
+    ['scopes', 'requirement: { scopes }'],
+    ['timeout', 'keys: { timeout }'],
+  ])('F-cfg %s, put in the wrong place, is told where it belongs', (name, place) => {
+    const options = { ...fixtureOptions(), [name]: 'x' }
+    expect(() => createValidator(options)).toThrow(
+      `createValidator has no option "${name}"; it belongs in ${place}`,
+    )
+  })
+
+  it.each([
     ['audiance', () => construct({ audiance: AUD })],
     ['Issuer', () => construct({ Issuer: ISS })],
     ['clockTolerence', () => construct({ clockTolerence: 5 })],
@@ -141,7 +153,9 @@ describe('the names of options', () => {
   it.each([[undefined], [null], ['https://as.test'], [5], [[]], [() => ({})]])(
     'F-cfg %s are no options',
     (options) => {
-      expect(() => createValidator(options as never)).toThrow('createValidator must be an object')
+      expect(() => createValidator(options as never)).toThrow(
+        'createValidator takes an object with',
+      )
       expect(() => forExpress.authenticate(options as never)).toThrow(TypeError)
       expect(() => forKoa.authenticate(options as never)).toThrow(TypeError)
       expect(() => forHttp.authenticate(options as never)).toThrow(TypeError)
@@ -223,7 +237,7 @@ describe('issuer', () => {
     expectRefused(
       [null, 5, true, [[]], [null]],
       (issuer) => construct({ issuer }),
-      'issuer must be an object',
+      'issuer takes an object with',
     )
     expectRefused(
       [{}, { issuer: undefined }, { issuer: null }, { issuer: 5 }, { issuer: [ISS] }],
@@ -524,7 +538,7 @@ describe('time', () => {
       expect(read({ keys: { [name]: max } }).keyPolicy).toMatchObject({ [name]: max })
     }
     expect(read().keyPolicy).toEqual({ maxAge: 600, staleIfError: 86_400, timeout: 5 })
-    expectRefused([null, 5, [], '600'], (keys) => construct({ keys }), 'keys must be an object')
+    expectRefused([null, 5, [], '600'], (keys) => construct({ keys }), 'keys takes an object with')
   })
 })
 
@@ -563,7 +577,7 @@ describe('what surrounds a validator', () => {
     expectRefused(
       [null, true, 5, [], '100'],
       (tokenCache) => construct({ tokenCache }),
-      'tokenCache must be an object',
+      'tokenCache takes an object with',
     )
     expectRefused(
       [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1_000_001, '10', null],
@@ -644,7 +658,7 @@ describe('the options of authenticate', () => {
       expectRefused(
         [null, 5, 'optional', []],
         (value) => make(value as object),
-        'authenticate must be an object',
+        'authenticate takes an object with',
       )
       expect(make({})).toHaveProperty('name', 'authenticate')
       expect(

@@ -27,11 +27,11 @@ describe('a requirement', () => {
   })
 
   it.each([
-    ['nothing', undefined, 'route must be an object'],
-    ['null', null, 'route must be an object'],
-    ['a scope without a name', 'read:a', 'route must be an object'],
-    ['a list', ['read:a'], 'route must be an object'],
-    ['a function', () => true, 'route must be an object'],
+    ['nothing', undefined, 'route takes an object with'],
+    ['null', null, 'route takes an object with'],
+    ['a scope without a name', 'read:a', 'route takes an object with'],
+    ['a list', ['read:a'], 'route takes an object with'],
+    ['a function', () => true, 'route takes an object with'],
     [
       'a misspelt name',
       { scope: 'a' },

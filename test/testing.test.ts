@@ -629,3 +629,12 @@ describe('an issuer', () => {
     await expect(creation).rejects.toThrow(new RegExp(`expects .*\\b${name}\\b`))
   })
 })
+
+describe('mistakes in a test', () => {
+  it('are told, where they would change nothing silently', async () => {
+    await using issuer = await createTestIssuer()
+    expect(() => issuer.rotate({ withdrew: true } as never)).toThrow('rotate takes { withdraw }')
+    expect(() => issuer.rotate({ withdraw: 'yes' } as never)).toThrow(TypeError)
+    await expect(issuer.token('read:a' as never)).rejects.toThrow('token takes objects')
+  })
+})

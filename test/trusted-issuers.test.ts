@@ -1,4 +1,5 @@
 import type { IssuerOptions, IssuerResolver, ValidatorOptions } from 'oauth-resource-server'
+import { createValidator } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { AUD, base64url, ISS, jwks, rsa1, t0 } from './support/fixture.ts'
 import { createApi, JWKS_URI } from './support/verdict.ts'
@@ -264,6 +265,18 @@ describe('a function that fails', () => {
       expect(asked).toHaveLength(1)
     },
   )
+
+  it('8725-3.8-e that never answers is waited for no longer than for keys', async () => {
+    const { validate } = createValidator({
+      issuer: () => new Promise<never>(() => {}),
+      audience: AUD,
+      keys: { timeout: 0.05 },
+    })
+    await expect(validate(by(ISS))).rejects.toMatchObject({
+      status: 503,
+      cause: { message: 'no answer within 0.05 s' },
+    })
+  })
 
   it.each(failures)('8725-3.8-e that %s is asked again after a second', async (_, answer) => {
     let next = answer

@@ -92,6 +92,9 @@ function withoutOuterSpace(value: string | undefined): string | undefined {
 /** The one value of the Authorization field, whichever way the request shows its headers. */
 function authorization(request: HttpRequest): string | undefined {
   const { headers, rawHeaders } = request
+  if (typeof headers !== 'object' || headers === null) {
+    throw new TypeError('authenticate takes a request with headers')
+  }
   if (typeof headers.get === 'function') {
     return (headers as Headers).get('authorization') ?? undefined
   }

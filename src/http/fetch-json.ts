@@ -83,12 +83,23 @@ export async function fetchJson(url: string, options: FetchJsonOptions): Promise
   } catch (error) {
     if (error instanceof FetchFailure) throw error
     if (signal.aborted) throw new FetchFailure('timeout', url, 'no complete answer in time')
-    throw new FetchFailure('network', url, 'the request failed', { cause: error })
+    throw new FetchFailure('network', url, `the request failed${codeOf(error)}`, { cause: error })
   } finally {
     aborted.forget()
     // Frees the connection of an answer that was not read to its end.
     if (response?.body && !response.body.locked) response.body.cancel().catch(() => {})
   }
+}
+
+/** What the innermost cause calls itself: ECONNREFUSED, ENOTFOUND, DEPTH_ZERO_SELF_SIGNED_CERT … */
+function codeOf(error: unknown): string {
+  let code: unknown
+  let cause = error
+  for (let depth = 0; depth < 5 && cause instanceof Error; depth++) {
+    code = (cause as { code?: unknown }).code ?? code
+    cause = cause.cause
+  }
+  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''
 }
 
 function cacheControlOf(response: Response): string | undefined {

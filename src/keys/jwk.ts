@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
  */
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import { type Algorithm, isAlgorithm, suiteOf, type VerificationKey } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
 
@@ -122,12 +122,12 @@ function bitLength(bytes: Buffer): number {
 
 /** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
 function toKeyObject(jwk: object, kty: 'RSA' | 'EC' | 'OKP'): KeyObject | undefined {
-  const { n, e, crv, x, y } = jwk as JsonWebKey
+  const { n, e, crv, x, y } = jwk as Record<string, unknown>
   const members =
     kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x }
   try {
     // OpenSSL refuses a point that is not on its curve.
-    return createPublicKey({ key: members as JsonWebKey, format: 'jwk' })
+    return createPublicKey({ key: members as JsonWebKeyInput['key'], format: 'jwk' })
   } catch {
     return undefined
   }

@@ -10,7 +10,7 @@ import { createTestClock, type TestClock } from './clock.ts'
 import { type AnsweringFault, type FaultName, faults } from './faults.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
-import { checkOptions, type TestIssuerOptions } from './options.ts'
+import { checkOptions, checkRotateOptions, type TestIssuerOptions } from './options.ts'
 import {
   createDocumentEndpoint,
   createRequestListener,
@@ -151,7 +151,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     audience,
     token: (claims, header) => minter.token(claims, header),
     tokens: createBadTokens(minter, createKeyRing(algorithm)),
-    rotate: ({ withdraw = false } = {}) => keys.rotate(withdraw),
+    rotate: (options = {}) => keys.rotate(checkRotateOptions(options)),
     down: server.stop,
     async up() {
       if (closed) throw new Error('The test issuer is closed')

@@ -7,7 +7,6 @@
 import {
   constants,
   generateKeyPair,
-  type JsonWebKey,
   type KeyObject,
   type KeyPairKeyObjectResult,
   randomUUID,
@@ -35,11 +34,18 @@ export type SigningAlgorithm =
   | 'EdDSA'
   | 'Ed25519'
 
+/** A public key as a key set shows it. */
+export interface PublicJwk {
+  readonly kty?: string
+  readonly alg?: string
+  readonly [member: string]: unknown
+}
+
 export interface SigningKey {
   readonly kid: string
   readonly publicKey: KeyObject
   /** The public key as the key set shows it. */
-  readonly jwk: JsonWebKey
+  readonly jwk: PublicJwk
   /** Signs the text and resolves to the base64url signature. */
   sign(signingInput: string): Promise<string>
 }
@@ -50,7 +56,7 @@ export interface KeyRing {
   /** Makes a new key for the ring's own algorithm at once, for the others on their next use. */
   rotate(withdraw: boolean): Promise<void>
   /** Returns the key set, oldest key first. */
-  jwks(): { readonly keys: readonly JsonWebKey[] }
+  jwks(): { readonly keys: readonly PublicJwk[] }
 }
 
 interface AlgorithmRule {

@@ -84,7 +84,10 @@ export function checkOptions(options: TestIssuerOptions): Settings {
     now: options.now ?? (() => Date.now()),
   }
   for (const name of Object.keys(options)) {
-    expectThat(Object.hasOwn(settings, name), `no option named ${name}`)
+    expectThat(
+      Object.hasOwn(settings, name),
+      `no option named ${name}: its options are ${Object.keys(settings).join(', ')}`,
+    )
   }
   const { algorithm, audience, path, clients, expiresIn, now } = settings
   expectThat(
@@ -138,4 +141,11 @@ function isScopeToken(value: unknown): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
+}
+
+/** Throws a `TypeError` for a misspelt option, which would silently keep the old keys good. */
+export function checkRotateOptions(options: { readonly withdraw?: boolean | undefined }): boolean {
+  const { withdraw = false, ...others } = options
+  if (typeof withdraw === 'boolean' && Object.keys(others).length === 0) return withdraw
+  throw new TypeError('rotate takes { withdraw }, which is true or false')
 }

@@ -61,6 +61,9 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
   }
 
   async function token(claims: object = {}, header: object = {}, signers = keys): Promise<string> {
+    if (typeof claims !== 'object' || typeof header !== 'object') {
+      throw new TypeError('token takes objects: claims, and header parameters')
+    }
     const key = await signingKey(signers, header)
     const signingInput = encodeDraft(draft(key, claims, header))
     // RFC 7515, appendix A.5: an unsecured JWS has the empty string for its signature

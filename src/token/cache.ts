@@ -8,7 +8,6 @@ import * as crypto from 'node:crypto'
 export interface TokenCache<V> {
   readonly get: (digest: string) => V | undefined
   readonly set: (digest: string, value: V) => void
-  readonly delete: (digest: string) => void
 }
 
 // Node 20.12 brought the one-shot form, which takes half the time; other runtimes may lack it.
@@ -47,9 +46,5 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
       return older
     },
     set,
-    delete(digest) {
-      young.delete(digest)
-      old.delete(digest)
-    },
   }
 }

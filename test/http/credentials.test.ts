@@ -304,3 +304,11 @@ describe('several methods at once', () => {
     expect(() => read(request, everywhere)).toThrow(InvalidRequestError)
   })
 })
+
+describe('a request without headers', () => {
+  it.each([undefined, null, 'x'])('%s is a mistake of the caller', (headers) => {
+    expect(() => readCredentials({ headers } as never, ['header'])).toThrow(
+      'authenticate takes a request with headers',
+    )
+  })
+})

@@ -403,6 +403,20 @@ describe('newerThan', () => {
     expect(await newerThan(known)).toBe(second)
   })
 
+  it('cannot tell either once its budget is spent on attempts that failed', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(fails())
+    for (let second = 0; second < 29; second++) {
+      await expect(newerThan(known)).rejects.toMatchObject(unavailable())
+      await pass(1)
+    }
+    expect(fetches).toHaveBeenCalledTimes(5)
+    answer(gives(second))
+    await pass(30)
+    expect(await newerThan(known)).toBe(second)
+  })
+
   it('does not make those wait who have a key', async () => {
     const { current, newerThan, atOnce, answer } = source(gives(first))
     const known = await current()

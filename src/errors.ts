@@ -81,9 +81,10 @@ export abstract class AccessTokenError extends Error {
     options: { body?: AnswerBody; detail?: RefusalDetail; cause?: unknown } = {},
   ) {
     const limit = Error.stackTraceLimit
-    Error.stackTraceLimit = 0
+    // Not by assignment, which throws where the runtime's own objects are frozen.
+    Reflect.set(Error, 'stackTraceLimit', 0)
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
     this.detail = options.detail ?? {}
     this.body = options.body
     this.headers = {}
@@ -216,8 +217,8 @@ export type AccessTokenFailure =
   | KeysUnavailableError
 
 const maxPrinted = 200
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
+// Control characters, marks that turn the line around, halves of characters, other line ends.
+const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 const clean = /^[\x20-\x7e]{0,200}$/
 

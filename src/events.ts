@@ -133,6 +133,10 @@ export interface Observer {
   readonly emit: (event: ValidatorEvent) => void
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | undefined)?.then === 'function'
+}
+
 export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Observer {
   const diagnostics = channel(channelName)
   let warned = false
@@ -152,7 +156,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
       if (diagnostics.hasSubscribers) diagnostics.publish(event)
       try {
         const result = onEvent?.(event)
-        if (result instanceof Promise) result.catch(warn)
+        if (isThenable(result)) result.then(undefined, warn)
       } catch (error) {
         warn(error)
       }

@@ -3,6 +3,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.8 | RFC 8725, section 3.8}
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Algorithm, VerificationKey } from './algorithms.ts'
 import { InvalidTokenError, printable } from './errors.ts'
 import type { Observer } from './events.ts'
@@ -44,12 +45,21 @@ export interface IssuerEnvironment {
   readonly observer: Observer
 }
 
-/** @throws TypeError for a static key set without a usable key. */
+/**
+ * @param before The same issuer with other rules: its keys are kept where they come from one place.
+ * @throws TypeError for a static key set without a usable key.
+ */
 export function createTrustedIssuer(
   settings: IssuerSettings,
   environment: IssuerEnvironment,
+  before?: TrustedIssuer,
 ): TrustedIssuer {
-  return { ...settings, keys: createKeySource(settings, environment) }
+  const keep = before !== undefined && isDeepStrictEqual(originOf(before), originOf(settings))
+  return { ...settings, keys: keep ? before.keys : createKeySource(settings, environment) }
+}
+
+function originOf({ issuer, jwksUri, jwks, allowInsecureHttp }: IssuerSettings) {
+  return { issuer, jwksUri, jwks, allowInsecureHttp }
 }
 
 function createKeySource(settings: IssuerSettings, environment: IssuerEnvironment): KeySource {

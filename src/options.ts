@@ -66,7 +66,9 @@ export interface IssuerOptions {
 
 /**
  * Finds the options of an issuer by the `iss` of a token, which is not verified yet. `undefined`
- * refuses the token; a throw is answered with 503. Its answers are kept for ten minutes.
+ * refuses the token, and is how an issuer is removed. Its answers are kept for ten minutes. A throw,
+ * or no answer within `keys.timeout`, is answered with 503, unless there is an answer from before:
+ * that holds for another ten minutes at the most.
  */
 export type IssuerResolver = (
   iss: string,
@@ -223,8 +225,17 @@ export function readOptions(options: ValidatorOptions): Settings {
     keyPolicy: readKeyPolicy(options.keys),
     maxRemembered: readMaxRemembered(options.tokenCache),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
-    now: options.now ?? Date.now,
+    now: options.now === undefined ? Date.now : checkedClock(options.now),
     onEvent: options.onEvent,
+  }
+}
+
+/** A clock that is out of order refuses everything, loudly: no comparison with NaN may decide. */
+function checkedClock(now: () => number): () => number {
+  return () => {
+    const time: unknown = now()
+    if (typeof time === 'number' && Number.isFinite(time)) return time
+    throw new TypeError('now must return the time in milliseconds')
   }
 }
 
@@ -314,7 +325,8 @@ function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
     ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
     issuer,
     jwksUri,
-    jwks,
+    // A copy, as everything that is checked here: keys that are taken out later must not hide in it.
+    jwks: jwks === undefined ? undefined : structuredClone(jwks),
     allowInsecureHttp,
   }
 }

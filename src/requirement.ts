@@ -2,7 +2,7 @@
  * @module What a route requires: checked once at start-up, and then held against each token.
  */
 import type { AccessToken, Requirement } from './access-token.ts'
-import { InsufficientScopeError, printable } from './errors.ts'
+import { AccessTokenError, InsufficientScopeError, printable } from './errors.ts'
 import { checkFunction, checkList, checkNames } from './option.ts'
 import { isScope, splitScopes } from './token/scope.ts'
 
@@ -47,6 +47,18 @@ export function scopesOf(requirements: readonly CompiledRequirement[]): readonly
   return [...new Set(requirements.flatMap(({ scopes, anyScope }) => [...scopes, ...anyScope]))]
 }
 
+// Only `true` passes: a check that forgot to return must not let everybody in.
+async function passes(check: NonNullable<Requirement['check']>, token: AccessToken) {
+  try {
+    return (await check(token)) === true
+  } catch (error) {
+    // Refusals are the validator's: one that the application throws must not pass for one of ours.
+    if (error instanceof AccessTokenError)
+      throw new Error('check threw a refusal', { cause: error })
+    throw error
+  }
+}
+
 /**
  * Holds a token against requirements, one after the other.
  *
@@ -59,8 +71,7 @@ export async function satisfy(
   for (const { scopes, anyScope, check } of requirements) {
     const granted = (scope: string): boolean => token.scopes.includes(scope)
     const enough = scopes.every(granted) && (anyScope.length === 0 || anyScope.some(granted))
-    // Only `true` passes: a check that forgot to return must not let everybody in.
-    if (enough && (check === undefined || (await check(token)) === true)) continue
+    if (enough && (check === undefined || (await passes(check, token)))) continue
     throw new InsufficientScopeError(scopesOf(requirements), {
       issuer: token.issuer,
       expected: printable(scopesOf(requirements).join(' ')),

@@ -105,10 +105,9 @@ function createResolvedIssuers(
     let issuer: TrustedIssuer | undefined
     try {
       const settings = await within(environment.keyPolicy.timeout, resolve(iss))
-      // The same answer as before keeps its keys.
       if (settings !== undefined) {
         const same = before !== undefined && isSame(before.issuer, settings)
-        issuer = same ? before.issuer : createTrustedIssuer(settings, environment)
+        issuer = same ? before.issuer : createTrustedIssuer(settings, environment, before?.issuer)
       }
     } catch (cause) {
       return outage(iss, before, cause)
@@ -123,12 +122,11 @@ function createResolvedIssuers(
     return () => trusted
   }
 
-  /** The application cannot tell: what it said before holds for as long as old keys would. */
+  /** The application cannot tell: what it said before holds as long again, and no longer. */
   function outage(iss: string, before: Known | undefined, cause: unknown): Verdict {
     environment.observer.emit({ type: 'check.failed', cause })
     const time = seconds()
-    const patience = trustedAge + environment.keyPolicy.staleIfError
-    if (before !== undefined && time < before.askedAt + patience) {
+    if (before !== undefined && time < before.askedAt + 2 * trustedAge) {
       keep(known, maxIssuers, iss, { ...before, expiresAt: time + strangerAge })
       return () => before.issuer
     }
@@ -154,8 +152,8 @@ function createResolvedIssuers(
       const asked = pending.get(name)
       if (asked !== undefined) return asked.then((verdict) => verdict())
       if (pending.size >= maxPending) {
-        // Strangers at the door do not turn away who is in the house.
-        if (answer !== undefined) return answer.issuer
+        // Strangers at the door do not turn away who is in the house, for a while.
+        if (answer !== undefined && seconds() < answer.expiresAt + strangerAge) return answer.issuer
         throw new KeysUnavailableError(1, { hint: 'too many issuers are being looked up' })
       }
       const question = ask(name).finally(() => pending.delete(name))

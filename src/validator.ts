@@ -113,7 +113,7 @@ export function createValidator<C extends object = JwtClaims>(
       const wasRemembered = verified !== undefined
       if (verified === undefined) {
         verified = await verify(token)
-        if (name !== undefined) remembered?.set(name, verified)
+        if (name !== undefined) remembered?.set(name, verified, token.length)
       }
       const accessToken = createAccessToken(verified.description, token)
       if (requirements.length > 0) await satisfy(accessToken, requirements)

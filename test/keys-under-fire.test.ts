@@ -770,9 +770,10 @@ describe('over real sockets', () => {
 
 describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () => {
   const run = promisify(execFile)
-  const built = mkdtempSync(join(tmpdir(), 'oauth-resource-server-'))
+  let built: string
 
   beforeAll(() => {
+    built = mkdtempSync(join(tmpdir(), 'keys-under-fire-'))
     writeFileSync(join(built, 'package.json'), '{"type":"module"}')
     execFileSync(join('node_modules', '.bin', 'tsc'), ['--noCheck', '--outDir', built])
   })

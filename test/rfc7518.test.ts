@@ -118,7 +118,7 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
     ['0', text(0)],
     ['65536', text(1, 0, 0)],
     ['2', text(2)],
-    ['2⁶⁴ + 1', text(1, 0, 0, 0, 0, 0, 0, 0, 1)],
+    ['2³² + 1', text(1, 0, 0, 0, 1)],
   ])('7518-rsa-e with e = %s a key is ignored', async (_e, e) => {
     expect(await verdictWith([{ ...rsa1.jwk, e }], t0())).toEqual(unused('exponent'))
   })

@@ -4,6 +4,7 @@
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { AccessTokenError, MissingTokenError } from '../errors.ts'
+import { isBearer } from '../http/credentials.ts'
 import { checkBoolean, checkNames } from '../option.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement.ts'
@@ -103,7 +104,7 @@ export function authenticateRequest(
     (verified) => {
       const token = verified as AccessToken
       marked[authentication] = { guard, token }
-      if (!isBearer(request)) keepPrivate(response)
+      if (!stoodInHeader(request)) keepPrivate(response)
       return token
     },
     (error) => {
@@ -114,10 +115,10 @@ export function authenticateRequest(
   )
 }
 
-/** Whether the token stood in the header, where alone two are refused. */
-function isBearer({ headers }: HttpRequest): boolean {
+/** Whether the token stood in the header: Node has taken away the space around its value. */
+function stoodInHeader({ headers }: HttpRequest): boolean {
   const { authorization } = headers as Record<string, unknown>
-  return typeof authorization === 'string' && /^\s*bearer/i.test(authorization)
+  return typeof authorization === 'string' && isBearer(authorization)
 }
 
 // RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.

@@ -64,10 +64,15 @@ export function readCredentials(
   return found
 }
 
+/** Tells whether the value of an Authorization field is of the scheme Bearer, well formed or not. */
+export function isBearer(value: string): boolean {
+  return bearerScheme.test(value)
+}
+
 function fromHeader(request: HttpRequest): Credentials | undefined {
   const value = withoutOuterSpace(authorization(request))
   // RFC 6750 §3.1: another scheme, or no scheme, is a request that lacks authentication information.
-  if (value === undefined || !bearerScheme.test(value)) return undefined
+  if (value === undefined || !isBearer(value)) return undefined
   // RFC 9110 §11.4: one or more spaces, and nothing else, between scheme and token68.
   let start = 'bearer'.length
   while (value.charCodeAt(start) === 0x20) start++

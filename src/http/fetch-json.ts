@@ -151,7 +151,9 @@ async function readBody(
     for (;;) {
       const { done, value } = await unlessAborted(reader.read())
       if (done) return Buffer.concat(chunks)
-      length += value.byteLength
+      if (!(value instanceof Uint8Array)) throw new TypeError('the body is not made of bytes')
+      // An empty chunk counts too, or a stream of them would never end.
+      length += Math.max(1, value.byteLength)
       if (length > maxBodyBytes) throw tooLarge()
       chunks.push(value)
     }

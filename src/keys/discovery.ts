@@ -56,6 +56,17 @@ export async function discover(
   throw failure
 }
 
+/** An https issuer may not send us to a port of this machine that anybody here can open. */
+function doubtDowngrade(jwksUri: string, issuer: string, allowed: boolean): string | undefined {
+  if (jwksUri.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`
+  const isSecure = (url: string) => new URL(url).protocol === 'https:'
+  return isSecure(issuer) && !isSecure(jwksUri) && !allowed
+    ? 'is http, though the issuer is https'
+    : undefined
+}
+
+const maxUrlLength = 2_048
+
 function isTrouble({ reason, status = 0 }: FetchFailure): boolean {
   return reason === 'network' || reason === 'timeout' || status >= 500 || status === 429
 }
@@ -84,7 +95,9 @@ function readMetadata(
       `the metadata are of issuer ${printable(actual)}, not of ${issuer}${hint ? ` (${hint})` : ''}`,
     )
   }
-  const doubt = doubtUrl(jwksUri, allowInsecureHttp)
+  const doubt =
+    doubtUrl(jwksUri, allowInsecureHttp) ??
+    doubtDowngrade(jwksUri as string, issuer, allowInsecureHttp)
   if (doubt !== undefined) throw new FetchFailure('not_metadata', url, `jwks_uri ${doubt}`)
   return { jwksUri: jwksUri as string, cacheControl }
 }

@@ -25,7 +25,9 @@ export type SkipReason =
 // RFC 7518 §3.3: a key of 2048 bits or larger MUST be used. Above 8192, one check takes too long.
 const minModulusBits = 2048
 const maxModulusBits = 8192
-const maxExponentBytes = 8
+const maxExponentBytes = 4
+/** The most `key_ops` that a JWK may list. */
+export const maxOperations = 16
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
@@ -84,6 +86,7 @@ function suits(algorithm: Algorithm, kty: string, crv: unknown): boolean {
 function allowsVerify(operations: unknown): boolean {
   return (
     Array.isArray(operations) &&
+    operations.length <= maxOperations &&
     operations.includes('verify') &&
     new Set(operations).size === operations.length
   )

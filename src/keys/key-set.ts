@@ -4,7 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
 import type { Algorithm, VerificationKey } from '../algorithms.ts'
-import { importJwk, isPrivate, mayVerify, type SkipReason } from './jwk.ts'
+import { importJwk, isPrivate, maxOperations, mayVerify, type SkipReason } from './jwk.ts'
 
 /** The most JWKs that a set may have. */
 const maxKeys = 100
@@ -68,7 +68,9 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
 function identityOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
   const { kty, kid, alg, use, key_ops, crv, n, e, x, y } = jwk as Record<string, unknown>
-  const operations = Array.isArray(key_ops) ? key_ops.map(identityOfMember) : [typeof key_ops]
+  const operations = Array.isArray(key_ops)
+    ? key_ops.slice(0, maxOperations + 1).map(identityOfMember)
+    : [typeof key_ops]
   const members = [kty, kid, alg, use, crv, n, e, x, y].map(identityOfMember)
   return [...members, ...operations, isPrivate(jwk)].join()
 }

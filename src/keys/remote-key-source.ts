@@ -3,7 +3,7 @@
  * through an outage, and asked anew, within a budget, when a token names a key that is not in it.
  * Works without timers of its own: requests are what moves it on.
  */
-import { KeysUnavailableError } from '../errors.ts'
+import { KeysUnavailableError, printable } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import { FetchFailure } from '../http/fetch-json.ts'
 import { createBackOff } from './back-off.ts'
@@ -128,11 +128,13 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
         resolve()
       }, patience * 1000)
     })
-    const done = run(controller.signal, startedAt).finally(() => {
+    const end = () => {
       clearTimeout(deadline)
       clearTimeout(patienceTimer)
       attempt = undefined
-    })
+    }
+    // Whatever is thrown here (by the application's clock, say) the next request meets by itself.
+    const done = run(controller.signal, startedAt).then(end, end)
     const begun: Attempt = { done, late, outOfPatience, overdue: false }
     return begun
   }
@@ -189,7 +191,12 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     // Once for each new set, not once for each refresh.
     if (JSON.stringify(previous?.skipped) === JSON.stringify(set.skipped)) return
     for (const { kid, reason } of set.skipped) {
-      observer.emit({ type: 'keys.skipped', issuer, kid, reason })
+      observer.emit({
+        type: 'keys.skipped',
+        issuer,
+        kid: kid === undefined ? undefined : printable(kid),
+        reason,
+      })
     }
   }
 

@@ -7,7 +7,8 @@ import * as crypto from 'node:crypto'
 
 export interface TokenCache<V> {
   readonly get: (digest: string) => V | undefined
-  readonly set: (digest: string, value: V) => void
+  /** @param length Characters of the token: what it says takes memory in proportion. */
+  readonly set: (digest: string, value: V, length: number) => void
 }
 
 // Node 20.12 brought the one-shot form, which takes half the time; other runtimes may lack it.
@@ -19,6 +20,14 @@ export function digestOf(token: string): string {
   return crypto.createHash('sha256').update(token).digest('binary')
 }
 
+interface Entry<V> {
+  readonly value: V
+  readonly length: number
+}
+
+/** Longer tokens than this take the room of several. */
+const typicalLength = 1_024
+
 /**
  * Makes a cache of at most `maxEntries`, in two generations: when the young one is full, it becomes
  * the old one, and what the old one held and nobody asked for is gone. Costs less on a hit than
@@ -26,25 +35,28 @@ export function digestOf(token: string): string {
  */
 export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))
-  let young = new Map<string, V>()
-  let old = new Map<string, V>()
+  let young = new Map<string, Entry<V>>()
+  let old = new Map<string, Entry<V>>()
+  let length = 0
 
-  function set(digest: string, value: V): void {
-    if (young.size >= generationSize) {
+  function add(digest: string, entry: Entry<V>): void {
+    if (young.size >= generationSize || length >= generationSize * typicalLength) {
       old = maxEntries > 1 ? young : new Map()
       young = new Map()
+      length = 0
     }
-    young.set(digest, value)
+    young.set(digest, entry)
+    length += entry.length
   }
 
   return {
     get(digest) {
-      const value = young.get(digest)
-      if (value !== undefined) return value
+      const entry = young.get(digest)
+      if (entry !== undefined) return entry.value
       const older = old.get(digest)
-      if (older !== undefined) set(digest, older)
-      return older
+      if (older !== undefined) add(digest, older)
+      return older?.value
     },
-    set,
+    set: (digest, value, length) => add(digest, { value, length }),
   }
 }

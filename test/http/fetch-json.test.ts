@@ -182,6 +182,20 @@ describe('the limit of 256 KiB', () => {
     expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
   })
 
+  it('holds for a body of empty chunks, which would never end', async () => {
+    const { state, body } = endless('{', Buffer.alloc(0))
+    expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'too_large' })
+    expect(state.cancelled).toBe(true)
+  })
+
+  it('holds for a body that is not made of bytes: it is refused', async () => {
+    const body = new ReadableStream({ start: (controller) => controller.enqueue('{}') })
+    const failure = await failureOf(
+      () => ({ ...json({}), status: 200, headers: new Headers(), body }) as never,
+    )
+    expect(failure.reason).toBe('network')
+  })
+
   it('holds for what a small compressed answer grows to', async () => {
     const bomb = gzipSync(Buffer.alloc(20_000_000, 0x20))
     const server = createServer((_request, response) => {

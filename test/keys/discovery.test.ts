@@ -160,9 +160,28 @@ describe('discover', () => {
     })
   })
 
-  it('takes an http jwks_uri where that was allowed', async () => {
+  it.each([
+    ['http://127.0.0.1:9999/jwks', 'is http, though the issuer is https'],
+    [`https://as.test/${'a'.repeat(2_048)}`, 'is longer than 2048 characters'],
+  ])('refuses the jwks_uri %.40s of an https issuer', async (uri, doubt) => {
+    const document = { issuer, jwks_uri: uri }
+    const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
+    await expect(discovering(everywhere).result).rejects.toMatchObject({
+      reason: 'not_metadata',
+      message: expect.stringContaining(doubt),
+    })
+  })
+
+  it('takes an http jwks_uri of an https issuer where that was allowed', async () => {
     const document = { issuer, jwks_uri: 'http://as.test/jwks' }
     const { result } = discovering({ [rfc8414]: document }, true)
     expect((await result).jwksUri).toBe('http://as.test/jwks')
+  })
+
+  it('takes an http jwks_uri of an http issuer where that was allowed', async () => {
+    const insecure = { issuer: 'http://as:8080', jwks_uri: 'http://as:8080/jwks' }
+    const get = async () => ({ json: insecure, etag: undefined, cacheControl: undefined })
+    expect((await discover(insecure.issuer, true, get)).jwksUri).toBe(insecure.jwks_uri)
+    await expect(discover(insecure.issuer, false, get)).rejects.toThrow(/allowInsecureHttp: true/)
   })
 })

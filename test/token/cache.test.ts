@@ -29,37 +29,43 @@ describe('the cache', () => {
   it('gives back what was set last', () => {
     const cache = createTokenCache<number>(10)
     expect(cache.get('a')).toBeUndefined()
-    cache.set('a', 1)
-    cache.set('b', 2)
+    cache.set('a', 1, 800)
+    cache.set('b', 2, 800)
     expect([cache.get('a'), cache.get('b')]).toEqual([1, 2])
-    cache.set('a', 3)
+    cache.set('a', 3, 800)
     expect(cache.get('a')).toBe(3)
   })
 
   it('serves the newer of two values after the older one has aged', () => {
     const cache = createTokenCache<number>(4)
-    cache.set('a', 1)
-    cache.set('b', 1)
-    cache.set('c', 1)
-    cache.set('a', 2)
-    cache.set('d', 1)
+    cache.set('a', 1, 800)
+    cache.set('b', 1, 800)
+    cache.set('c', 1, 800)
+    cache.set('a', 2, 800)
+    cache.set('d', 1, 800)
     expect(cache.get('a')).toBe(2)
   })
 
   it.each([1, 2, 3, 4, 5, 10, 101])('holds no more than %i entries', (maxEntries) => {
     const cache = createTokenCache<object>(maxEntries)
     for (const name of numbered(5 * maxEntries + 3)) {
-      cache.set(name, {})
+      cache.set(name, {}, 800)
       // To ask moves entries about, but adds none.
       const held = numbered(5 * maxEntries + 3).filter((other) => cache.get(other) !== undefined)
       expect(held.length).toBeLessThanOrEqual(maxEntries)
     }
   })
 
+  it('holds fewer entries where tokens are long, for what they say takes memory', () => {
+    const cache = createTokenCache<number>(100)
+    for (const name of numbered(100)) cache.set(name, 1, 16_384)
+    expect(numbered(100).filter((name) => cache.get(name) !== undefined).length).toBeLessThan(12)
+  })
+
   it.each([2, 3, 10, 100])('keeps the newest half, of %i entries', (maxEntries) => {
     const cache = createTokenCache<string>(maxEntries)
     const names = numbered(10 * maxEntries)
-    for (const name of names) cache.set(name, name)
+    for (const name of names) cache.set(name, name, 800)
     const newest = names.slice(-Math.floor(maxEntries / 2))
     for (const name of newest) expect(cache.get(name)).toBe(name)
     expect(cache.get('t0')).toBeUndefined()
@@ -67,10 +73,10 @@ describe('the cache', () => {
 
   it('keeps what is used, whatever else comes by', () => {
     const cache = createTokenCache<number>(100)
-    cache.set('used', 1)
-    cache.set('unused', 1)
+    cache.set('used', 1, 800)
+    cache.set('unused', 1, 800)
     for (const name of numbered(10_000)) {
-      cache.set(name, 0)
+      cache.set(name, 0, 800)
       expect(cache.get('used')).toBe(1)
     }
     expect(cache.get('unused')).toBeUndefined()

@@ -1,0 +1,215 @@
+/**
+ * Ways in, and ways to do harm, that somebody tried and that are closed. Each case is one attack.
+ */
+import {
+  createValidator,
+  type IssuerOptions,
+  MissingTokenError,
+  type ValidatorEvent,
+} from 'oauth-resource-server'
+import { authenticate } from 'oauth-resource-server/express'
+import { describe, expect, it, vi } from 'vitest'
+import { AUD, fixtureValidator, ISS, jwks, rsa1, seconds, t0 } from './support/fixture.ts'
+
+const lasting = (claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) =>
+  t0({ exp: seconds() + 90 * 86_400, ...claims }, header)
+
+/** A clock, and a validator that goes by it. */
+function withClock(options: Partial<Parameters<typeof createValidator>[0]>) {
+  const clock = { offset: 0 }
+  const now = () => Date.now() + clock.offset * 1000
+  return { clock, ...createValidator({ issuer: ISS, audience: AUD, now, ...options }) }
+}
+
+const servesKeys: typeof fetch = async () => Response.json(jwks)
+
+describe('an issuer that was removed', () => {
+  it('is not kept by a crowd of made-up issuers at the door', async () => {
+    let trusted = true
+    const { clock, validate } = withClock({
+      issuer: async (iss) => {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        return iss === ISS && trusted ? { issuer: iss, jwks } : undefined
+      },
+    })
+    const token = lasting()
+    await validate(token)
+    trusted = false
+    clock.offset = 86_400
+    const crowd = Array.from({ length: 100 }, (_, index) =>
+      validate(t0({ iss: `https://x${index}.test` })).catch(() => 'refused'),
+    )
+    await expect(validate(token)).rejects.toMatchObject({ status: 503 })
+    await Promise.all(crowd)
+    await expect(validate(token)).rejects.toMatchObject({ reason: 'wrong_issuer' })
+  })
+
+  it('leaves after twenty minutes at the latest, where the function throws for it', async () => {
+    let trusted = true
+    const { clock, validate } = withClock({
+      issuer: (iss) => {
+        if (!trusted) throw new Error('no such tenant')
+        return { issuer: iss, jwks }
+      },
+    })
+    const token = lasting()
+    await validate(token)
+    trusted = false
+    clock.offset = 1_300
+    await expect(validate(token)).rejects.toMatchObject({ status: 503 })
+  })
+
+  it('does not hide a withdrawn key in an object that the application changes', async () => {
+    const tenant: { issuer: string; jwks: { keys: object[] } } = { issuer: ISS, jwks: { ...jwks } }
+    const { clock, validate } = withClock({ issuer: () => tenant as IssuerOptions })
+    await validate(lasting())
+    tenant.jwks.keys = jwks.keys.filter(({ kid }) => kid !== 'rsa1')
+    clock.offset = 700
+    await expect(validate(lasting())).rejects.toMatchObject({ reason: 'unknown_key' })
+  })
+
+  it('keeps its keys through an outage, though the function answers with new closures', async () => {
+    let up = true
+    const { clock, validate } = withClock({
+      issuer: (iss) => ({ issuer: iss, jwksUri: `${ISS}/jwks`, scopeClaim: () => ['a'] }),
+      fetch: (...request) => (up ? servesKeys(...request) : Promise.reject(new Error('down'))),
+    })
+    await validate(lasting())
+    up = false
+    clock.offset = 5_000
+    await expect(validate(lasting())).resolves.toMatchObject({ scopes: ['a'] })
+  })
+})
+
+describe('the clock', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no clock')
+      },
+    ],
+    ['shows NaN', () => Number.NaN],
+  ])('that %s while keys are refreshed neither ends the process nor stays', async (_, broken) => {
+    let answer = (_: Response): void => {}
+    let time = () => Date.now()
+    const fetches = vi.fn(
+      () =>
+        new Promise<Response>((resolve) => {
+          answer = resolve
+        }),
+    )
+    const { validate } = createValidator({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      audience: AUD,
+      fetch: fetches,
+      now: () => time(),
+    })
+    const first = validate(lasting()).catch((error) => error)
+    time = broken
+    answer(Response.json({}))
+    expect(await first).toBeInstanceOf(Error)
+    await expect(validate(lasting())).rejects.toThrow()
+    time = () => Date.now() + 61_000
+    const second = validate(lasting())
+    answer(Response.json(jwks))
+    await expect(second).resolves.toMatchObject({ issuer: ISS })
+    expect(fetches).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('an unverified token', () => {
+  it('with thousands of audiences is compared with a few for the hint', async () => {
+    const audience = Array.from({ length: 50 }, (_, index) => `https://rs${index}.test`)
+    const { validate } = createValidator({ issuer: { issuer: ISS, jwks }, audience })
+    const many = Array.from({ length: 2_000 }, () => 'x')
+    const slash = 'https://rs0.test/'
+    await expect(validate(t0({ aud: [slash, ...many] }))).rejects.toMatchObject({
+      detail: { hint: expect.stringContaining('slash') },
+    })
+    const late = await validate(t0({ aud: [...many, slash] })).catch((error) => error)
+    expect(late.reason).toBe('wrong_audience')
+    expect(late.detail).not.toHaveProperty('hint')
+  })
+
+  it('cannot turn a log line around', async () => {
+    const error = await fixtureValidator()
+      .validate(t0({ iss: 'https://\u202egro.test\u2066\ud800' }))
+      .catch((reason) => reason)
+    expect(error.detail.actual).toBe('https://?gro.test??')
+  })
+})
+
+describe('keys', () => {
+  it.each(['http://127.0.0.1:8500/keys', 'http://localhost/keys', 'http://127.1/'])(
+    'of an https issuer are not fetched from %s on this machine',
+    async (jwks_uri) => {
+      const asked: string[] = []
+      const { validate } = withClock({
+        fetch: async (url) => {
+          asked.push(String(url))
+          return Response.json({ issuer: ISS, jwks_uri })
+        },
+      })
+      await expect(validate(t0())).rejects.toMatchObject({ status: 503 })
+      expect(asked).not.toContain(jwks_uri)
+    },
+  )
+
+  it('with names to fill a log are told of within bounds', async () => {
+    const events: ValidatorEvent[] = []
+    const kid = `\n\u001b[31m${'x'.repeat(30_000)}`
+    const keys = [...jwks.keys, { ...rsa1.jwk, use: 'enc', kid }]
+    const { validate } = withClock({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      fetch: async () => Response.json({ keys }),
+      onEvent: (event) => events.push(event),
+    })
+    await validate(t0())
+    const [skipped] = events.filter((event) => event.type === 'keys.skipped')
+    expect(skipped?.kid).toMatch(/^\?\?\[31mx{10,200}$/)
+  })
+
+  it.each([
+    ['text', () => '{"keys":[]}'],
+    ['nothing, for ever', () => new Uint8Array(0)],
+  ])('from a fetch whose body is made of %s leave the event loop free', async (_, chunk) => {
+    const { validate } = withClock({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      fetch: async () =>
+        new Response(new ReadableStream({ pull: (stream) => stream.enqueue(chunk() as never) })),
+    })
+    await expect(validate(t0())).rejects.toMatchObject({ status: 503 })
+  })
+})
+
+describe('an optional route', () => {
+  it('is not opened by a check that throws the refusal of a missing token', async () => {
+    const guard = authenticate(
+      { issuer: { issuer: ISS, jwks }, audience: AUD },
+      {
+        optional: true,
+        requirement: {
+          check: () => {
+            throw new MissingTokenError()
+          },
+        },
+      },
+    )
+    const request = { method: 'GET', url: '/', headers: { authorization: `Bearer ${t0()}` } }
+    const error = await new Promise((resolve) => guard(request, {} as never, resolve))
+    expect(error).toMatchObject({ message: 'check threw a refusal' })
+  })
+})
+
+describe('a runtime whose own objects are frozen', () => {
+  it('still gets refusals, for errors assign nothing to them', async () => {
+    const descriptor = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {}
+    Object.defineProperty(Error, 'stackTraceLimit', { ...descriptor, writable: false })
+    try {
+      await expect(fixtureValidator().validate('x')).rejects.toMatchObject({ reason: 'malformed' })
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', descriptor)
+    }
+  })
+})

@@ -115,46 +115,37 @@ export function findSigningKey(jwt: CompactJwt, issuer: TrustedIssuer): Promise<
 }
 
 function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): Promise<VerificationKey> {
-  if (candidatesIn(set, jwt).length > 0) return verifyOrRefresh(set, jwt, issuer)
+  if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
+  // RFC 7517 §4.5: the key may be newer than the set.
   const newer = issuer.keys.newerThan(set)
   return newer instanceof Promise
-    ? newer.then((later) => verifyWith(later, jwt))
-    : verifyWith(newer, jwt)
+    ? newer.then((later) => verifyAgain(later, jwt))
+    : verifyAgain(newer, jwt)
+}
+
+function verifyAgain(set: KeySet, jwt: CompactJwt): Promise<VerificationKey> {
+  if (candidatesIn(set, jwt).length === 0) throw new InvalidTokenError('unknown_key')
+  return verifyIn(set, jwt, undefined)
 }
 
 function candidatesIn(set: KeySet, { header }: CompactJwt): readonly VerificationKey[] {
   return set.find(header.alg as Algorithm, header.kid)
 }
 
-async function verifyOrRefresh(
+/** @param issuer Where a newer set may come from; `undefined` where that was tried. */
+async function verifyIn(
   set: KeySet,
   jwt: CompactJwt,
-  issuer: TrustedIssuer,
+  issuer: TrustedIssuer | undefined,
 ): Promise<VerificationKey> {
-  const key = await verifyingKey(candidatesIn(set, jwt), jwt)
-  if (key !== undefined) return key
-  // RFC 7517 §4.5: a token that names no key may be signed with one that is newer than the set.
-  const newer = jwt.header.kid === undefined ? await issuer.keys.newerThan(set) : set
-  if (newer === set) throw new InvalidTokenError('bad_signature')
-  return verifyWith(newer, jwt)
-}
-
-function verifyWith(set: KeySet, jwt: CompactJwt): Promise<VerificationKey> {
-  const candidates = candidatesIn(set, jwt)
-  if (candidates.length === 0) throw new InvalidTokenError('unknown_key')
-  return verifyingKey(candidates, jwt).then((key) => {
-    if (key === undefined) throw new InvalidTokenError('bad_signature')
-    return key
-  })
-}
-
-async function verifyingKey(
-  candidates: readonly VerificationKey[],
-  { header, signingInput, signature }: CompactJwt,
-): Promise<VerificationKey | undefined> {
-  const input = signingInput()
-  for (const key of candidates) {
+  const { header, signature } = jwt
+  const input = jwt.signingInput()
+  for (const key of candidatesIn(set, jwt)) {
     if (await verifySignature(header.alg as Algorithm, key, input, signature)) return key
   }
-  return undefined
+  // A token that names no key may be signed with one that is newer than the set.
+  const mayBeNewer = header.kid === undefined && issuer !== undefined
+  const newer = mayBeNewer ? await issuer.keys.newerThan(set) : set
+  if (newer === set) throw new InvalidTokenError('bad_signature')
+  return verifyAgain(newer, jwt)
 }

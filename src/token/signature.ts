@@ -22,13 +22,11 @@ export function verifySignature(
   if (signature.length !== (suite.signatureLength ?? key.modulusLength)) {
     return Promise.resolve(false)
   }
+  const { padding, saltLength, dsaEncoding } = suite.parameters
+  const how = { key: key.keyObject, padding, saltLength, dsaEncoding }
   return new Promise((resolve) => {
-    verify(
-      suite.hash,
-      signingInput,
-      { key: key.keyObject, ...suite.parameters },
-      signature,
-      (error, valid) => resolve(error === null && valid),
+    verify(suite.hash, signingInput, how, signature, (error, valid) =>
+      resolve(error === null && valid),
     )
   })
 }

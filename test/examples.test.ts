@@ -31,12 +31,18 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
 })
 
-/** Starts an example and waits until its output matches; resolves to the output. */
+interface Started {
+  readonly child: ChildProcess
+  /** What it has printed until now. */
+  readonly output: () => string
+}
+
+/** Starts an example and waits until its output matches. */
 async function start(
   args: readonly string[],
   until: RegExp,
   env: Record<string, string> = {},
-): Promise<{ output: string; child: ChildProcess }> {
+): Promise<Started> {
   const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } })
   children.push(child)
   let output = ''
@@ -49,14 +55,19 @@ async function start(
     child.stderr.on('data', read)
     child.on('exit', (code) => reject(new Error(`ended with ${code}: ${output}`)))
   })
-  return { output, child }
+  return { child, output: () => output }
 }
 
-async function startServer(name: string): Promise<string> {
-  const env = { ISSUER: issuer.issuer, AUDIENCE: audience, PORT: '0' }
-  const { output } = await start([`examples/${name}.js`], /http:\S+\n/, env)
-  return /http:\S+/.exec(output)?.[0] ?? ''
+async function startApi(name: string, from = issuer): Promise<Started & { url: string }> {
+  const env = { ISSUER: from.issuer, AUDIENCE: audience, PORT: '0' }
+  const started = await start([`examples/${name}.js`], /http:\S+\n/, env)
+  return { ...started, url: /http:\S+/.exec(started.output())?.[0] ?? '' }
 }
+
+const startServer = async (name: string) => (await startApi(name)).url
+
+const linesOf = (output: string): Record<string, unknown>[] =>
+  (output.match(/^\{.*\}$/gm) ?? []).map((line) => JSON.parse(line))
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -173,18 +184,106 @@ describe('examples/machine-client.js', () => {
   })
 })
 
+describe('examples/observability', () => {
+  /** One token accepted twice, one expired, one for another API, and one request without. */
+  async function use(url: string, from = issuer): Promise<void> {
+    const good = await from.token()
+    const bad = [await from.tokens.expired(), await from.tokens.wrongAudience()]
+    for (const token of [good, good, ...bad]) await fetch(url, { headers: bearer(token) })
+    await fetch(url)
+  }
+
+  it('log-line.js prints a line of JSON for each refusal', async () => {
+    const { url, output } = await startApi('observability/log-line')
+    await use(url)
+    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(2))
+    const [expired, wrong] = linesOf(output())
+    expect(expired).toMatchObject({ level: 'info', type: 'token.refused', reason: 'expired' })
+    expect(wrong).toMatchObject({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      status: 401,
+      reason: 'wrong_audience',
+      issuer: issuer.issuer,
+      detail: { expected: audience, actual: `${audience}/other` },
+    })
+    expect(output()).not.toContain('eyJ')
+  })
+
+  it('log-line.js prints a line for each failure to fetch keys', async () => {
+    await using other = await createTestIssuer({ audience })
+    other.fault('html')
+    const { url, output } = await startApi('observability/log-line', other)
+    await fetch(url, { headers: bearer(await other.token()) })
+    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(2))
+    const [failed, refused] = linesOf(output())
+    expect(failed).toMatchObject({ level: 'error', type: 'keys.failed', reason: 'not_json' })
+    expect(failed?.cause).toMatch(/\S/)
+    expect(refused).toMatchObject({ status: 503, reason: 'keys_unavailable' })
+  })
+
+  it('prometheus.js counts what happens', async () => {
+    const { url } = await startApi('observability/prometheus')
+    await use(url)
+    const text = await (await fetch(`${url}/metrics`)).text()
+    const name = issuer.issuer
+    expect(text).toContain(
+      `oauth_events_total{type="token.accepted",reason="",issuer="${name}"} 2\n`,
+    )
+    expect(text).toContain(
+      `oauth_events_total{type="token.refused",reason="expired",issuer="${name}"} 1\n`,
+    )
+    expect(text).toContain('oauth_events_total{type="token.missing",reason="",issuer=""} 1\n')
+    expect(text).toContain('oauth_duration_seconds_count{type="token.refused"} 2\n')
+    expect(text).toContain('oauth_duration_seconds_count{type="keys.refreshed"} 1\n')
+  })
+
+  it('opentelemetry.js exports what happens', async () => {
+    const { url, child, output } = await startApi('observability/opentelemetry')
+    await use(url)
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    const points = output().replace(/\s+/g, ' ').split('attributes: ')
+    const counted = (type: string, reason: string) =>
+      points
+        .find((point) =>
+          point.startsWith(`{ type: '${type}', reason: '${reason}', issuer: '${issuer.issuer}' }`),
+        )
+        ?.match(/value: (\d+)/)?.[1]
+    expect(counted('token.accepted', 'none')).toBe('2')
+    expect(counted('token.refused', 'expired')).toBe('1')
+    expect(counted('token.refused', 'wrong_audience')).toBe('1')
+    expect(output()).toMatch(/name: 'oauth.events',\s+type: 'COUNTER'/)
+    expect(output()).toMatch(/name: 'oauth.duration',\s+type: 'HISTOGRAM'/)
+  })
+})
+
+describe('examples/testing', () => {
+  // The others are vitest's own, which finds them by itself.
+  it('node-test.js passes', async () => {
+    const args = ['--test', '--test-reporter=tap', 'examples/testing/node-test.js']
+    const { stdout } = await run(process.execPath, args, { cwd: root })
+    expect(stdout).toMatch(/^# pass 2$/m)
+  })
+})
+
 describe('every example', () => {
-  it.each(['express', 'koa', 'http', 'custom-server', 'machine-client'])(
-    '%s.js says what it needs from the environment',
-    async (name) => {
-      const env = { ...process.env, ISSUER: '', AUDIENCE: '' }
-      const failure = run(process.execPath, [`examples/${name}.js`], { cwd: root, env })
-      await expect(failure).rejects.toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining('Set ISSUER'),
-      })
-    },
-  )
+  it.each([
+    'express',
+    'koa',
+    'http',
+    'custom-server',
+    'machine-client',
+    'observability/log-line',
+    'observability/prometheus',
+    'observability/opentelemetry',
+  ])('%s.js says what it needs from the environment', async (name) => {
+    const env = { ...process.env, ISSUER: '', AUDIENCE: '' }
+    const failure = run(process.execPath, [`examples/${name}.js`], { cwd: root, env })
+    await expect(failure).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Set ISSUER'),
+    })
+  })
 })
 
 describe('examples/demo.js', () => {
@@ -236,7 +335,7 @@ describe('examples/demo.js', () => {
         ['examples/demo.js', '--serve'],
         /(\ncurl --include.*){3}/,
       )
-      const printed = output.slice(output.indexOf('Everything is still running'))
+      const printed = output().slice(output().indexOf('Everything is still running'))
       const commands = printed.split('\n').filter((line) => !/^(?!TOKEN)[A-Z].*:$/.test(line))
       // As in the terminal of a reader who copies one after the other.
       const { stdout } = await run('sh', ['-c', commands.join('\n')])

@@ -35,7 +35,7 @@ export type SigningAlgorithm =
   | 'Ed25519'
 
 /** A public key as a key set shows it. */
-export interface PublicJwk {
+interface PublicJwk {
   readonly kty?: string
   readonly alg?: string
   readonly [member: string]: unknown

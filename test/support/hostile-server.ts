@@ -35,7 +35,7 @@ export type Behaviour = (exchange: Exchange) => unknown
 
 const keySet = { keys: [rsa1.jwk] }
 
-export const answer =
+const answer =
   (status: number, body = '', headers: Record<string, string> = {}): Behaviour =>
   ({ response }) =>
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)

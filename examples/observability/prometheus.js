@@ -1,0 +1,50 @@
+// @ts-check
+/**
+ * Counts what happens to tokens and keys, for Prometheus: GET /metrics.
+ *
+ *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node prometheus.js
+ *
+ * ISSUER is exactly what the tokens have in `iss`, slash and all; PORT is 3000 unless set.
+ */
+import express from 'express'
+import { authenticate } from 'oauth-resource-server/express'
+import { Counter, Histogram, register } from 'prom-client'
+
+const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+
+// Only what comes from closed lists and from your configuration may label a metric: not `detail`.
+const events = new Counter({
+  name: 'oauth_events_total',
+  help: 'What happened to tokens and keys.',
+  labelNames: ['type', 'reason', 'issuer'],
+})
+const durations = new Histogram({
+  name: 'oauth_duration_seconds',
+  help: 'How long a token was checked, or keys were fetched.',
+  labelNames: ['type'],
+  buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
+})
+
+/** @param {import('oauth-resource-server').ValidatorEvent} event */
+function onEvent(event) {
+  const { type } = event
+  const reason = 'reason' in event ? event.reason : ''
+  const issuer = 'issuer' in event ? event.issuer : undefined
+  events.inc({ type, reason, issuer: issuer ?? '' })
+  if ('durationMs' in event) durations.observe({ type }, event.durationMs / 1000)
+}
+
+const app = express()
+
+// Before authenticate(): Prometheus has no token. Keep this path off the public network.
+app.get('/metrics', async (_request, response) => {
+  response.type(register.contentType).send(await register.metrics())
+})
+
+app.use(authenticate({ issuer: ISSUER, audience: AUDIENCE, onEvent }))
+app.get('/', (request, response) => response.json({ client: request.auth?.clientId }))
+
+const server = app.listen(Number(PORT), '127.0.0.1', () => {
+  console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
+})

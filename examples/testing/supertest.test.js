@@ -1,0 +1,33 @@
+// @ts-check
+/**
+ * Shows that an API refuses every kind of bad token, with vitest and supertest:
+ *
+ *   npx vitest run supertest.test.js
+ */
+import express from 'express'
+import { authenticate, authorize } from 'oauth-resource-server/express'
+import { badTokenNames, createTestIssuer } from 'oauth-resource-server/testing'
+import request from 'supertest'
+import { afterAll, it } from 'vitest'
+
+const issuer = await createTestIssuer()
+afterAll(issuer.close)
+
+// Your own API stands here. All that it needs is the issuer and the audience.
+const app = express()
+app.use(authenticate({ issuer: issuer.issuer, audience: issuer.audience }))
+app.get('/reports', authorize({ scopes: 'read:reports' }), (_request, response) => {
+  response.json(['January'])
+})
+
+/** @param {string} token */
+const get = (token) => request(app).get('/reports').auth(token, { type: 'bearer' })
+
+it('serves a good token', async () => {
+  await get(await issuer.token({ scope: 'read:reports' })).expect(200, ['January'])
+})
+
+it.each(badTokenNames)('refuses a token that is bad by name: %s', async (name) => {
+  const token = await issuer.tokens[name]({ scope: 'read:reports' })
+  await get(token).expect(name === 'withoutScope' ? 403 : 401)
+})

@@ -1,0 +1,61 @@
+// @ts-nocheck See frameworks.js.
+/**
+ * Runs in a project of its own, with the installed tarball: protects a server of the framework that
+ * the command line names, and prints what it answers to a good token, to none, to a bad one and to a
+ * poor one: the status, and what the challenge says.
+ */
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { text } from 'node:stream/consumers'
+import { createTestIssuer } from 'oauth-resource-server/testing'
+import { frameworks } from './frameworks.js'
+
+const [, , framework = ''] = process.argv
+const issuer = await createTestIssuer()
+const server = await frameworks[framework]({
+  options: { issuer: issuer.issuer, audience: issuer.audience },
+  requirement: { scopes: 'read:reports' },
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const url = `http://127.0.0.1:${server.address().port}`
+
+async function fetchAnswer(headers) {
+  const response = await fetch(url, { headers })
+  const challenge = response.headers.get('www-authenticate')
+  return { status: response.status, challenge, body: await response.text() }
+}
+
+async function fetchByHttp2(headers) {
+  const session = connect(url)
+  try {
+    const stream = session.request({ ':path': '/', ...headers })
+    const [answer] = await once(stream, 'response')
+    const challenge = answer['www-authenticate']
+    return { status: answer[':status'], challenge, body: await text(stream) }
+  } finally {
+    session.close()
+  }
+}
+
+async function verdict(token) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {}
+  const send = framework === 'node:http2' ? fetchByHttp2 : fetchAnswer
+  const { status, challenge, body } = await send(headers)
+  const { iss, error } = body && JSON.parse(body)
+  if (status === 200) return `200 for ${iss === issuer.issuer ? 'the' : 'another'} issuer`
+  const told = challenge?.match(/(?<=error=").*?(?=")/)?.[0]
+  const agrees = challenge?.startsWith('Bearer realm=') && told === error
+  return `${status} ${agrees ? (told ?? 'challenge') : `${challenge} ${body}`}`
+}
+
+const good = await issuer.token({ scope: 'read:reports' })
+const bad = await issuer.tokens.tampered({ scope: 'read:reports' })
+const poor = await issuer.tokens.withoutScope()
+const verdicts = []
+for (const token of [good, undefined, bad, poor]) verdicts.push(await verdict(token))
+console.log(verdicts.join(', '))
+
+await issuer.close()
+server.close()
+server.closeAllConnections?.()

@@ -326,8 +326,16 @@ function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
     issuer,
     jwksUri,
     // A copy, as everything that is checked here: keys that are taken out later must not hide in it.
-    jwks: jwks === undefined ? undefined : structuredClone(jwks),
+    jwks: copyOf(jwks, issuer),
     allowInsecureHttp,
+  }
+}
+
+function copyOf(jwks: unknown, issuer: string): unknown {
+  try {
+    return structuredClone(jwks)
+  } catch (cause) {
+    throw new TypeError(`jwks of issuer ${issuer} must be a JWK Set, as JSON has it`, { cause })
   }
 }
 

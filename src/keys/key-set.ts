@@ -36,7 +36,7 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   const skipped: { kid?: string; reason: SkipReason }[] = []
   for (const jwk of list) {
     const identity = identityOf(jwk)
-    const key = previous?.keys.get(identity) ?? importJwk(jwk)
+    const key = previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk)
     if (typeof key === 'string') {
       const kid = (jwk as { kid?: unknown } | null)?.kid
       skipped.push({ reason: key, ...(typeof kid === 'string' && { kid }) })

@@ -44,6 +44,7 @@ export function createKeysEndpoint(options: KeysEndpointOptions): KeysEndpoint {
   const { issuer, now, observer, maxAge } = options
   let metadataExpireAt = options.jwksUri === undefined ? 0 : Number.POSITIVE_INFINITY
   let version: Answer | undefined
+  let failed = false
 
   async function fetchKeys(signal: AbortSignal, previous: KeySet | undefined) {
     const get = (url: string, etag?: string) =>
@@ -66,12 +67,18 @@ export function createKeysEndpoint(options: KeysEndpointOptions): KeysEndpoint {
     }
 
     const known = version?.uri ?? options.jwksUri
+    // The old host may be gone, so after a failure metadata that are due are read first. That is
+    // one request in place of another: an outage costs one for each attempt.
+    const doubted = failed && options.jwksUri === undefined && !(now() < metadataExpireAt)
+    failed = true
+    if (doubted) metadataExpireAt = now() + maxAge * 1000
     let answer: Answer
     try {
-      answer = await ask(known ?? (await locate()))
+      answer = await ask(doubted || known === undefined ? await locate() : known)
     } catch (error) {
       // The endpoint may have moved: a 4xx from an address that was read earlier.
-      if (known === undefined || options.jwksUri !== undefined || !isGone(error)) throw error
+      if (known === undefined || doubted || options.jwksUri !== undefined || !isGone(error))
+        throw error
       const uri = await locate()
       if (uri === known) throw error
       answer = await ask(uri)
@@ -87,6 +94,7 @@ export function createKeysEndpoint(options: KeysEndpointOptions): KeysEndpoint {
       }
     }
     version = answer
+    failed = false
     return { set: answer.set, lifetime: lifetimeOf(answer.cacheControl, maxAge) }
   }
 

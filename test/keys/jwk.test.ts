@@ -37,7 +37,7 @@ describe('importJwk', () => {
     ['2048 bits, the fewest', { ...rsa, n: modulusOf(2048) }],
     ['8192 bits, the most', { ...rsa, n: modulusOf(8192) }],
     ['an exponent of four octets, the most', { ...rsa, e: e(1, 0, 0, 1) }],
-    ['sixteen key_ops, the most', { ...rsa, key_ops: ['verify', ...Array(15).keys()] }],
+    ['sixteen key_ops, the most', { ...rsa, key_ops: ['verify', ...'abcdefghijklmno'] }],
   ])('takes a JWK with %s', (_what, jwk) => {
     expect(importJwk(jwk)).toHaveProperty('keyObject')
   })

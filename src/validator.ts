@@ -21,7 +21,7 @@ import { readOptions, type ValidatorOptions } from './options.ts'
 import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
 import { createTokenCache, digestOf } from './token/cache.ts'
 import { checkTime } from './token/claims.ts'
-import { type CompactJwt, maxTokenLength, parseCompact } from './token/compact.ts'
+import { type CompactJwt, keepHeader, maxTokenLength, parseCompact } from './token/compact.ts'
 import { readScopes } from './token/scope.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
 import { createAccessToken, type TokenDescription } from './verified-token.ts'
@@ -164,10 +164,10 @@ export function createValidator<C extends object = JwtClaims>(
     const explain = (error: unknown) => explained(error, jwt.header, issuer)
     try {
       judge(jwt, issuer, seconds())
-      return findSigningKey(jwt, issuer).then(
-        (key) => ({ issuer, key, description: describe(jwt, issuer) }),
-        explain,
-      )
+      return findSigningKey(jwt, issuer).then((key) => {
+        keepHeader(jwt)
+        return { issuer, key, description: describe(jwt, issuer) }
+      }, explain)
     } catch (error) {
       return explain(error)
     }
@@ -243,8 +243,12 @@ export function createValidator<C extends object = JwtClaims>(
 /** Adds to a refusal whose token it was, for the operator, and throws it on. */
 function explained(error: unknown, { alg, kid }: JoseHeader, { issuer }: TrustedIssuer): never {
   if (error instanceof InvalidTokenError) {
-    const found = { ...error.detail, issuer, algorithm: printable(alg) }
-    error.detail = kid === undefined ? found : { ...found, kid: printable(kid) }
+    const { detail } = error
+    const algorithm = printable(alg)
+    error.detail =
+      kid === undefined
+        ? { ...detail, issuer, algorithm }
+        : { ...detail, issuer, algorithm, kid: printable(kid) }
   }
   throw error
 }

@@ -45,23 +45,44 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
     }
   }
   const members = new Set(keys.values())
-  const found = new Map<string, readonly VerificationKey[]>()
+  const indexes = new Map<Algorithm, Index>()
+
+  function indexOf(algorithm: Algorithm): Index {
+    let index = indexes.get(algorithm)
+    if (index === undefined) {
+      index = createIndex([...members].filter((key) => mayVerify(key, algorithm)))
+      indexes.set(algorithm, index)
+    }
+    return index
+  }
+
   return {
     keys,
     skipped,
     has: (key) => members.has(key),
     find(algorithm, kid) {
-      const asked = kid === undefined ? algorithm : `${algorithm} ${kid}`
-      const candidates = found.get(asked)
-      if (candidates !== undefined) return candidates
-      const fitting = [...members]
-        .filter((key) => (kid === undefined || key.kid === kid) && mayVerify(key, algorithm))
-        .slice(0, maxCandidates)
-      // Only what exists is kept: made-up names of keys must not fill the memory.
-      if (fitting.length > 0) found.set(asked, fitting)
-      return fitting
+      const { all, byKid } = indexOf(algorithm)
+      return kid === undefined ? all : (byKid.get(kid) ?? none)
     },
   }
+}
+
+const none: readonly VerificationKey[] = []
+
+/** The keys for one algorithm. Made when it is first asked for: there are few algorithms. */
+interface Index {
+  readonly all: readonly VerificationKey[]
+  readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>
+}
+
+function createIndex(fitting: readonly VerificationKey[]): Index {
+  const byKid = new Map<string, VerificationKey[]>()
+  for (const key of fitting) {
+    if (key.kid === undefined) continue
+    const bearers = byKid.get(key.kid) ?? []
+    if (bearers.length < maxCandidates) byKid.set(key.kid, [...bearers, key])
+  }
+  return { all: fitting.slice(0, maxCandidates), byKid }
 }
 
 /** Everything of a JWK that decides what it verifies: two JWKs that share it are one key. */

@@ -18,6 +18,8 @@ const maxHeaderLength = 4_096
 /** A token taken apart. Claims and header are attacker's input until the signature is verified. */
 export interface CompactJwt {
   readonly header: JoseHeader
+  /** The header as it came. */
+  readonly headerSegment: string
   readonly claims: Readonly<Record<string, unknown>>
   /** What the signature is over: everything before the second dot, in ASCII. */
   readonly signingInput: () => Buffer
@@ -47,12 +49,14 @@ export function parseCompact(token: string): CompactJwt {
     throw malformed('not three parts separated by dots')
   }
   if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
-  const header = readHeader(token.slice(0, first))
+  const headerSegment = token.slice(0, first)
+  const header = keptHeaders.get(headerSegment) ?? checkHeader(parseObject(headerSegment, 'header'))
   const claims = parseObject(token.slice(first + 1, second), 'payload')
   const signature = decodeBase64url(token.slice(second + 1))
   if (signature === undefined) throw malformed('signature is not canonical base64url')
   return {
     header,
+    headerSegment,
     claims,
     signingInput: () => Buffer.from(token.slice(0, second), 'latin1'),
     signature,
@@ -83,22 +87,19 @@ function parseObject(segment: string, part: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-// Headers repeat: one per key and issuer. Those that parsed are kept, a few and small ones only.
+// Headers repeat: one per key and issuer. Those of verified tokens are kept, a few and small ones.
 const maxKeptHeaders = 100
 const maxKeptHeaderLength = 512
 const keptHeaders = new Map<string, JoseHeader>()
 
-function readHeader(segment: string): JoseHeader {
-  const kept = keptHeaders.get(segment)
-  if (kept !== undefined) return kept
-  const header = checkHeader(parseObject(segment, 'header'))
+/** Freezes the header of a token that was verified, and keeps it, so that it is not parsed again. */
+export function keepHeader({ header, headerSegment }: CompactJwt): void {
+  if (keptHeaders.get(headerSegment) === header) return
   freezeDeep(header)
-  if (segment.length <= maxKeptHeaderLength) {
-    if (keptHeaders.size >= maxKeptHeaders) keptHeaders.clear()
-    // A copy: the segment itself would keep the whole token in memory.
-    keptHeaders.set(Buffer.from(segment, 'latin1').toString('latin1'), header)
-  }
-  return header
+  if (headerSegment.length > maxKeptHeaderLength) return
+  if (keptHeaders.size >= maxKeptHeaders) keptHeaders.clear()
+  // A copy: the segment itself would keep the whole token in memory.
+  keptHeaders.set(Buffer.from(headerSegment, 'latin1').toString('latin1'), header)
 }
 
 function checkHeader(header: Record<string, unknown>): JoseHeader {

@@ -15,22 +15,7 @@ export interface Credentials {
 }
 
 // RFC 9110 §11.2: token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
-// A table, for a regular expression takes five times as long on the tokens that APIs see.
-const token68 = new Uint8Array(128)
-for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/') {
-  token68[character.charCodeAt(0)] = 1
-}
-
-function isToken68(text: string): boolean {
-  let end = text.length
-  while (end > 0 && text.charCodeAt(end - 1) === 0x3d) end--
-  for (let index = 0; index < end; index++) {
-    const code = text.charCodeAt(index)
-    if (code > 127 || token68[code] === 0) return false
-  }
-  return end > 0
-}
-
+const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 // RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
 const bearerScheme = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
 
@@ -77,7 +62,7 @@ function fromHeader(request: HttpRequest): Credentials | undefined {
   let start = 'bearer'.length
   while (value.charCodeAt(start) === 0x20) start++
   const token = value.slice(start)
-  if (start === 'bearer'.length || !isToken68(token)) {
+  if (start === 'bearer'.length || !token68.test(token)) {
     throw new InvalidRequestError(malformedHeader)
   }
   return { scheme: 'Bearer', token, location: 'header' }

@@ -10,7 +10,7 @@ import {
   type IssuerSettings,
   type TrustedIssuer,
 } from './issuer.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './read-options.ts'
 
 export interface TrustedIssuers {
   /**

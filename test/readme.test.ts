@@ -7,7 +7,7 @@ import { invalidTokenReasons } from 'oauth-resource-server'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { optionNames } from '../src/options.ts'
+import { optionNames } from '../src/read-options.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))

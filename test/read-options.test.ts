@@ -9,7 +9,7 @@ import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, vi } from 'vitest'
 import { allAlgorithms } from '../src/algorithms.ts'
-import { readOptions } from '../src/options.ts'
+import { readOptions } from '../src/read-options.ts'
 import {
   AUD,
   ec1,

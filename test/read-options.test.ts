@@ -54,6 +54,16 @@ function expectRefused(
 
 const noStrings = [null, 5, true, {}, () => 'a']
 
+describe('keys that are given', () => {
+  it('F-cfg are data, as JSON has it', () => {
+    const keys = [{ ...jwks.keys[0], kid: () => 'rsa1' }]
+    const issuer = { issuer: ISS, jwks: { keys } as never }
+    expect(() => createValidator({ issuer, audience: AUD })).toThrow(
+      `jwks of issuer ${ISS} must be a JWK Set, as JSON has it`,
+    )
+  })
+})
+
 describe('the names of options', () => {
   it.each([
     ['optional', "authenticate's second argument"],

@@ -67,26 +67,24 @@ export interface AnswerBody {
  * whole check. Custom servers answer with `status`, `headers` and `body`.
  */
 export abstract class AccessTokenError extends Error {
+  // Declared here and set by constructors: field initializers would double the cost of an error.
   abstract readonly code: string
   abstract readonly status: number
   /** Whether `message` may be shown to the client. */
   abstract readonly expose: boolean
   /** Complete, like `headers`, once the error comes out of a validator. */
-  detail: RefusalDetail
-  headers: AnswerHeaders
-  readonly body: AnswerBody | undefined
+  declare detail: RefusalDetail
+  declare headers: AnswerHeaders
+  declare readonly body: AnswerBody | undefined
 
-  constructor(
-    message: string,
-    options: { body?: AnswerBody; detail?: RefusalDetail; cause?: unknown } = {},
-  ) {
+  constructor(message: string, body?: AnswerBody, detail: RefusalDetail = {}, cause?: unknown) {
     const limit = Error.stackTraceLimit
     // Not by assignment, which throws where the runtime's own objects are frozen.
     Reflect.set(Error, 'stackTraceLimit', 0)
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(message, cause === undefined ? undefined : { cause })
     Reflect.set(Error, 'stackTraceLimit', limit)
-    this.detail = options.detail ?? {}
-    this.body = options.body
+    this.detail = detail
+    this.body = body
     this.headers = {}
   }
 }
@@ -97,14 +95,17 @@ export abstract class AccessTokenError extends Error {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
 export class MissingTokenError extends AccessTokenError {
-  readonly code = 'missing_token'
-  readonly status = 401
-  readonly expose = true
+  declare readonly code: 'missing_token'
+  declare readonly status: 401
+  declare readonly expose: true
   /** The scopes that the route needs. */
-  readonly scopes: readonly string[]
+  declare readonly scopes: readonly string[]
 
   constructor(scopes: readonly string[] = []) {
     super('An access token is required')
+    this.code = 'missing_token'
+    this.status = 401
+    this.expose = true
     this.scopes = scopes
   }
 
@@ -119,12 +120,15 @@ export class MissingTokenError extends AccessTokenError {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
 export class InvalidRequestError extends AccessTokenError {
-  readonly code = 'invalid_request'
-  readonly status = 400
-  readonly expose = true
+  declare readonly code: 'invalid_request'
+  declare readonly status: 400
+  declare readonly expose: true
 
   constructor(message: string) {
-    super(message, { body: { error: 'invalid_request', error_description: message } })
+    super(message, { error: 'invalid_request', error_description: message })
+    this.code = 'invalid_request'
+    this.status = 400
+    this.expose = true
   }
 
   override get name(): string {
@@ -138,18 +142,17 @@ export class InvalidRequestError extends AccessTokenError {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
 export class InvalidTokenError extends AccessTokenError {
-  readonly code = 'invalid_token'
-  readonly status = 401
-  readonly expose = true
-  readonly reason: InvalidTokenReason
+  declare readonly code: 'invalid_token'
+  declare readonly status: 401
+  declare readonly expose: true
+  declare readonly reason: InvalidTokenReason
 
   constructor(reason: InvalidTokenReason, detail?: RefusalDetail, cause?: unknown) {
     const message = invalidTokenSentences[reason]
-    super(message, {
-      body: { error: 'invalid_token', error_description: message },
-      ...(detail !== undefined && { detail }),
-      cause,
-    })
+    super(message, { error: 'invalid_token', error_description: message }, detail, cause)
+    this.code = 'invalid_token'
+    this.status = 401
+    this.expose = true
     this.reason = reason
   }
 
@@ -164,18 +167,18 @@ export class InvalidTokenError extends AccessTokenError {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
 export class InsufficientScopeError extends AccessTokenError {
-  readonly code = 'insufficient_scope'
-  readonly status = 403
-  readonly expose = true
+  declare readonly code: 'insufficient_scope'
+  declare readonly status: 403
+  declare readonly expose: true
   /** The scopes that the route requires: all of them, not only the missing ones. */
-  readonly scopes: readonly string[]
+  declare readonly scopes: readonly string[]
 
   constructor(scopes: readonly string[], detail?: RefusalDetail) {
     const message = 'The access token does not grant what this request requires'
-    super(message, {
-      body: { error: 'insufficient_scope', error_description: message },
-      ...(detail !== undefined && { detail }),
-    })
+    super(message, { error: 'insufficient_scope', error_description: message }, detail)
+    this.code = 'insufficient_scope'
+    this.status = 403
+    this.expose = true
     this.scopes = scopes
   }
 
@@ -189,17 +192,17 @@ export class InsufficientScopeError extends AccessTokenError {
  * token may be good; nothing is said about it.
  */
 export class KeysUnavailableError extends AccessTokenError {
-  readonly code = 'keys_unavailable'
-  readonly status = 503
-  readonly expose = false
+  declare readonly code: 'keys_unavailable'
+  declare readonly status: 503
+  declare readonly expose: false
   /** Seconds after which a request makes the next attempt. */
-  readonly retryAfter: number
+  declare readonly retryAfter: number
 
   constructor(retryAfter: number, detail?: RefusalDetail, cause?: unknown) {
-    super('The keys of the authorization server are unavailable', {
-      ...(detail !== undefined && { detail }),
-      cause,
-    })
+    super('The keys of the authorization server are unavailable', undefined, detail, cause)
+    this.code = 'keys_unavailable'
+    this.status = 503
+    this.expose = false
     this.retryAfter = retryAfter
   }
 

@@ -16,6 +16,8 @@ import {
   checkClaims,
   checkTime,
   checkType,
+  readTimes,
+  type TimeClaims,
   type TimeRules,
 } from './token/claims.ts'
 import type { CompactJwt } from './token/compact.ts'
@@ -84,9 +86,10 @@ function createKeySource(settings: IssuerSettings, environment: IssuerEnvironmen
  * Everything that can be judged without a key.
  *
  * @param now Seconds since 1970.
+ * @returns What has to be judged again when time has gone by.
  * @throws InvalidTokenError
  */
-export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): void {
+export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): TimeClaims {
   const { alg } = jwt.header
   // RFC 8725 §3.1: a list of what is allowed, per issuer; `none` is not even a name in it.
   if (!issuer.algorithms.includes(alg as Algorithm)) {
@@ -97,8 +100,10 @@ export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): void
     })
   }
   checkType(jwt.header, issuer.profile)
-  checkTime(jwt.claims, issuer, now)
+  const times = readTimes(jwt.claims)
+  checkTime(times, issuer, now)
   checkClaims(jwt.claims, issuer)
+  return times
 }
 
 /**

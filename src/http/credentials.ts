@@ -8,9 +8,14 @@ import { InvalidRequestError } from '../errors.ts'
 /** Where a token may stand. `header` is always looked at: RFC 6750 §2.1 makes it a MUST. */
 export type TokenLocation = 'header' | 'body' | 'query'
 
-export interface Credentials {
-  readonly scheme: 'Bearer'
+/** A token, and where it stood in the request; nowhere, if the caller holds it already. */
+export interface Offer {
   readonly token: string
+  readonly location?: TokenLocation
+}
+
+export interface Credentials extends Offer {
+  readonly scheme: 'Bearer'
   readonly location: TokenLocation
 }
 
@@ -31,7 +36,7 @@ const malformedParameter = 'The parameter access_token is not a string'
  * looked at.
  *
  * @throws InvalidRequestError for repeated fields or parameters, several locations at once, and
- * for anything that is not one token in the form of RFC 6750 §2.
+ * where nothing follows the scheme. Whether what follows is one token, {@link checkForm} tells.
  */
 export function readCredentials(
   request: HttpRequest,
@@ -49,6 +54,17 @@ export function readCredentials(
   return found
 }
 
+/**
+ * Checks that what follows the scheme is one token. A step of its own, for it need not be asked of a
+ * token that is known to be good.
+ *
+ * @throws InvalidRequestError for anything else than a token68 in the header (RFC 6750 §2.1). In the
+ * other places any text may stand (RFC 6750 §2.2 and §2.3).
+ */
+export function checkForm({ token, location }: Offer): void {
+  if (location === 'header' && !token68.test(token)) throw new InvalidRequestError(malformedHeader)
+}
+
 /** Tells whether the value of an Authorization field is of the scheme Bearer, well formed or not. */
 export function isBearer(value: string): boolean {
   return bearerScheme.test(value)
@@ -61,11 +77,8 @@ function fromHeader(request: HttpRequest): Credentials | undefined {
   // RFC 9110 §11.4: one or more spaces, and nothing else, between scheme and token68.
   let start = 'bearer'.length
   while (value.charCodeAt(start) === 0x20) start++
-  const token = value.slice(start)
-  if (start === 'bearer'.length || !token68.test(token)) {
-    throw new InvalidRequestError(malformedHeader)
-  }
-  return { scheme: 'Bearer', token, location: 'header' }
+  if (start === 'bearer'.length) throw new InvalidRequestError(malformedHeader)
+  return { scheme: 'Bearer', token: value.slice(start), location: 'header' }
 }
 
 // RFC 9110 §5.5: white space around a field's value is no part of it. Node takes it away, others may not.

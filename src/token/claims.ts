@@ -52,39 +52,47 @@ export function checkType(header: JoseHeader, profile: Profile): void {
 // How far `iat` may lie in the future, in seconds: clocks differ, and no RFC gives a number.
 const minFutureTolerance = 60
 
+/** The claims that time is held against, in seconds since 1970. */
+export interface TimeClaims {
+  readonly exp: number
+  readonly nbf: number | undefined
+  readonly iat: number | undefined
+}
+
+/** Reads `exp`, `nbf` and `iat`, once for each token. */
+export function readTimes(claims: Claims): TimeClaims {
+  const exp = numericDate(claims, 'exp')
+  if (exp === undefined) throw missing('exp')
+  return { exp, nbf: numericDate(claims, 'nbf'), iat: numericDate(claims, 'iat') }
+}
+
 /**
  * Judges `exp`, `nbf` and `iat`. Runs again for every remembered token, so it looks at nothing else.
  *
  * @param now Seconds since 1970.
  */
-export function checkTime(claims: Claims, rules: TimeRules, now: number): void {
+export function checkTime({ exp, nbf, iat }: TimeClaims, rules: TimeRules, now: number): void {
   const { clockTolerance, maxTokenAge } = rules
-  const expiresAt = numericDate(claims, 'exp')
-  if (expiresAt === undefined) throw missing('exp')
   // RFC 7519 §4.1.4: the current time MUST be before it.
-  if (!(now < expiresAt + clockTolerance)) {
-    throw outside('expired', 'exp', expiresAt, 'later than', now - clockTolerance)
+  if (!(now < exp + clockTolerance)) {
+    throw outside('expired', 'exp', exp, 'later than', now - clockTolerance)
   }
   // RFC 7519 §4.1.5
-  const notBefore = numericDate(claims, 'nbf')
-  if (notBefore !== undefined && !(now + clockTolerance >= notBefore)) {
-    throw outside('not_yet_valid', 'nbf', notBefore, 'not later than', now + clockTolerance)
+  if (nbf !== undefined && !(now + clockTolerance >= nbf)) {
+    throw outside('not_yet_valid', 'nbf', nbf, 'not later than', now + clockTolerance)
   }
-  const issuedAt = numericDate(claims, 'iat')
-  if (issuedAt === undefined) {
+  if (iat === undefined) {
     if (maxTokenAge !== undefined) throw missing('iat')
     return
   }
   const latest = now + Math.max(clockTolerance, minFutureTolerance)
-  if (!(issuedAt <= latest)) {
-    throw outside('issued_in_future', 'iat', issuedAt, 'not later than', latest)
-  }
+  if (!(iat <= latest)) throw outside('issued_in_future', 'iat', iat, 'not later than', latest)
   if (maxTokenAge === undefined) return
   const earliest = now - clockTolerance - maxTokenAge
-  if (!(issuedAt > earliest)) throw outside('too_old', 'iat', issuedAt, 'later than', earliest)
+  if (!(iat > earliest)) throw outside('too_old', 'iat', iat, 'later than', earliest)
 }
 
-/** Judges every other claim. */
+/** Judges every claim but those of time. */
 export function checkClaims(claims: Claims, rules: ClaimRules): void {
   checkAudience(claims, rules)
   for (const name of ['sub', 'client_id', 'jti']) {

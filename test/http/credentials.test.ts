@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { type HttpRequest, InvalidRequestError, type TokenLocation } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { readCredentials } from '../../src/http/credentials.ts'
+import { checkForm, readCredentials } from '../../src/http/credentials.ts'
 
 const everywhere: readonly TokenLocation[] = ['header', 'body', 'query']
 const formType = 'application/x-www-form-urlencoded'
 
-const read = (request: HttpRequest, locations: readonly TokenLocation[] = ['header']) =>
-  readCredentials(request, locations)
+const read = (request: HttpRequest, locations: readonly TokenLocation[] = ['header']) => {
+  const credentials = readCredentials(request, locations)
+  if (credentials !== undefined) checkForm(credentials)
+  return credentials
+}
 
 /** The ways in which servers show one Authorization field. */
 const shapes: Readonly<Record<string, (value: string) => HttpRequest>> = {

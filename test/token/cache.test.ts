@@ -25,31 +25,45 @@ describe('the name of a token', () => {
   })
 })
 
+/** A cache that is asked as the validator asks it, about tokens of one header. */
+function createCache<V>(maxEntries: number) {
+  const cache = createTokenCache<V>(maxEntries)
+  return {
+    get(text: string) {
+      const name = cache.nameOf(`head.${text}`)
+      return name === undefined ? undefined : cache.get(name)
+    },
+    set(text: string, value: V) {
+      cache.set(`head.${text}`, cache.nameOf(`head.${text}`), value)
+    },
+  }
+}
+
 describe('the cache', () => {
   it('gives back what was set last', () => {
-    const cache = createTokenCache<number>(10)
+    const cache = createCache<number>(10)
     expect(cache.get('a')).toBeUndefined()
-    cache.set('a', 1, 800)
-    cache.set('b', 2, 800)
+    cache.set('a', 1)
+    cache.set('b', 2)
     expect([cache.get('a'), cache.get('b')]).toEqual([1, 2])
-    cache.set('a', 3, 800)
+    cache.set('a', 3)
     expect(cache.get('a')).toBe(3)
   })
 
   it('serves the newer of two values after the older one has aged', () => {
-    const cache = createTokenCache<number>(4)
-    cache.set('a', 1, 800)
-    cache.set('b', 1, 800)
-    cache.set('c', 1, 800)
-    cache.set('a', 2, 800)
-    cache.set('d', 1, 800)
+    const cache = createCache<number>(4)
+    cache.set('a', 1)
+    cache.set('b', 1)
+    cache.set('c', 1)
+    cache.set('a', 2)
+    cache.set('d', 1)
     expect(cache.get('a')).toBe(2)
   })
 
   it.each([1, 2, 3, 4, 5, 10, 101])('holds no more than %i entries', (maxEntries) => {
-    const cache = createTokenCache<object>(maxEntries)
+    const cache = createCache<object>(maxEntries)
     for (const name of numbered(5 * maxEntries + 3)) {
-      cache.set(name, {}, 800)
+      cache.set(name, {})
       // To ask moves entries about, but adds none.
       const held = numbered(5 * maxEntries + 3).filter((other) => cache.get(other) !== undefined)
       expect(held.length).toBeLessThanOrEqual(maxEntries)
@@ -57,26 +71,50 @@ describe('the cache', () => {
   })
 
   it('holds fewer entries where tokens are long, for what they say takes memory', () => {
-    const cache = createTokenCache<number>(100)
-    for (const name of numbered(100)) cache.set(name, 1, 16_384)
-    expect(numbered(100).filter((name) => cache.get(name) !== undefined).length).toBeLessThan(12)
+    const cache = createCache<number>(100)
+    for (const name of numbered(100)) cache.set(name + 'x'.repeat(16_384), 1)
+    expect(
+      numbered(100).filter((name) => cache.get(name + 'x'.repeat(16_384)) !== undefined).length,
+    ).toBeLessThan(12)
   })
 
   it.each([2, 3, 10, 100])('keeps the newest half, of %i entries', (maxEntries) => {
-    const cache = createTokenCache<string>(maxEntries)
+    const cache = createCache<string>(maxEntries)
     const names = numbered(10 * maxEntries)
-    for (const name of names) cache.set(name, name, 800)
+    for (const name of names) cache.set(name, name)
     const newest = names.slice(-Math.floor(maxEntries / 2))
     for (const name of newest) expect(cache.get(name)).toBe(name)
     expect(cache.get('t0')).toBeUndefined()
   })
 
-  it('keeps what is used, whatever else comes by', () => {
+  it('digests no token whose header is that of no remembered one', () => {
     const cache = createTokenCache<number>(100)
-    cache.set('used', 1, 800)
-    cache.set('unused', 1, 800)
+    expect(cache.nameOf('head.a')).toBeUndefined()
+    cache.set('head.a', undefined, 1)
+    cache.set('hat.a', cache.nameOf('hat.a'), 2)
+    for (const token of ['head.a', 'hat.b', 'head.b', 'hat.a']) {
+      expect(cache.nameOf(token)).toBe(digestOf(token))
+    }
+    for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
+      expect(cache.nameOf(token)).toBeUndefined()
+    }
+  })
+
+  it('keeps headers no longer than tokens that have them', () => {
+    const cache = createTokenCache<number>(4)
+    const add = (token: string) => cache.set(token, cache.nameOf(token), 1)
+    add('once.a')
+    for (const name of numbered(4)) add(`head.${name}`)
+    expect(cache.nameOf('once.a')).toBeUndefined()
+    expect(cache.nameOf('head.t3')).toBeDefined()
+  })
+
+  it('keeps what is used, whatever else comes by', () => {
+    const cache = createCache<number>(100)
+    cache.set('used', 1)
+    cache.set('unused', 1)
     for (const name of numbered(10_000)) {
-      cache.set(name, 0, 800)
+      cache.set(name, 0)
       expect(cache.get('used')).toBe(1)
     }
     expect(cache.get('unused')).toBeUndefined()

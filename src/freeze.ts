@@ -7,10 +7,10 @@ export function freezeDeep<T>(value: T): T {
   const pending: unknown[] = [value]
   for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
     if (typeof item !== 'object' || item === null) continue
-    Object.freeze(item)
     for (const member of Object.values(item)) {
       if (typeof member === 'object' && member !== null) pending.push(member)
     }
+    Object.freeze(item)
   }
   return value
 }

@@ -20,9 +20,9 @@ import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
 import type { ValidatorOptions } from './options.ts'
 import { readOptions } from './read-options.ts'
 import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
-import { createTokenCache } from './token/cache.ts'
+import { createTokenCache, type Found, notFound } from './token/cache.ts'
 import { checkTime, type TimeClaims } from './token/claims.ts'
-import { type CompactJwt, keepHeader, maxTokenLength, parseCompact } from './token/compact.ts'
+import { type CompactJwt, maxTokenLength, parseCompact } from './token/compact.ts'
 import { readScopes } from './token/scope.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
 import { createAccessToken, type TokenDescription } from './verified-token.ts'
@@ -101,7 +101,7 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function validate(token: string, requirement?: Requirement) {
-    return decide(() => ({ token }), requirement)
+    return decide(() => (token === undefined ? undefined : { token }), requirement)
   }
 
   async function decide(
@@ -115,8 +115,8 @@ export function createValidator<C extends object = JwtClaims>(
       const offer = readOffer()
       if (offer === undefined) throw new MissingTokenError(scopesOf(requirements))
       const { token } = offer
-      const name = nameOf(token)
-      let verified = name === undefined ? undefined : remembered?.get(name)
+      const found = find(token)
+      let verified = found.value
       if (verified !== undefined) {
         const good = stillGood(verified, subject)
         // A promise is awaited only where there is one: this path is the hot one.
@@ -125,10 +125,10 @@ export function createValidator<C extends object = JwtClaims>(
       const wasRemembered = verified !== undefined
       if (verified === undefined) {
         checkForm(offer)
-        verified = await verify(token, subject)
-        remembered?.set(token, name, verified)
+        verified = await verify(token, found.header, subject)
+        remembered?.set(token, found, verified.description.header, verified)
       }
-      const accessToken = createAccessToken(verified.description, token)
+      const accessToken = createAccessToken(verified.description, offer)
       if (requirements.length > 0) await satisfy(accessToken, requirements)
       if (observer.listening()) tellAccepted(accessToken, wasRemembered, startedAt)
       return accessToken
@@ -164,8 +164,12 @@ export function createValidator<C extends object = JwtClaims>(
     return [...ownRequirements, compileRequirement(requirement, 'requirement')]
   }
 
-  function verify(token: string, subject: Subject): Promise<Verified> {
-    const jwt = parseCompact(token)
+  function verify(
+    token: string,
+    header: JoseHeader | undefined,
+    subject: Subject,
+  ): Promise<Verified> {
+    const jwt = parseCompact(token, header)
     subject.header = jwt.header
     const issuer = issuers.find(jwt.claims.iss)
     return issuer instanceof Promise
@@ -177,10 +181,12 @@ export function createValidator<C extends object = JwtClaims>(
   function verifyWith(issuer: TrustedIssuer, jwt: CompactJwt, subject: Subject): Promise<Verified> {
     subject.issuer = issuer
     const times = judge(jwt, issuer, seconds())
-    return findSigningKey(jwt, issuer).then((key) => {
-      keepHeader(jwt)
-      return { issuer, key, times, description: describe(jwt, issuer) }
-    })
+    return findSigningKey(jwt, issuer).then((key) => ({
+      issuer,
+      key,
+      times,
+      description: describe(jwt, issuer),
+    }))
   }
 
   /**
@@ -203,9 +209,9 @@ export function createValidator<C extends object = JwtClaims>(
     return keys instanceof Promise ? keys.then((set) => set.has(key)) : keys.has(key)
   }
 
-  function nameOf(token: string): string | undefined {
+  function find(token: string): Found<Verified> {
     const looksLikeOne = typeof token === 'string' && token.length <= maxTokenLength
-    return looksLikeOne ? remembered?.nameOf(token) : undefined
+    return remembered !== undefined && looksLikeOne ? remembered.find(token) : notFound
   }
 
   function tellAccepted(token: AccessToken, wasRemembered: boolean, startedAt: number): void {
@@ -276,6 +282,6 @@ function describe(jwt: CompactJwt, issuer: TrustedIssuer): TokenDescription {
     expiresAt: claims.exp,
     scheme: 'Bearer',
     claims,
-    header: jwt.header,
+    header: freezeDeep(jwt.header),
   }
 }

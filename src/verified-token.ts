@@ -2,6 +2,7 @@
  * @module The access token that a caller gets: what was verified, joined with the token as it came.
  */
 import type { AccessToken, JoseHeader, JwtClaims } from './access-token.ts'
+import type { Offer, TokenLocation } from './http/credentials.ts'
 
 /** What is known of a verified token, and may be remembered: all but the token itself. */
 export type TokenDescription = Omit<AccessToken, 'token'>
@@ -21,9 +22,11 @@ class VerifiedToken implements AccessToken {
   declare readonly claims: JwtClaims
   declare readonly header: JoseHeader
   readonly #token: string
+  readonly #location: TokenLocation | undefined
 
-  constructor(description: TokenDescription, token: string) {
+  constructor(description: TokenDescription, { token, location }: Offer) {
     this.#token = token
+    this.#location = location
     this.issuer = description.issuer
     if (description.subject !== undefined) this.subject = description.subject
     if (description.clientId !== undefined) this.clientId = description.clientId
@@ -39,8 +42,17 @@ class VerifiedToken implements AccessToken {
   get token(): string {
     return this.#token
   }
+
+  static locationOf(token: object): TokenLocation | undefined {
+    return #location in token ? token.#location : undefined
+  }
 }
 
-export function createAccessToken(description: TokenDescription, token: string): AccessToken {
-  return new VerifiedToken(description, token)
+export function createAccessToken(description: TokenDescription, offer: Offer): AccessToken {
+  return new VerifiedToken(description, offer)
+}
+
+/** Where the token stood in its request; `undefined` if it came out of none. */
+export function locationOf(token: AccessToken): TokenLocation | undefined {
+  return VerifiedToken.locationOf(token)
 }

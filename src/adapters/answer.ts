@@ -2,13 +2,13 @@
  * @module What the adapters share: their options, the hand-over from `authenticate` to `authorize`,
  * and the headers of an answer. Names no framework.
  */
-import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
+import type { AccessToken, Requirement } from '../access-token.ts'
 import { AccessTokenError, MissingTokenError } from '../errors.ts'
-import { isBearer } from '../http/credentials.ts'
 import { checkBoolean, checkNames } from '../option.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement.ts'
 import { createValidator, type Validator } from '../validator.ts'
+import { locationOf } from '../verified-token.ts'
 
 /** The options of `authenticate` in every adapter. */
 export interface AuthenticateOptions {
@@ -85,44 +85,30 @@ interface Marked {
   [authentication]?: Authentication | undefined
 }
 
-/**
- * Authenticates a request.
- *
- * @param carrier Node's own request object, on which the result is noted.
- * @returns `undefined` for an anonymous request, where that is allowed.
- * @throws AccessTokenError
- */
-export function authenticateRequest(
-  guard: Guard,
-  request: HttpRequest,
-  carrier: object,
-  response: Response,
-): Promise<AccessToken | undefined> {
+/** Notes on the request that its token is good. */
+export function admit(guard: Guard, carrier: object, response: Response, token: AccessToken): void {
   const marked: Marked = carrier
-  marked[authentication] = undefined
-  return guard.validator.authenticate(request, guard.requirement).then(
-    (verified) => {
-      const token = verified as AccessToken
-      marked[authentication] = { guard, token }
-      if (!stoodInHeader(request)) keepPrivate(response)
-      return token
-    },
-    (error) => {
-      if (!guard.optional || !(error instanceof MissingTokenError)) throw error
-      marked[authentication] = { guard, token: undefined }
-      return undefined
-    },
-  )
+  marked[authentication] = { guard, token }
+  const location = locationOf(token)
+  if (location === 'body' || location === 'query') keepPrivate(response)
 }
 
-/** Whether the token stood in the header: Node has taken away the space around its value. */
-function stoodInHeader({ headers }: HttpRequest): boolean {
-  const { authorization } = headers as Record<string, unknown>
-  return typeof authorization === 'string' && isBearer(authorization)
+/**
+ * Notes on a request that was refused that it is anonymous, where that is allowed.
+ *
+ * @returns Whether it is.
+ */
+export function admitAnonymous(guard: Guard, carrier: object, error: unknown): boolean {
+  const marked: Marked = carrier
+  const anonymous = guard.optional && error instanceof MissingTokenError
+  // What an earlier authenticate() found out holds no longer.
+  marked[authentication] = anonymous ? { guard, token: undefined } : undefined
+  return anonymous
 }
 
 // RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.
 function keepPrivate(response: Response): void {
+  if (response.headersSent) return
   const present = response.getHeader('Cache-Control')
   if (typeof present === 'string' && /\b(?:private|no-store)\b/i.test(present)) return
   response.setHeader('Cache-Control', 'private')

@@ -7,8 +7,9 @@ import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
 import {
   type AuthenticateOptions,
+  admit,
+  admitAnonymous,
   answer,
-  authenticateRequest,
   authorizeRequest,
   createGuard,
   passesErrors,
@@ -50,13 +51,22 @@ export function authenticate<C extends object>(
 ): ExpressMiddleware {
   const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
   return function authenticate(request, response, next) {
-    request.auth = undefined
-    authenticateRequest(guard, request, request, response).then(
+    // Express makes it dear to set a property of a request: one is set only where it must be.
+    if (request.auth !== undefined) request.auth = undefined
+    guard.validator.authenticate(request, guard.requirement).then(
       (token) => {
-        request.auth = token
+        request.auth = token as AccessToken
+        admit(guard, request, response, token as AccessToken)
         next()
       },
-      (error) => refuse(response, error, next, guard.passErrors),
+      (error) => {
+        if (!admitAnonymous(guard, request, error)) {
+          refuse(response, error, next, guard.passErrors)
+          return
+        }
+        request.auth = undefined
+        next()
+      },
     )
   }
 }

@@ -8,8 +8,9 @@ import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
 import {
   type AuthenticateOptions,
+  admit,
+  admitAnonymous,
   answer,
-  authenticateRequest,
   authorizeRequest,
   createGuard,
   passesErrors,
@@ -44,12 +45,15 @@ export function authenticate<C extends object = JwtClaims>(
 ): HttpGuard<C> {
   const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
   return async function authenticate(request, response, next) {
-    request.auth = undefined
+    if (request.auth !== undefined) request.auth = undefined
     let token: AccessToken | undefined
     try {
-      token = await authenticateRequest(guard, request, request, response)
+      token = (await guard.validator.authenticate(request, guard.requirement)) as AccessToken
+      admit(guard, request, response, token)
     } catch (error) {
-      return refuse(response, error, next, guard.passErrors)
+      if (!admitAnonymous(guard, request, error)) {
+        return refuse(response, error, next, guard.passErrors)
+      }
     }
     request.auth = token
     next?.()

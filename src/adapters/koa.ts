@@ -7,7 +7,8 @@ import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
 import {
   type AuthenticateOptions,
-  authenticateRequest,
+  admit,
+  admitAnonymous,
   authorizeRequest,
   bodyOf,
   createGuard,
@@ -45,16 +46,19 @@ export function authenticate<C extends object>(
   const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
   return async function authenticate(context, next) {
     const state: { auth?: AccessToken | undefined } = context.state
-    state.auth = undefined
     const { req, request, method, url } = context
     const { headers, rawHeaders } = req
     const { body } = request as { body?: unknown }
     const offered = { method, url, headers, rawHeaders, body }
+    if (state.auth !== undefined) state.auth = undefined
+    let token: AccessToken | undefined
     try {
-      state.auth = await authenticateRequest(guard, offered, req, context.res)
+      token = (await guard.validator.authenticate(offered, guard.requirement)) as AccessToken
+      admit(guard, req, context.res, token)
     } catch (error) {
-      return refuse(context, error, guard.passErrors)
+      if (!admitAnonymous(guard, req, error)) return refuse(context, error, guard.passErrors)
     }
+    state.auth = token
     await next()
   }
 }

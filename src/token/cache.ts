@@ -3,18 +3,27 @@
  * kept, so a memory dump holds no credentials. Bounded; what was not used for long leaves first.
  */
 import * as crypto from 'node:crypto'
+import type { JoseHeader } from '../access-token.ts'
+
+/** What is remembered of a token; each part only where the one before it is. */
+export interface Found<V> {
+  /** The header, where that of a remembered token is the same: it need not be parsed again. */
+  readonly header: JoseHeader | undefined
+  readonly digest: string | undefined
+  readonly value: V | undefined
+}
 
 export interface TokenCache<V> {
   /**
-   * The name under which the token may be remembered; `undefined` where it cannot be: no remembered
-   * token has its header. That is seen at a tenth of what a digest costs, which is all that most
-   * forged tokens ever take.
+   * Looks for a token. One whose header no remembered token has is not remembered, which is found
+   * out at a tenth of what a digest costs.
    */
-  readonly nameOf: (token: string) => string | undefined
-  readonly get: (name: string) => V | undefined
-  /** @param name What {@link nameOf} said. */
-  readonly set: (token: string, name: string | undefined, value: V) => void
+  readonly find: (token: string) => Found<V>
+  /** @param found What {@link find} said before. */
+  readonly set: (token: string, found: Found<V>, header: JoseHeader, value: V) => void
 }
+
+export const notFound: Found<never> = { header: undefined, digest: undefined, value: undefined }
 
 // Node 20.12 brought the one-shot form, which takes half the time; other runtimes may lack it.
 const oneShot = (crypto as { hash?: typeof crypto.hash }).hash
@@ -25,18 +34,21 @@ export function digestOf(token: string): string {
   return crypto.createHash('sha256').update(token).digest('binary')
 }
 
-const headerOf = (token: string) => token.slice(0, Math.max(0, token.indexOf('.')))
+interface KnownHeader {
+  readonly segment: string
+  readonly header: JoseHeader
+}
 
 interface Entry<V> {
   readonly value: V
-  readonly header: string
+  readonly known: KnownHeader
   readonly length: number
 }
 
 /** What came in at about the same time, and the headers of these tokens: a few, each kept once. */
 interface Generation<V> {
   readonly entries: Map<string, Entry<V>>
-  readonly headers: Map<string, string>
+  readonly headers: Map<string, KnownHeader>
   /** Characters of the tokens: what they say takes memory in proportion. */
   length: number
 }
@@ -54,43 +66,52 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generation = (): Generation<V> => ({ entries: new Map(), headers: new Map(), length: 0 })
   let young = generation()
   let old = generation()
+  /** The header that was asked for last: mostly that of the next token too. */
+  let latest: KnownHeader | undefined
 
-  function add(name: string, entry: Entry<V>): void {
+  function add(digest: string, entry: Entry<V>): void {
     if (young.entries.size >= generationSize || young.length >= generationSize * typicalLength) {
       old = maxEntries > 1 ? young : generation()
       young = generation()
+      latest = undefined
     }
-    young.entries.set(name, entry)
-    young.headers.set(entry.header, entry.header)
+    young.entries.set(digest, entry)
+    young.headers.set(entry.known.segment, entry.known)
     young.length += entry.length
   }
 
-  /** The header of the last token that was remembered: mostly that of the next one too. */
-  let latest: string | undefined
-  const keptHeader = (header: string) => young.headers.get(header) ?? old.headers.get(header)
+  function knownHeader(segment: string): KnownHeader | undefined {
+    if (segment !== latest?.segment) {
+      latest = young.headers.get(segment) ?? old.headers.get(segment) ?? latest
+    }
+    return segment === latest?.segment ? latest : undefined
+  }
+
+  function get(digest: string): V | undefined {
+    const entry = young.entries.get(digest)
+    if (entry !== undefined) return entry.value
+    const older = old.entries.get(digest)
+    if (older !== undefined) add(digest, older)
+    return older?.value
+  }
 
   return {
-    nameOf(token) {
-      const header = headerOf(token)
-      if (header !== latest) {
-        const kept = keptHeader(header)
-        if (kept === undefined) return undefined
-        latest = kept
-      }
-      return digestOf(token)
+    find(token) {
+      const known = knownHeader(headerSegment(token))
+      if (known === undefined) return notFound
+      const digest = digestOf(token)
+      return { header: known.header, digest, value: get(digest) }
     },
-    get(name) {
-      const entry = young.entries.get(name)
-      if (entry !== undefined) return entry.value
-      const older = old.entries.get(name)
-      if (older !== undefined) add(name, older)
-      return older?.value
-    },
-    set(token, name, value) {
-      const part = headerOf(token)
+    set(token, { digest = digestOf(token) }, header, value) {
+      const segment = headerSegment(token)
       // A copy: a part of the token's string would keep the whole of it in memory.
-      const header = keptHeader(part) ?? Buffer.from(part, 'latin1').toString('latin1')
-      add(name ?? digestOf(token), { value, header, length: token.length })
+      const copy = () => Buffer.from(segment, 'latin1').toString('latin1')
+      const known = knownHeader(segment) ?? { segment: copy(), header }
+      add(digest, { value, known, length: token.length })
     },
   }
+}
+
+function headerSegment(token: string): string {
+  return token.slice(0, Math.max(0, token.indexOf('.')))
 }

@@ -9,7 +9,6 @@ import { isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { decodeBase64url } from '../base64url.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
-import { freezeDeep } from '../freeze.ts'
 
 /** The longest token that is looked at, in characters: as much as Node lets into all headers. */
 export const maxTokenLength = 16_384
@@ -18,8 +17,6 @@ const maxHeaderLength = 4_096
 /** A token taken apart. Claims and header are attacker's input until the signature is verified. */
 export interface CompactJwt {
   readonly header: JoseHeader
-  /** The header as it came. */
-  readonly headerSegment: string
   readonly claims: Readonly<Record<string, unknown>>
   /** What the signature is over: everything before the second dot, in ASCII. */
   readonly signingInput: () => Buffer
@@ -29,10 +26,11 @@ export interface CompactJwt {
 /**
  * Takes a token apart.
  *
+ * @param known The header, where one that is the same was parsed before.
  * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
  * (no `alg` that is a string) or `wrong_type` (`typ` is no string, or the content is a nested JWT).
  */
-export function parseCompact(token: string): CompactJwt {
+export function parseCompact(token: string, known?: JoseHeader): CompactJwt {
   if (typeof token !== 'string') throw malformed('the token is no string')
   if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
   // RFC 7515 §7.1: exactly two dots.
@@ -49,14 +47,12 @@ export function parseCompact(token: string): CompactJwt {
     throw malformed('not three parts separated by dots')
   }
   if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
-  const headerSegment = token.slice(0, first)
-  const header = keptHeaders.get(headerSegment) ?? checkHeader(parseObject(headerSegment, 'header'))
+  const header = known ?? checkHeader(parseObject(token.slice(0, first), 'header'))
   const claims = parseObject(token.slice(first + 1, second), 'payload')
   const signature = decodeBase64url(token.slice(second + 1))
   if (signature === undefined) throw malformed('signature is not canonical base64url')
   return {
     header,
-    headerSegment,
     claims,
     signingInput: () => Buffer.from(token.slice(0, second), 'latin1'),
     signature,
@@ -85,21 +81,6 @@ function parseObject(segment: string, part: string): Record<string, unknown> {
     throw malformed(`${part} is not a JSON object`)
   }
   return value as Record<string, unknown>
-}
-
-// Headers repeat: one per key and issuer. Those of verified tokens are kept, a few and small ones.
-const maxKeptHeaders = 100
-const maxKeptHeaderLength = 512
-const keptHeaders = new Map<string, JoseHeader>()
-
-/** Freezes the header of a token that was verified, and keeps it, so that it is not parsed again. */
-export function keepHeader({ header, headerSegment }: CompactJwt): void {
-  if (keptHeaders.get(headerSegment) === header) return
-  freezeDeep(header)
-  if (headerSegment.length > maxKeptHeaderLength) return
-  if (keptHeaders.size >= maxKeptHeaders) keptHeaders.clear()
-  // A copy: the segment itself would keep the whole token in memory.
-  keptHeaders.set(Buffer.from(headerSegment, 'latin1').toString('latin1'), header)
 }
 
 function checkHeader(header: Record<string, unknown>): JoseHeader {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { createTokenCache, digestOf } from '../../src/token/cache.ts'
+import { createTokenCache, digestOf, notFound } from '../../src/token/cache.ts'
 import { jwks, t0 } from '../support/fixture.ts'
 import { createApi, JWKS_URI, remoteIssuer } from '../support/verdict.ts'
 
@@ -25,16 +25,16 @@ describe('the name of a token', () => {
   })
 })
 
+const header = { alg: 'RS256' }
+
 /** A cache that is asked as the validator asks it, about tokens of one header. */
 function createCache<V>(maxEntries: number) {
   const cache = createTokenCache<V>(maxEntries)
   return {
-    get(text: string) {
-      const name = cache.nameOf(`head.${text}`)
-      return name === undefined ? undefined : cache.get(name)
-    },
+    get: (text: string) => cache.find(`head.${text}`).value,
     set(text: string, value: V) {
-      cache.set(`head.${text}`, cache.nameOf(`head.${text}`), value)
+      const token = `head.${text}`
+      cache.set(token, cache.find(token), header, value)
     },
   }
 }
@@ -89,24 +89,35 @@ describe('the cache', () => {
 
   it('digests no token whose header is that of no remembered one', () => {
     const cache = createTokenCache<number>(100)
-    expect(cache.nameOf('head.a')).toBeUndefined()
-    cache.set('head.a', undefined, 1)
-    cache.set('hat.a', cache.nameOf('hat.a'), 2)
-    for (const token of ['head.a', 'hat.b', 'head.b', 'hat.a']) {
-      expect(cache.nameOf(token)).toBe(digestOf(token))
+    expect(cache.find('head.a')).toEqual(notFound)
+    cache.set('head.a', cache.find('head.a'), header, 1)
+    cache.set('hat.a', notFound, { alg: 'ES256' }, 2)
+    expect(cache.find('head.a')).toEqual({ header, digest: digestOf('head.a'), value: 1 })
+    expect(cache.find('hat.a')).toMatchObject({ header: { alg: 'ES256' }, value: 2 })
+    for (const token of ['hat.b', 'head.b', 'head.', 'head.a.']) {
+      expect(cache.find(token)).toMatchObject({ digest: digestOf(token), value: undefined })
     }
     for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
-      expect(cache.nameOf(token)).toBeUndefined()
+      expect(cache.find(token)).toBe(notFound)
+    }
+  })
+
+  it('keeps one header for all tokens that have it, as the first one brought it', () => {
+    const cache = createTokenCache<number>(4)
+    for (const name of numbered(20)) {
+      const token = `head.${name}`
+      cache.set(token, cache.find(token), name === 't0' ? header : { alg: 'other' }, 1)
+      expect(cache.find('head.x').header).toBe(header)
     }
   })
 
   it('keeps headers no longer than tokens that have them', () => {
     const cache = createTokenCache<number>(4)
-    const add = (token: string) => cache.set(token, cache.nameOf(token), 1)
+    const add = (token: string) => cache.set(token, cache.find(token), header, 1)
     add('once.a')
     for (const name of numbered(4)) add(`head.${name}`)
-    expect(cache.nameOf('once.a')).toBeUndefined()
-    expect(cache.nameOf('head.t3')).toBeDefined()
+    expect(cache.find('once.a').header).toBeUndefined()
+    expect(cache.find('head.t3').header).toBe(header)
   })
 
   it('keeps what is used, whatever else comes by', () => {
@@ -137,6 +148,26 @@ describe('the cache at work', () => {
     expect(first).not.toBe(second)
     expect(first.claims).toBe(second.claims)
     expect([first.token, second.token]).toEqual([token, token])
+  })
+
+  it.each([1, 900])('shares the header too, frozen, of any size (%i)', async (size) => {
+    const api = createApi()
+    const special = { x: { y: [{}] }, z: 'z'.repeat(size) }
+    const [one, two] = [await api.accepts(t0({}, special)), await api.accepts(t0({}, special))]
+    expect(one.header).toBe(two.header)
+    const { x } = one.header as unknown as typeof special
+    for (const part of [one.header, x, x.y, x.y[0]]) expect(part).toSatisfy(Object.isFrozen)
+  })
+
+  it('keeps the headers of 500 keys apart', async () => {
+    const api = createApi({ tokenCache: { maxEntries: 100 } })
+    const marks = Array.from({ length: 500 }, (_, index) => `m${index}`)
+    const tokens = marks.map((mark) => t0({}, { mark }))
+    for (let round = 0; round < 2; round++) {
+      const headers = []
+      for (const token of tokens) headers.push((await api.accepts(token)).header.mark)
+      expect(headers).toEqual(marks)
+    }
   })
 
   it('remembers nothing where it is switched off', async () => {

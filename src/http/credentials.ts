@@ -66,7 +66,7 @@ export function checkForm({ token, location }: Offer): void {
 }
 
 /** Tells whether the value of an Authorization field is of the scheme Bearer, well formed or not. */
-export function isBearer(value: string): boolean {
+function isBearer(value: string): boolean {
   return bearerScheme.test(value)
 }
 

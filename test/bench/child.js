@@ -1,6 +1,6 @@
 /**
- * @module One process, one contender, one workload: checks that it verifies, then measures as often
- * as the parent asks. Knows the libraries only through contenders.js.
+ * @module One process, one contender: checks that it verifies, then measures the workload that the
+ * parent asks for, as often as it asks. Knows the libraries only through contenders.js.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
@@ -8,10 +8,12 @@ import { contenderOf } from './contenders.js'
 import { zipf } from './tokens.js'
 
 /** @typedef {import('./tokens.js').RefusalName} RefusalName */
+/** @typedef {'cold' | 'm2m' | RefusalName} Workload */
+/** @typedef {{ workload: Workload, milliseconds: number }} Order */
 /**
  * @typedef {object} Cell
  * @property {string} contender
- * @property {'cold' | 'm2m' | RefusalName} workload
+ * @property {readonly Workload[]} workloads
  * @property {number} inFlight
  * @property {string} file the setup and the tokens, as JSON
  */
@@ -30,19 +32,21 @@ const cell = JSON.parse(process.argv[2] ?? '')
 /** @type {{ setup: import('./contenders.js').Setup, tokens: import('./tokens.js').TokenSet }} */
 const { setup, tokens } = JSON.parse(readFileSync(cell.file, 'utf8'))
 const contender = contenderOf(cell.contender)
-const isRefusal = cell.workload in tokens.refusals
 
 /** A request's bytes; the string is made anew for every call, as the HTTP parser does. @param {string} token */
 const bytes = (token) =>
   Buffer.from(contender.takes === 'header' ? `Bearer ${token}` : token, 'latin1')
 const spare = bytes(tokens.spare)
-const inputs = tokensOf(cell.workload).map(bytes)
 const order = zipf(tokens.m2m.length, 2 ** 16)
 
-/** @param {Cell['workload']} workload */
-function tokensOf(workload) {
-  return workload === 'cold' || workload === 'm2m' ? tokens[workload] : tokens.refusals[workload]
+/** @type {Partial<Record<Workload, Buffer[]>>} */
+const inputs = {}
+for (const workload of cell.workloads) {
+  const list =
+    workload === 'cold' || workload === 'm2m' ? tokens[workload] : tokens.refusals[workload]
+  inputs[workload] = list.map(bytes)
 }
+const inputsOf = (/** @type {Workload} */ workload) => inputs[workload] ?? []
 
 /** @typedef {(input: string) => Promise<unknown>} Verify */
 
@@ -50,7 +54,7 @@ function tokensOf(workload) {
 async function createWarmVerify() {
   const verify = await contender.createVerify(setup)
   await verify(spare.toString('latin1'))
-  for (const input of cell.workload === 'm2m' ? inputs : []) await verify(input.toString('latin1'))
+  for (const input of inputsOf('m2m')) await verify(input.toString('latin1'))
   return verify
 }
 
@@ -95,17 +99,20 @@ let position = 0
  * Keeps `inFlight` calls going until the time is over or, in the cold workload, every token was sent.
  *
  * @param {Verify} verify
+ * @param {Workload} workload
  * @param {number} until
  */
-async function drive(verify, until) {
-  const last = cell.workload === 'cold' ? inputs.length : Number.POSITIVE_INFINITY
-  const act = isRefusal
-    ? refuse
-    : (/** @type {Verify} */ call, /** @type {string} */ input) => call(input)
+async function drive(verify, workload, until) {
+  const list = inputsOf(workload)
+  const last = workload === 'cold' ? list.length : Number.POSITIVE_INFINITY
+  const act =
+    workload in tokens.refusals
+      ? refuse
+      : (/** @type {Verify} */ call, /** @type {string} */ input) => call(input)
   const next =
-    cell.workload === 'm2m'
-      ? () => inputs[order[position++ % order.length] ?? 0]
-      : () => inputs[position++ % inputs.length]
+    workload === 'm2m'
+      ? () => list[order[position++ % order.length] ?? 0]
+      : () => list[position++ % list.length]
   const worker = async () => {
     for (let start = performance.now(); start < until && position < last; ) {
       await act(verify, /** @type {Buffer} */ (next()).toString('latin1'))
@@ -121,20 +128,20 @@ async function drive(verify, until) {
 let kept
 
 /**
- * @param {number} milliseconds
+ * @param {Order} order
  * @returns {Promise<Sample>}
  */
-async function measure(milliseconds) {
+async function measure({ workload, milliseconds }) {
   let [elapsed, cpu, mainCpu, active, idle] = [0, 0, 0, 0, 0]
   count = 0
   while (elapsed < milliseconds) {
-    if (cell.workload === 'cold' || kept === undefined) {
+    if (workload === 'cold' || kept === undefined) {
       kept = await createWarmVerify()
       position = 0
     }
     const before = [process.cpuUsage(), mainThreadTime(), performance.eventLoopUtilization()]
     const start = performance.now()
-    await drive(kept, start + milliseconds - elapsed)
+    await drive(kept, workload, start + milliseconds - elapsed)
     elapsed += performance.now() - start
     const used = process.cpuUsage(/** @type {NodeJS.CpuUsage} */ (before[0]))
     cpu += used.user + used.system
@@ -156,8 +163,8 @@ async function measure(milliseconds) {
   }
 }
 
-process.on('message', async (milliseconds) => {
-  process.send?.(await measure(Number(milliseconds)))
+process.on('message', async (/** @type {Order} */ asked) => {
+  process.send?.(await measure(asked))
 })
 process.on('disconnect', () => process.exit())
 if (cell.contender !== 'nothing') await assertVerifies()

@@ -23,39 +23,75 @@ const good = Buffer.from('HTTP/1.1 200 ')
 const end = Buffer.from('{"ok":true}')
 let position = 0
 
-/** @typedef {{ responses: number, limit: number }} State at the limit, each connection closes after its next response */
-
-/** @param {number} port @param {State} state @param {() => Buffer} nextRequest */
-async function openConnection(port, state, nextRequest) {
-  const send = () => socket.write(nextRequest())
-  const onResponse = (/** @type {number} */ length, /** @type {Uint8Array} */ buffer) => {
-    const whole = end.equals(buffer.subarray(length - end.length, length))
-    if (!whole || !good.equals(buffer.subarray(0, good.length))) {
-      throw new Error(`not one good response: ${Buffer.from(buffer.subarray(0, length))}`)
-    }
-    state.responses++
-    if (state.responses < state.limit) send()
-    else socket.destroy()
-    return true
-  }
-  const onread = { buffer: new Uint8Array(4096), callback: onResponse }
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread })
-  await once(socket, 'connect')
-  return { send, closed: once(socket, 'close') }
-}
-
 const popular = () => /** @type {Buffer} */ (requests[order[position++ % order.length] ?? 0])
 const inTurn = () => /** @type {Buffer} */ (requests[position++ % requests.length])
 
-/** @param {number} port @param {State} state @param {() => Buffer} nextRequest */
-const openConnections = (port, state, nextRequest) =>
-  Promise.all(Array.from({ length: 64 }, () => openConnection(port, state, nextRequest)))
+/** @typedef {{ next: () => Buffer, limit: number }} Course the requests to send, until so many responses have come */
+
+/**
+ * Opens 64 connections to a server. They stay open between courses, of which there is one at a time.
+ *
+ * @param {number} port
+ */
+async function connectTo(port) {
+  /** @type {Course} */
+  let course = { next: inTurn, limit: 0 }
+  let responses = 0
+  let waiting = 0
+  let settle = () => {}
+
+  async function openConnection() {
+    const onResponse = (/** @type {number} */ length, /** @type {Uint8Array} */ buffer) => {
+      const whole = end.equals(buffer.subarray(length - end.length, length))
+      if (!whole || !good.equals(buffer.subarray(0, good.length))) {
+        throw new Error(`not one good response: ${Buffer.from(buffer.subarray(0, length))}`)
+      }
+      responses++
+      if (responses < course.limit) socket.write(course.next())
+      else if (--waiting === 0) settle()
+      return true
+    }
+    const onread = { buffer: new Uint8Array(4096), callback: onResponse }
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread })
+    await once(socket, 'connect')
+    return socket
+  }
+
+  const sockets = await Promise.all(Array.from({ length: 64 }, openConnection))
+  return {
+    responses: () => responses,
+    /** Ends the course once the requests under way are answered. */
+    stop() {
+      course.limit = 0
+    },
+    /** @param {Course} begun @returns {Promise<void>} resolves once every request is answered */
+    run(begun) {
+      course = begun
+      responses = 0
+      waiting = sockets.length
+      const settled = new Promise((/** @type {(value: void) => void} */ resolve) => {
+        settle = resolve
+      })
+      for (const socket of sockets) socket.write(course.next())
+      return settled
+    },
+  }
+}
+
+/** @type {Map<number, Promise<Awaited<ReturnType<typeof connectTo>>>>} */
+const connected = new Map()
+
+/** @param {number} port */
+function connectionsTo(port) {
+  const present = connected.get(port) ?? connectTo(port)
+  connected.set(port, present)
+  return present
+}
 
 /** Sends every token in turn, so that caches fill. @param {number} port @param {number} limit */
 async function warmUp(port, limit) {
-  const opened = await openConnections(port, { responses: 0, limit }, inTurn)
-  for (const { send } of opened) send()
-  await Promise.all(opened.map(({ closed }) => closed))
+  const connections = await connectionsTo(port)
+  await connections.run({ next: inTurn, limit })
 }
 
 /**
@@ -64,16 +100,15 @@ async function warmUp(port, limit) {
  * @returns {Promise<Load>}
  */
 async function load(port, milliseconds) {
-  const state = { responses: 0, limit: Number.POSITIVE_INFINITY }
-  const opened = await openConnections(port, state, popular)
+  const connections = await connectionsTo(port)
   const before = performance.eventLoopUtilization()
   const start = performance.now()
-  for (const { send } of opened) send()
+  const ended = connections.run({ next: popular, limit: Number.POSITIVE_INFINITY })
   await sleep(milliseconds)
-  const perSecond = (1000 * state.responses) / (performance.now() - start)
+  const perSecond = (1000 * connections.responses()) / (performance.now() - start)
   const loop = performance.eventLoopUtilization(before).utilization
-  state.limit = 0
-  await Promise.all(opened.map(({ closed }) => closed))
+  connections.stop()
+  await ended
   return { perSecond, loop }
 }
 

@@ -115,6 +115,8 @@ const { framework, protection, file } = JSON.parse(process.argv[2] ?? '')
 const { setup } = JSON.parse(readFileSync(file, 'utf8'))
 const create = { express, koa, http }[/** @type {'express' | 'koa' | 'http'} */ (framework)]
 const server = createServer(await create(protection, setup))
+// The connections of the load outlast the turns of the other servers.
+server.keepAliveTimeout = 120_000
 server.listen(0, '127.0.0.1', () => {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
 })

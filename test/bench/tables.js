@@ -34,31 +34,35 @@ function ratios(rounds, name, key) {
 const times = (/** @type {number[]} */ values) => range(values, (value) => `${value.toFixed(2)}`)
 
 /**
- * Measures one workload, A B C A B C …, every contender in a process of its own.
+ * Measures workloads, A B C A B C …, every contender in a process of its own.
  *
  * @param {Run} run
- * @param {{ workload: string, algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
- * @returns {Promise<Rounds>}
+ * @param {{ workloads: readonly string[], algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
+ * @returns {Promise<Record<string, Rounds>>} by workload
  */
-async function measureInProcess(run, { workload, algorithm, inFlight, names }) {
+async function measureInProcess(run, { workloads, algorithm, inFlight, names }) {
   const { file } = await run.issuer(algorithm)
   const children = await Promise.all(
     names.map(async (contender) => {
-      const cell = JSON.stringify({ contender, workload, inFlight, file })
+      const cell = JSON.stringify({ contender, workloads, inFlight, file })
       return { contender, ...(await start('child.js', cell)) }
     }),
   )
-  /** @type {Rounds} */
-  const rounds = {}
-  for (const { child } of children) await ask(child, run.warmUp)
-  for (let round = 0; round < run.rounds; round++) {
-    for (const { contender, child } of children) {
-      rounds[contender] ??= []
-      rounds[contender].push(await ask(child, run.milliseconds))
+  /** @type {Record<string, Rounds>} */
+  const figures = {}
+  for (const workload of workloads) {
+    /** @type {Rounds} */
+    const rounds = Object.fromEntries(names.map((name) => [name, []]))
+    for (const { child } of children) await ask(child, { workload, milliseconds: run.warmUp })
+    for (let round = 0; round < run.rounds; round++) {
+      for (const { contender, child } of children) {
+        rounds[contender]?.push(await ask(child, { workload, milliseconds: run.milliseconds }))
+      }
     }
+    figures[workload] = rounds
   }
   for (const { child } of children) child.disconnect()
-  return rounds
+  return figures
 }
 
 /** @param {readonly string[]} names @param {Algorithm} algorithm */
@@ -77,7 +81,8 @@ function divide(names, algorithm) {
 export async function workloadTable(run, options) {
   const { workload, algorithm, inFlight } = options
   const { able, unable } = divide(options.names, algorithm)
-  const rounds = await measureInProcess(run, { ...options, names: able })
+  const figures = await measureInProcess(run, { ...options, workloads: [workload], names: able })
+  const rounds = figures[workload] ?? {}
   const head = [
     'tokens/s (min–max)',
     'p50 µs',
@@ -120,11 +125,8 @@ const refusals = {
  */
 export async function refusalsTable(run, { algorithm, inFlight, names }) {
   const { able } = divide(names, algorithm)
-  /** @type {Record<string, Rounds>} */
-  const figures = {}
-  for (const workload of Object.keys(refusals)) {
-    figures[workload] = await measureInProcess(run, { workload, algorithm, inFlight, names: able })
-  }
+  const workloads = Object.keys(refusals)
+  const figures = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
   const cellOf = (/** @type {Rounds} */ rounds, /** @type {string} */ name) => {
     const perSecond = figure(median(byRound(rounds[name] ?? [], 'perSecond')))
     const ratio = ratios(rounds, name, 'perSecond')
@@ -144,7 +146,7 @@ export async function refusalsTable(run, { algorithm, inFlight, names }) {
 }
 
 /** What every server answers before it is measured, so that V8 has compiled it and caches are full. */
-const warmUpRequests = 4000
+const warmUpRequests = 2500
 
 /** @param {number} port @param {import('./tokens.js').TokenSet} tokens */
 async function assertProtects(port, { spare, refusals, foreign }) {

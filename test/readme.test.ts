@@ -56,6 +56,18 @@ describe('README', () => {
     expect(named.filter((title) => !tests.includes(`'${title}'`))).toEqual([])
   })
 
+  it('every figure of speed is that of the committed runs', async () => {
+    const { inProcessTable, httpTable, memoryOfMillion } = await import(
+      `${root}/test/bench/summary.js`
+    )
+    const date = /on (\d{4}-\d\d-\d\d) \(\[all figures/.exec(readme)?.[1] as string
+    expect(readme).toContain(`\n\n${inProcessTable(date)}\n\n`)
+    expect(readme).toContain(`\n\n${httpTable(date)}\n\n`)
+    const { tokens, mebibytes } = memoryOfMillion(date)
+    const held = `After ${tokens.toLocaleString('en-US')} distinct tokens the heap held ${mebibytes.toFixed(1)} MiB`
+    expect(readme).toContain(held)
+  })
+
   it('every reason of a refusal has its row', () => {
     const rows = [...readme.matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason)
     expect(rows).toEqual(expect.arrayContaining([...invalidTokenReasons]))

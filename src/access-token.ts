@@ -65,6 +65,7 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly scopes: readonly string[]
   /** NumericDate: seconds since 1970, as the claim `exp` says. */
   readonly expiresAt: number
+  /** Always `Bearer` as yet: tokens that are bound to a key are refused. */
   readonly scheme: 'Bearer' | 'DPoP'
   readonly claims: Readonly<C>
   readonly header: Readonly<JoseHeader>
@@ -79,12 +80,12 @@ export interface AccessToken<C extends object = JwtClaims> {
  */
 export interface Requirement {
   /** All of these scopes. A string is a list separated by spaces. */
-  readonly scopes?: string | readonly string[]
+  readonly scopes?: string | readonly string[] | undefined
   /** At least one of these scopes. */
-  readonly anyScope?: string | readonly string[]
+  readonly anyScope?: string | readonly string[] | undefined
   /**
-   * Runs after every other check. `false` refuses with 403 `insufficient_scope`; a throw or a
-   * rejection is handed to the caller as it is, which makes it a 500.
+   * Runs after every other check. Anything but `true` refuses with 403 `insufficient_scope`; a throw
+   * or a rejection is handed to the caller as it is, which makes it a 500.
    */
-  readonly check?: (token: AccessToken) => boolean | Promise<boolean>
+  readonly check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
 }

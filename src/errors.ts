@@ -101,8 +101,8 @@ export class MissingTokenError extends AccessTokenError {
   /** The scopes that the route needs. */
   declare readonly scopes: readonly string[]
 
-  constructor(scopes: readonly string[] = []) {
-    super('An access token is required')
+  constructor(scopes: readonly string[] = [], detail?: RefusalDetail) {
+    super('An access token is required', undefined, detail)
     this.code = 'missing_token'
     this.status = 401
     this.expose = true
@@ -125,7 +125,7 @@ export class InvalidRequestError extends AccessTokenError {
   declare readonly expose: true
 
   constructor(message: string) {
-    super(message, { error: 'invalid_request', error_description: message })
+    super(message, { error: 'invalid_request', error_description: message }, { hint: message })
     this.code = 'invalid_request'
     this.status = 400
     this.expose = true
@@ -218,6 +218,12 @@ export type AccessTokenFailure =
   | InvalidTokenError
   | InsufficientScopeError
   | KeysUnavailableError
+
+/** Refusals are the validator's: one that the application's function throws must not pass for one. */
+export function notARefusal(error: unknown, name: string): unknown {
+  if (!(error instanceof AccessTokenError)) return error
+  return new Error(`${name} threw a refusal`, { cause: error })
+}
 
 const maxPrinted = 200
 // Control characters, marks that turn the line around, halves of characters, other line ends.

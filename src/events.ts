@@ -34,6 +34,8 @@ export interface TokenRefusedEvent {
 /** A request came without a token. On a route that is optional, that is no refusal. */
 export interface TokenMissingEvent {
   readonly type: 'token.missing'
+  /** What came instead: another scheme than Bearer, or a token in a place that is switched off. */
+  readonly hint?: string | undefined
 }
 
 /** `Requirement.check`, or another function of the application, threw. */
@@ -80,7 +82,7 @@ export interface KeySkippedEvent {
   readonly issuer: string
   readonly kid?: string | undefined
   /** For example `private`: the key's private half was published, which compromises it. */
-  readonly reason: string
+  readonly reason: KeySkipReason
 }
 
 /** The issuer's metadata were read. */
@@ -97,6 +99,19 @@ export interface MetadataFailedEvent {
   readonly reason: FetchFailureReason
   readonly cause: unknown
 }
+
+/** Why a JWK is not used. A closed list: it can label a metric. */
+export type KeySkipReason =
+  | 'not_an_object'
+  | 'type'
+  | 'use'
+  | 'key_ops'
+  | 'alg'
+  | 'kid'
+  | 'private'
+  | 'size'
+  | 'exponent'
+  | 'malformed'
 
 /** Why an outbound request failed. */
 export type FetchFailureReason =

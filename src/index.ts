@@ -28,6 +28,7 @@ export type {
   CheckFailedEvent,
   FetchFailureReason,
   KeySkippedEvent,
+  KeySkipReason,
   KeysBudgetSpentEvent,
   KeysFailedEvent,
   KeysRefreshedEvent,

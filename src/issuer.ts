@@ -122,7 +122,7 @@ export function findSigningKey(jwt: CompactJwt, issuer: TrustedIssuer): Promise<
 function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): Promise<VerificationKey> {
   if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
   // RFC 7517 §4.5: the key may be newer than the set.
-  const newer = issuer.keys.newerThan(set)
+  const newer = issuer.keys.newerThan(set, (later) => candidatesIn(later, jwt).length > 0)
   return newer instanceof Promise
     ? newer.then((later) => verifyAgain(later, jwt))
     : verifyAgain(newer, jwt)
@@ -150,7 +150,8 @@ async function verifyIn(
   }
   // A token that names no key may be signed with one that is newer than the set.
   const mayBeNewer = header.kid === undefined && issuer !== undefined
-  const newer = mayBeNewer ? await issuer.keys.newerThan(set) : set
+  const isOther = (later: KeySet) => later !== set
+  const newer = mayBeNewer ? await issuer.keys.newerThan(set, isOther) : set
   if (newer === set) throw new InvalidTokenError('bad_signature')
   return verifyAgain(newer, jwt)
 }

@@ -13,18 +13,19 @@ import type { ScopeClaim } from './token/scope.ts'
 /** How long keys are used, and how long they are waited for. Every duration is in seconds. */
 export interface KeyPolicy {
   /**
-   * Age at which a key set counts as old, unless its `Cache-Control` says otherwise (between 60 and
-   * 86,400). It is refreshed in the background after three quarters of that.
+   * Age in seconds at which a key set counts as old, 1 to 86,400, unless its `Cache-Control` says
+   * otherwise (between 60 and 86,400). It is refreshed in the background after three quarters of that.
    * @defaultValue 600
    */
   readonly maxAge?: number | undefined
   /**
-   * How much longer an old key set serves while no newer one can be had.
+   * For how many seconds more an old key set serves while no newer one can be had.
    * @defaultValue 86400
    */
   readonly staleIfError?: number | undefined
   /**
-   * How long one attempt to fetch metadata and keys may take, and so the longest that a request waits.
+   * How many seconds one attempt to fetch metadata and keys may take, and so the longest that a
+   * request waits: up to 300.
    * @defaultValue 5
    */
   readonly timeout?: number | undefined
@@ -38,10 +39,15 @@ export interface IssuerOptions {
   readonly jwksUri?: string | undefined
   /** The keys themselves. Set: no network is used at all. */
   readonly jwks?: JSONWebKeySet | undefined
+  /** This API's identifiers at this issuer. `false` switches the check off. */
   readonly audience?: string | readonly string[] | false | undefined
+  /** How strictly this issuer's tokens must follow RFC 9068. */
   readonly profile?: Profile | undefined
+  /** The signature algorithms that this issuer may use. */
   readonly algorithms?: readonly Algorithm[] | undefined
+  /** The claim that holds this issuer's scopes, or a function that reads them. */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
+  /** The oldest that this issuer's tokens may be, in seconds since `iat`: 1 to 2,678,400. */
   readonly maxTokenAge?: number | undefined
   /**
    * Admits `http` URLs beyond loopback, for a network that is private to a few containers. Whoever
@@ -73,14 +79,21 @@ export interface ValidatorOptions {
    * @defaultValue 'jwt'
    */
   readonly profile?: Profile | undefined
-  /** @defaultValue every {@link Algorithm} */
+  /**
+   * The signature algorithms that are accepted; never `none`, never a symmetric one.
+   * @defaultValue every {@link Algorithm}
+   */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * How far the issuer's clock may be off, for `exp` and `nbf`: 0 to 300.
+   * How many seconds the issuer's clock may be off, for `exp` and `nbf`: 0 to 300. `iat` may lie as far
+   * ahead, and 60 seconds in any case.
    * @defaultValue 5
    */
   readonly clockTolerance?: number | undefined
-  /** The oldest that a token may be, counted from `iat`, which is then required. No limit by default. */
+  /**
+   * The oldest that a token may be, in seconds since `iat`, which is then required: 1 to 2,678,400 (31
+   * days). No limit by default.
+   */
   readonly maxTokenAge?: number | undefined
   /**
    * The claim that holds the scopes, or a function that reads them. A claim that is named here may be
@@ -101,6 +114,7 @@ export interface ValidatorOptions {
    * @defaultValue the first audience
    */
   readonly realm?: string | undefined
+  /** How long keys are used and waited for, in seconds. */
   readonly keys?: KeyPolicy | undefined
   /**
    * How many verified tokens are remembered; `false` for none.

@@ -127,6 +127,9 @@ function checkedClock(now: () => number): () => number {
 }
 
 /** What a validator and one of its issuers may both set. */
+// The largest durations are such that milliseconds, where seconds are meant, are refused.
+const day = 86_400
+
 function readRules(options: ValidatorOptions | IssuerOptions, prefix: string) {
   const { audience, profile, scopeClaim } = options
   const audiences: readonly string[] | false | undefined =
@@ -152,7 +155,7 @@ function readRules(options: ValidatorOptions | IssuerOptions, prefix: string) {
   }
   const maxTokenAge = checkSeconds(options.maxTokenAge, `${prefix}maxTokenAge`, {
     min: 1,
-    max: Number.MAX_SAFE_INTEGER,
+    max: 31 * day,
   })
   return {
     audience: audiences,
@@ -244,11 +247,10 @@ function readRealm(realm: unknown, audience: readonly string[] | false): string 
 
 function readKeyPolicy(keys: KeyPolicy = {}): KeyLifePolicy {
   checkNames(keys, ['maxAge', 'staleIfError', 'timeout'], 'keys')
-  const year = 31_536_000
   return {
-    maxAge: checkSeconds(keys.maxAge, 'keys.maxAge', { min: 1, max: year }) ?? 600,
+    maxAge: checkSeconds(keys.maxAge, 'keys.maxAge', { min: 1, max: day }) ?? 600,
     staleIfError:
-      checkSeconds(keys.staleIfError, 'keys.staleIfError', { min: 0, max: year }) ?? 86_400,
+      checkSeconds(keys.staleIfError, 'keys.staleIfError', { min: 0, max: 365 * day }) ?? day,
     timeout: checkSeconds(keys.timeout, 'keys.timeout', { min: 0.001, max: 300 }) ?? 5,
   }
 }

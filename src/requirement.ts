@@ -2,7 +2,7 @@
  * @module What a route requires: checked once at start-up, and then held against each token.
  */
 import type { AccessToken, Requirement } from './access-token.ts'
-import { AccessTokenError, InsufficientScopeError, printable } from './errors.ts'
+import { InsufficientScopeError, notARefusal, printable } from './errors.ts'
 import { checkFunction, checkList, checkNames } from './option.ts'
 import { isScope, splitScopes } from './token/scope.ts'
 
@@ -52,10 +52,7 @@ async function passes(check: NonNullable<Requirement['check']>, token: AccessTok
   try {
     return (await check(token)) === true
   } catch (error) {
-    // Refusals are the validator's: one that the application throws must not pass for one of ours.
-    if (error instanceof AccessTokenError)
-      throw new Error('check threw a refusal', { cause: error })
-    throw error
+    throw notARefusal(error, 'check')
   }
 }
 
@@ -72,11 +69,23 @@ export async function satisfy(
     const granted = (scope: string): boolean => token.scopes.includes(scope)
     const enough = scopes.every(granted) && (anyScope.length === 0 || anyScope.some(granted))
     if (enough && (check === undefined || (await passes(check, token)))) continue
+    const hint = enough ? 'check did not return true' : scopeHint(token)
     throw new InsufficientScopeError(scopesOf(requirements), {
       issuer: token.issuer,
       expected: printable(scopesOf(requirements).join(' ')),
       actual: printable(token.scopes.join(' ')),
-      ...(enough && { hint: 'check did not return true' }),
+      ...(hint !== undefined && { hint }),
     })
   }
+}
+
+/** Tells the commonest mistake: the scopes are there, but the option `scopeClaim` does not name them. */
+function scopeHint({ scopes, claims }: AccessToken): string | undefined {
+  if (scopes.length > 0) return undefined
+  const name = ['scope', 'scp', 'permissions', 'roles'].find((claim) => {
+    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+    // A string in `scope` is what is read by default.
+    return Array.isArray(value) || (typeof value === 'string' && claim !== 'scope')
+  })
+  return name === undefined ? undefined : `the token has a claim ${name}: see the option scopeClaim`
 }

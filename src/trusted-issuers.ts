@@ -69,7 +69,7 @@ const maxIssuers = 1_000
 const maxStrangers = 1_000
 /** A longer `iss` is refused unasked, in characters. */
 const maxNameLength = 1_000
-/** How many questions to the application may be under way at once. */
+/** How many questions about strangers may be under way at once. */
 const maxPending = 100
 /** Seconds for which an answer is kept: a trusted issuer, a stranger, a failure. */
 const trustedAge = 600
@@ -87,6 +87,7 @@ type Verdict = () => TrustedIssuer
 
 interface Refused {
   readonly refusal: () => Error
+  readonly askedAt: number
   readonly expiresAt: number
 }
 
@@ -98,6 +99,13 @@ function createResolvedIssuers(
   const known = new Map<string, Known>()
   const refused = new Map<string, Refused>()
   const pending = new Map<string, Promise<Verdict>>()
+  let strangersPending = 0
+
+  /** An answer from the future means that the clock was set back: its age is not known. */
+  function isFresh({ askedAt, expiresAt }: Known | Refused): boolean {
+    const time = seconds()
+    return time >= askedAt && time < expiresAt
+  }
 
   async function ask(iss: string): Promise<Verdict> {
     const askedAt = seconds()
@@ -126,7 +134,8 @@ function createResolvedIssuers(
   function outage(iss: string, before: Known | undefined, cause: unknown): Verdict {
     environment.observer.emit({ type: 'check.failed', cause })
     const time = seconds()
-    if (before !== undefined && time < before.askedAt + 2 * trustedAge) {
+    const since = before === undefined ? undefined : time - before.askedAt
+    if (before !== undefined && since !== undefined && since >= 0 && since < 2 * trustedAge) {
       keep(known, maxIssuers, iss, { ...before, expiresAt: time + strangerAge })
       return () => before.issuer
     }
@@ -135,7 +144,8 @@ function createResolvedIssuers(
   }
 
   function refuse(iss: string, age: number, refusal: () => Error): Verdict {
-    keep(refused, maxStrangers, iss, { refusal, expiresAt: seconds() + age })
+    const askedAt = seconds()
+    keep(refused, maxStrangers, iss, { refusal, askedAt, expiresAt: askedAt + age })
     return () => {
       throw refusal()
     }
@@ -145,18 +155,22 @@ function createResolvedIssuers(
     find(iss) {
       const name = checkIss(iss)
       const answer = known.get(name)
-      if (answer !== undefined && seconds() < answer.expiresAt) return answer.issuer
+      if (answer !== undefined && isFresh(answer)) return answer.issuer
       const refusal = refused.get(name)
-      if (refusal !== undefined && seconds() < refusal.expiresAt) throw refusal.refusal()
+      if (refusal !== undefined && isFresh(refusal)) throw refusal.refusal()
       if (name.length > maxNameLength) throw untrusted(name, [])
       const asked = pending.get(name)
       if (asked !== undefined) return asked.then((verdict) => verdict())
-      if (pending.size >= maxPending) {
-        // Strangers at the door do not turn away who is in the house, for a while.
-        if (answer !== undefined && seconds() < answer.expiresAt + strangerAge) return answer.issuer
+      // Strangers at the door do not turn away who is in the house.
+      const isStranger = answer === undefined
+      if (isStranger && strangersPending >= maxPending) {
         throw new KeysUnavailableError(1, { hint: 'too many issuers are being looked up' })
       }
-      const question = ask(name).finally(() => pending.delete(name))
+      if (isStranger) strangersPending++
+      const question = ask(name).finally(() => {
+        pending.delete(name)
+        if (isStranger) strangersPending--
+      })
       pending.set(name, question)
       return question.then((verdict) => verdict())
     },

@@ -15,7 +15,7 @@ import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } fro
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { freezeDeep } from './freeze.ts'
 import { challengeStart, completeHeaders } from './http/challenge.ts'
-import { checkForm, type Offer, readCredentials } from './http/credentials.ts'
+import { checkForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
 import type { ValidatorOptions } from './options.ts'
 import { readOptions } from './read-options.ts'
@@ -52,10 +52,11 @@ export interface Validator<C extends object = JwtClaims> {
    */
   readonly authorize: (token: AccessToken<C>, requirement: Requirement) => Promise<void>
   /**
-   * Fetches metadata and keys now, where they are not fresh, for start-up and health checks. With a
-   * function as `issuer` it covers the issuers that are known by now.
+   * Fetches metadata and keys now, where they are not fresh, for start-up and health checks. Resolves
+   * also while old keys serve on in an outage; rejects as soon as one issuer has none, though the
+   * tokens of others are good. With a function as `issuer` it covers the issuers that are known by now.
    *
-   * @throws KeysUnavailableError
+   * @throws KeysUnavailableError, whose `cause` tells an outage from a wrong issuer.
    */
   readonly ready: () => Promise<void>
 }
@@ -80,7 +81,8 @@ const nobody: Subject = { header: undefined, issuer: undefined }
  * Makes a validator of access tokens: JWTs that one of the trusted issuers signed for this API.
  * Fetches nothing until the first token comes or {@link Validator.ready} is called.
  *
- * Does not check revocation: a token is good until it expires or its key is withdrawn.
+ * Does not check revocation: a token is good until it expires or its key is withdrawn. Does not accept
+ * opaque and encrypted tokens, nor such as are bound to a key by DPoP or mutual TLS.
  *
  * @throws TypeError for a wrong option, which it names.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
@@ -97,7 +99,11 @@ export function createValidator<C extends object = JwtClaims>(
   const challenge = challengeStart(settings.realm)
 
   function authenticate(request: HttpRequest, requirement?: Requirement) {
-    return decide(() => readCredentials(request, settings.tokenLocations), requirement)
+    return decide(
+      () => readCredentials(request, settings.tokenLocations),
+      requirement,
+      () => hintOfMissing(request),
+    )
   }
 
   function validate(token: string, requirement?: Requirement) {
@@ -107,13 +113,14 @@ export function createValidator<C extends object = JwtClaims>(
   async function decide(
     readOffer: () => Offer | undefined,
     requirement: Requirement | undefined,
+    hintOfNone?: () => string | undefined,
   ): Promise<AccessToken> {
     const requirements = requirementsWith(requirement)
     const startedAt = observer.listening() ? performance.now() : 0
     const subject: Subject = { header: undefined, issuer: undefined }
     try {
       const offer = readOffer()
-      if (offer === undefined) throw new MissingTokenError(scopesOf(requirements))
+      if (offer === undefined) throw missing(requirements, hintOfNone?.())
       const { token } = offer
       const found = find(token)
       let verified = found.value
@@ -181,12 +188,11 @@ export function createValidator<C extends object = JwtClaims>(
   function verifyWith(issuer: TrustedIssuer, jwt: CompactJwt, subject: Subject): Promise<Verified> {
     subject.issuer = issuer
     const times = judge(jwt, issuer, seconds())
-    return findSigningKey(jwt, issuer).then((key) => ({
-      issuer,
-      key,
-      times,
-      description: describe(jwt, issuer),
-    }))
+    return findSigningKey(jwt, issuer).then((key) => {
+      // Again: it may have waited for keys.
+      checkTime(times, issuer, seconds())
+      return { issuer, key, times, description: describe(jwt, issuer) }
+    })
   }
 
   /**
@@ -206,7 +212,11 @@ export function createValidator<C extends object = JwtClaims>(
     subject.issuer = issuer
     checkTime(times, issuer, seconds())
     const keys = issuer.keys.current()
-    return keys instanceof Promise ? keys.then((set) => set.has(key)) : keys.has(key)
+    if (!(keys instanceof Promise)) return keys.has(key)
+    return keys.then((set) => {
+      checkTime(times, issuer, seconds())
+      return set.has(key)
+    })
   }
 
   function find(token: string): Found<Verified> {
@@ -230,7 +240,8 @@ export function createValidator<C extends object = JwtClaims>(
       return error
     }
     if (error instanceof InvalidTokenError) explain(error, subject)
-    if (error instanceof MissingTokenError) observer.emit({ type: 'token.missing' })
+    if (error instanceof MissingTokenError)
+      observer.emit({ type: 'token.missing', hint: error.detail.hint })
     else if (observer.listening()) {
       observer.emit({
         type: 'token.refused',
@@ -254,6 +265,13 @@ export function createValidator<C extends object = JwtClaims>(
 
   // The claims' type is the caller's word: the validator checks only the named ones.
   return Object.freeze({ authenticate, validate, authorize, ready }) as unknown as Validator<C>
+}
+
+function missing(
+  requirements: readonly CompiledRequirement[],
+  hint: string | undefined,
+): MissingTokenError {
+  return new MissingTokenError(scopesOf(requirements), hint === undefined ? {} : { hint })
 }
 
 /** Adds to a refusal whose token it was, for the operator: once a trusted issuer is known. */

@@ -166,6 +166,19 @@ describe('a validator', () => {
     expect(api.events).toEqual([{ type: 'token.missing' }])
   })
 
+  it.each([
+    [{ headers: { authorization: 'Basic c2VjcmV0' } }, /another scheme than Bearer/],
+    [{ headers: { authorization: 'c2VjcmV0' } }, /another scheme than Bearer/],
+    [{ headers: {}, url: '/?access_token=c2VjcmV0' }, /tokenLocations/],
+    [{ headers: {}, url: '/?a=1&access_token=c2VjcmV0&access_token=b' }, /tokenLocations/],
+  ])('tells what came in the place of a token, and not its value: %j', async (request, hint) => {
+    const api = createApi()
+    const error = await api.validator.authenticate(request).catch((reason) => reason)
+    expect(error).toMatchObject({ code: 'missing_token', detail: { hint: expect.anything() } })
+    expect(api.events).toEqual([{ type: 'token.missing', hint: expect.stringMatching(hint) }])
+    expect(JSON.stringify([api.events, error])).not.toContain('c2VjcmV0')
+  })
+
   it('tells of credentials that are malformed', async () => {
     const api = createApi()
     const request = { headers: { authorization: 'Bearer a b' } }

@@ -23,6 +23,43 @@ function withClock(options: Partial<Parameters<typeof createValidator>[0]>) {
 
 const servesKeys: typeof fetch = async () => Response.json(jwks)
 
+describe('an issuer that is trusted', () => {
+  it('is not turned away by a crowd of made-up issuers at the door', async () => {
+    const { clock, validate } = withClock({
+      issuer: async (iss) => {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        return iss === ISS ? { issuer: iss, jwks } : undefined
+      },
+    })
+    const token = lasting()
+    await validate(token)
+    clock.offset = 86_400
+    const crowd = Array.from({ length: 120 }, (_, index) =>
+      validate(t0({ iss: `https://x${index}.test` })).catch(({ code }) => code),
+    )
+    await validate(token)
+    expect((await Promise.all(crowd)).filter((code) => code === 'keys_unavailable')).toHaveLength(
+      20,
+    )
+  })
+
+  it('is asked for anew where a clock was a day ahead when it was refused', async () => {
+    let answer: () => IssuerOptions | undefined = () => {
+      throw new Error('down')
+    }
+    const { clock, validate } = withClock({ issuer: () => answer() })
+    const token = lasting()
+    clock.offset = 172_800
+    await expect(validate(token)).rejects.toMatchObject({ status: 503 })
+    answer = () => undefined
+    clock.offset = 86_400
+    await expect(validate(token)).rejects.toMatchObject({ reason: 'wrong_issuer' })
+    answer = () => ({ issuer: ISS, jwks: jwks as never })
+    clock.offset = 0
+    await validate(token)
+  })
+})
+
 describe('an issuer that was removed', () => {
   it('is not kept by a crowd of made-up issuers at the door', async () => {
     let trusted = true
@@ -39,8 +76,20 @@ describe('an issuer that was removed', () => {
     const crowd = Array.from({ length: 100 }, (_, index) =>
       validate(t0({ iss: `https://x${index}.test` })).catch(() => 'refused'),
     )
-    await expect(validate(token)).rejects.toMatchObject({ status: 503 })
+    await expect(validate(token)).rejects.toMatchObject({ reason: 'wrong_issuer' })
     await Promise.all(crowd)
+  })
+
+  it('leaves in time although the clock was a day ahead when it was admitted', async () => {
+    let trusted = true
+    const { clock, validate } = withClock({
+      issuer: (iss) => (trusted ? { issuer: iss, jwks } : undefined),
+    })
+    const token = lasting()
+    clock.offset = 86_400
+    await validate(token)
+    trusted = false
+    clock.offset = 0
     await expect(validate(token)).rejects.toMatchObject({ reason: 'wrong_issuer' })
   })
 

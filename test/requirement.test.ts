@@ -8,7 +8,7 @@ import { fixtureOptions, fixtureValidator, t0 } from './support/fixture.ts'
 
 const compile = (requirement: unknown) => compileRequirement(requirement as Requirement, 'route')
 const token = (...scopes: string[]) =>
-  ({ issuer: 'https://as.test', scopes }) as never as AccessToken
+  ({ issuer: 'https://as.test', scopes, claims: {} }) as never as AccessToken
 
 describe('a requirement', () => {
   it.each([
@@ -182,6 +182,19 @@ describe('a token and requirements', () => {
     })
     const hint = await satisfy(token(), [scopes]).catch((error) => error.detail.hint)
     expect(hint).toBeUndefined()
+  })
+
+  it.each([
+    [{ scp: ['a', 'b'] }, 'the token has a claim scp: see the option scopeClaim'],
+    [{ scp: 'a b' }, 'the token has a claim scp: see the option scopeClaim'],
+    [{ scope: ['a', 'b'] }, 'the token has a claim scope: see the option scopeClaim'],
+    [{ scope: '', roles: ['a'] }, 'the token has a claim roles: see the option scopeClaim'],
+    [{ scope: '' }, undefined],
+    [Object.create({ scp: 'a' }), undefined],
+  ])('tell the operator of scopes that stand in another claim: %j', async (claims, hint) => {
+    const granted = { ...token(), claims: claims as never }
+    const error = await satisfy(granted, [compile({ scopes: 'a' })]).catch((reason) => reason)
+    expect(error.detail.hint).toBe(hint)
   })
 
   it('run the check last, with the token, and only if the scopes are enough', async () => {

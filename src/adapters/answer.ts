@@ -85,6 +85,13 @@ interface Marked {
   [authentication]?: Authentication | undefined
 }
 
+/** Takes away what an earlier authenticate() found out: from now on it holds no longer. */
+export function forget(carrier: object): void {
+  const marked: Marked = carrier
+  // Not where there is nothing: Express makes it dear to set a property of a request.
+  if (marked[authentication] !== undefined) marked[authentication] = undefined
+}
+
 /** Notes on the request that its token is good. */
 export function admit(guard: Guard, carrier: object, response: Response, token: AccessToken): void {
   const marked: Marked = carrier
@@ -99,19 +106,28 @@ export function admit(guard: Guard, carrier: object, response: Response, token: 
  * @returns Whether it is.
  */
 export function admitAnonymous(guard: Guard, carrier: object, error: unknown): boolean {
+  forget(carrier)
+  if (!guard.optional || !(error instanceof MissingTokenError)) return false
   const marked: Marked = carrier
-  const anonymous = guard.optional && error instanceof MissingTokenError
-  // What an earlier authenticate() found out holds no longer.
-  marked[authentication] = anonymous ? { guard, token: undefined } : undefined
-  return anonymous
+  marked[authentication] = { guard, token: undefined }
+  return true
 }
 
 // RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.
 function keepPrivate(response: Response): void {
   if (response.headersSent) return
   const present = response.getHeader('Cache-Control')
-  if (typeof present === 'string' && /\b(?:private|no-store)\b/i.test(present)) return
+  if (typeof present === 'string' && isPrivate(present)) return
   response.setHeader('Cache-Control', 'private')
+}
+
+// RFC 9111 §5.2.2.7: with a list of fields, `private` covers these alone.
+function isPrivate(cacheControl: string): boolean {
+  const directives = cacheControl
+    .replace(/"[^"]*"/g, '')
+    .toLowerCase()
+    .split(',')
+  return directives.some((directive) => ['private', 'no-store'].includes(directive.trim()))
 }
 
 /**

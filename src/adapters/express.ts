@@ -12,6 +12,7 @@ import {
   answer,
   authorizeRequest,
   createGuard,
+  forget,
   passesErrors,
   type Response,
   setHeaders,
@@ -51,28 +52,31 @@ export function authenticate<C extends object>(
 ): ExpressMiddleware {
   const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
   return function authenticate(request, response, next) {
-    // Express makes it dear to set a property of a request: one is set only where it must be.
+    forget(request)
     if (request.auth !== undefined) request.auth = undefined
     guard.validator.authenticate(request, guard.requirement).then(
       (token) => {
-        request.auth = token as AccessToken
-        admit(guard, request, response, token as AccessToken)
+        try {
+          request.auth = token as AccessToken
+          admit(guard, request, response, token as AccessToken)
+        } catch (error) {
+          next(error)
+          return
+        }
         next()
       },
       (error) => {
-        if (!admitAnonymous(guard, request, error)) {
-          refuse(response, error, next, guard.passErrors)
-          return
-        }
-        request.auth = undefined
-        next()
+        if (request.auth !== undefined) request.auth = undefined
+        if (admitAnonymous(guard, request, error)) next()
+        else refuse(response, error, next, guard.passErrors)
       },
     )
   }
 }
 
 /**
- * Makes a middleware that holds the token which `authenticate` found against a requirement.
+ * Makes a middleware that holds the token which `authenticate` found against a requirement. Where no
+ * `authenticate` came before, an Error goes to `next`, which makes it a 500.
  *
  * @throws TypeError for a wrong requirement.
  */

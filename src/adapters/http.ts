@@ -13,6 +13,7 @@ import {
   answer,
   authorizeRequest,
   createGuard,
+  forget,
   passesErrors,
   type Response,
   setHeaders,
@@ -45,6 +46,7 @@ export function authenticate<C extends object = JwtClaims>(
 ): HttpGuard<C> {
   const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
   return async function authenticate(request, response, next) {
+    forget(request)
     if (request.auth !== undefined) request.auth = undefined
     let token: AccessToken | undefined
     try {
@@ -52,6 +54,7 @@ export function authenticate<C extends object = JwtClaims>(
       admit(guard, request, response, token)
     } catch (error) {
       if (!admitAnonymous(guard, request, error)) {
+        if (request.auth !== undefined) request.auth = undefined
         return refuse(response, error, next, guard.passErrors)
       }
     }

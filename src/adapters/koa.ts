@@ -12,6 +12,7 @@ import {
   authorizeRequest,
   bodyOf,
   createGuard,
+  forget,
   passesErrors,
   type Response,
   setHeaders,
@@ -50,13 +51,17 @@ export function authenticate<C extends object>(
     const { headers, rawHeaders } = req
     const { body } = request as { body?: unknown }
     const offered = { method, url, headers, rawHeaders, body }
+    forget(req)
     if (state.auth !== undefined) state.auth = undefined
     let token: AccessToken | undefined
     try {
       token = (await guard.validator.authenticate(offered, guard.requirement)) as AccessToken
       admit(guard, req, context.res, token)
     } catch (error) {
-      if (!admitAnonymous(guard, req, error)) return refuse(context, error, guard.passErrors)
+      if (!admitAnonymous(guard, req, error)) {
+        if (state.auth !== undefined) state.auth = undefined
+        return refuse(context, error, guard.passErrors)
+      }
     }
     state.auth = token
     await next()
@@ -64,7 +69,8 @@ export function authenticate<C extends object>(
 }
 
 /**
- * Makes a middleware that holds the token which `authenticate` found against a requirement.
+ * Makes a middleware that holds the token which `authenticate` found against a requirement. Where no
+ * `authenticate` came before, it throws an Error, which makes it a 500.
  *
  * @throws TypeError for a wrong requirement.
  */

@@ -23,10 +23,13 @@ export interface Credentials extends Offer {
 const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 // RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
 const bearerScheme = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
+const nothing = /^$/
 
 const severalFields = 'The request has more than one Authorization header field'
 const malformedHeader = 'The Authorization header field is not Bearer followed by one token'
 const severalMethods = 'The request offers an access token in more than one way'
+const otherScheme = 'the Authorization header field has another scheme than Bearer'
+const tokenInQuery = 'access_token stands in the query, which tokenLocations does not list'
 const repeatedParameter = 'The parameter access_token occurs more than once'
 const malformedParameter = 'The parameter access_token is not a string'
 
@@ -62,12 +65,24 @@ export function readCredentials(
  * other places any text may stand (RFC 6750 §2.2 and §2.3).
  */
 export function checkForm({ token, location }: Offer): void {
-  if (location === 'header' && !token68.test(token)) throw new InvalidRequestError(malformedHeader)
+  if (location !== 'header') return
+  if (!token68.test(token)) throw new InvalidRequestError(malformedHeader)
+  // The runtime keeps the text of the last match, as RegExp.$_: not this one.
+  nothing.test('')
+}
+
+/** What a request without a token of ours offers instead, for the operator: in fixed sentences. */
+export function hintOfMissing(request: HttpRequest): string | undefined {
+  if (withoutOuterSpace(authorization(request))) return otherScheme
+  const inQuery = (start: string) => request.url?.includes(`${start}access_token=`)
+  if (inQuery('?') || inQuery('&')) return tokenInQuery
+  return undefined
 }
 
 /** Tells whether the value of an Authorization field is of the scheme Bearer, well formed or not. */
 function isBearer(value: string): boolean {
-  return bearerScheme.test(value)
+  // Of a part without the token, which the runtime would keep as RegExp.$_.
+  return bearerScheme.test(value.slice(0, 'bearer '.length))
 }
 
 function fromHeader(request: HttpRequest): Credentials | undefined {
@@ -121,8 +136,10 @@ function authorization(request: HttpRequest): string | undefined {
 
 function single(value: string | readonly string[] | undefined): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
-  if (value.length > 1) throw new InvalidRequestError(severalFields)
-  return value[0]
+  if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(severalFields)
+  const only: unknown = Array.isArray(value) ? value[0] : value
+  if (typeof only === 'string' || only === undefined) return only
+  throw new InvalidRequestError(malformedHeader)
 }
 
 // RFC 6750 §2.2: only where the body has a defined meaning, so never for GET.

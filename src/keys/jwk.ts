@@ -8,19 +8,7 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import { type Algorithm, isAlgorithm, suiteOf, type VerificationKey } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
-
-/** Why a JWK is not used. A closed list: it can label a metric. */
-export type SkipReason =
-  | 'not_an_object'
-  | 'type'
-  | 'use'
-  | 'key_ops'
-  | 'alg'
-  | 'kid'
-  | 'private'
-  | 'size'
-  | 'exponent'
-  | 'malformed'
+import type { KeySkipReason } from '../events.ts'
 
 // RFC 7518 §3.3: a key of 2048 bits or larger MUST be used. Above 8192, one check takes too long.
 const minModulusBits = 2048
@@ -40,7 +28,7 @@ const coordinateBytes: ReadonlyMap<unknown, number> = new Map([
 ])
 
 /** Makes a key of a JWK, or tells why it is not used. Never throws. */
-export function importJwk(jwk: unknown): VerificationKey | SkipReason {
+export function importJwk(jwk: unknown): VerificationKey | KeySkipReason {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return 'type'
@@ -97,7 +85,7 @@ function bytesOf(value: unknown): Buffer | undefined {
   return typeof value === 'string' && value !== '' ? decodeBase64url(value) : undefined
 }
 
-function doubtRsa(jwk: object): SkipReason | undefined {
+function doubtRsa(jwk: object): KeySkipReason | undefined {
   const { n, e } = jwk as Record<string, unknown>
   const modulus = bytesOf(n)
   const exponent = bytesOf(e)
@@ -110,7 +98,7 @@ function doubtRsa(jwk: object): SkipReason | undefined {
   return undefined
 }
 
-function doubtCurve(jwk: object, kty: 'EC' | 'OKP'): SkipReason | undefined {
+function doubtCurve(jwk: object, kty: 'EC' | 'OKP'): KeySkipReason | undefined {
   const { crv, x, y } = jwk as Record<string, unknown>
   const length = coordinateBytes.get(crv)
   if (length === undefined || (kty === 'OKP') !== (crv === 'Ed25519')) return 'type'

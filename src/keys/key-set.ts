@@ -4,7 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
 import type { Algorithm, VerificationKey } from '../algorithms.ts'
-import { importJwk, isPrivate, maxOperations, mayVerify, type SkipReason } from './jwk.ts'
+import type { KeySkipReason } from '../events.ts'
+import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk.ts'
 
 /** The most JWKs that a set may have. */
 const maxKeys = 100
@@ -14,7 +15,7 @@ const maxCandidates = 10
 export interface KeySet {
   /** The keys in use, each under a text that says all there is to it. */
   readonly keys: ReadonlyMap<string, VerificationKey>
-  readonly skipped: readonly { readonly kid?: string; readonly reason: SkipReason }[]
+  readonly skipped: readonly { readonly kid?: string; readonly reason: KeySkipReason }[]
   readonly has: (key: VerificationKey) => boolean
   /**
    * The keys that may verify a token with this header, in their order, 10 at most. With a `kid` only
@@ -33,7 +34,7 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   const list = (value as { keys?: unknown } | null | undefined)?.keys
   if (!Array.isArray(list) || list.length > maxKeys) return undefined
   const keys = new Map<string, VerificationKey>()
-  const skipped: { kid?: string; reason: SkipReason }[] = []
+  const skipped: { kid?: string; reason: KeySkipReason }[] = []
   for (const jwk of list) {
     const identity = identityOf(jwk)
     const key = previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk)

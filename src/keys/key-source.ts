@@ -14,8 +14,10 @@ export interface KeySource {
    * A newer set than `known`, for a token that fits no key in it; or `known`, where there is none:
    * nothing newer, or too many such tokens in a short time. Throws or rejects with
    * KeysUnavailableError where the issuer could not be asked.
+   *
+   * @param fits Whether the token may fit a key of a set.
    */
-  readonly newerThan: (known: KeySet) => KeySet | Promise<KeySet>
+  readonly newerThan: (known: KeySet, fits: (set: KeySet) => boolean) => KeySet | Promise<KeySet>
 }
 
 /**

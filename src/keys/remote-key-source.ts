@@ -46,6 +46,8 @@ interface Attempt {
   readonly done: Promise<void>
   /** Whether it was begun when the set was past its age already, so that requests wait for it. */
   readonly late: boolean
+  /** Whether it was begun for a token that fits no key of the set. */
+  readonly forToken: boolean
   /** Resolves once requests should not wait any longer. */
   readonly outOfPatience: Promise<void>
   overdue: boolean
@@ -62,9 +64,10 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
 
   function current(): KeySet | Promise<KeySet> {
     const time = seconds()
+    // A set from the future means that the clock was set back: its age is not known, so it is old.
+    if (held !== undefined && time < held.fetchedAt) held = agedSet(held, time)
     if (held === undefined || !(time < held.usableUntil)) return whenFetched()
-    // A set from the future means that the clock was set back: its age is not known.
-    const due = time >= held.refreshAt || time < held.fetchedAt
+    const due = time >= held.refreshAt
     const fresh = time < held.expiresAt
     if (due && attempt === undefined && backOff.wait() === 0) attempt = begin(!fresh)
     // In steady use an attempt is under way before the set is too old, and nobody waits for it.
@@ -73,13 +76,25 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return Promise.race([attempt?.done, attempt?.outOfPatience]).then(usable)
   }
 
+  function agedSet({ set }: Held, time: number): Held {
+    const usableUntil = time + policy.staleIfError
+    return { set, fetchedAt: time, refreshAt: time, expiresAt: time, usableUntil }
+  }
+
   async function whenFetched(): Promise<KeySet> {
     if (attempt === undefined && backOff.wait() === 0) attempt = begin(true)
     await attempt?.done
     return usable()
   }
 
-  function newerThan(known: KeySet): KeySet | Promise<KeySet> {
+  function newerThan(known: KeySet, fits: (set: KeySet) => boolean): KeySet | Promise<KeySet> {
+    if (attempt !== undefined && !attempt.forToken) {
+      // It was begun for another reason, and may have been answered before the key was there.
+      return attempt.done.then(() => {
+        const set = answered()
+        return fits(set) ? set : newerThan(set, fits)
+      })
+    }
     if (attempt === undefined && held?.set === known) {
       if (backOff.wait() > 0) throw unavailable()
       if (!budget.take()) {
@@ -87,14 +102,15 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
         if (backOff.failing()) throw unavailable()
         return known
       }
-      attempt = begin(false)
-    }
-    // Without an answer nobody knows whether the key exists: that is no fault of the token.
-    const answered = () => {
-      if (backOff.failing()) throw unavailable()
-      return usable()
+      attempt = begin(false, true)
     }
     return attempt === undefined ? answered() : attempt.done.then(answered)
+  }
+
+  /** Without an answer nobody knows whether a key exists: that is no fault of the token. */
+  function answered(): KeySet {
+    if (backOff.failing()) throw unavailable()
+    return usable()
   }
 
   function usable(): KeySet {
@@ -116,7 +132,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   }
 
   /** Begins an attempt. The first thing that it does is asynchronous, so the caller can store it. */
-  function begin(late: boolean): Attempt {
+  function begin(late: boolean, forToken = false): Attempt {
     const startedAt = performance.now()
     const controller = new AbortController()
     const deadline = setTimeout(() => controller.abort(), policy.timeout * 1000)
@@ -135,7 +151,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     }
     // Whatever is thrown here (by the application's clock, say) the next request meets by itself.
     const done = run(controller.signal, startedAt).then(end, end)
-    const begun: Attempt = { done, late, outOfPatience, overdue: false }
+    const begun: Attempt = { done, late, forToken, outOfPatience, overdue: false }
     return begun
   }
 

@@ -70,14 +70,17 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   let latest: KnownHeader | undefined
 
   function add(digest: string, entry: Entry<V>): void {
-    if (young.entries.size >= generationSize || young.length >= generationSize * typicalLength) {
+    const isNew = !young.entries.has(digest)
+    const isFull =
+      young.entries.size >= generationSize || young.length >= generationSize * typicalLength
+    if (isNew && isFull) {
       old = maxEntries > 1 ? young : generation()
       young = generation()
       latest = undefined
     }
     young.entries.set(digest, entry)
     young.headers.set(entry.known.segment, entry.known)
-    young.length += entry.length
+    if (isNew) young.length += entry.length
   }
 
   function knownHeader(segment: string): KnownHeader | undefined {

@@ -4,6 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-3.3 | RFC 6749, section 3.3}
  */
 
+import { notARefusal } from '../errors.ts'
+
 // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
@@ -34,7 +36,7 @@ export function readScopes(
   scopeClaim: string | ((claims: never) => readonly string[]) | undefined,
 ): readonly string[] {
   if (typeof scopeClaim === 'function') {
-    const scopes: unknown = scopeClaim(claims as never)
+    const scopes = scopesBy(scopeClaim, claims)
     if (!Array.isArray(scopes)) throw new TypeError('scopeClaim must return an array of strings')
     return Object.freeze(scopes.filter(isScope))
   }
@@ -44,6 +46,14 @@ export function readScopes(
   // An entry with a space in it is no scope, and never two.
   if (scopeClaim !== undefined && Array.isArray(value)) return Object.freeze(value.filter(isScope))
   return noScopes
+}
+
+function scopesBy(scopeClaim: (claims: never) => unknown, claims: object): unknown {
+  try {
+    return scopeClaim(claims as never)
+  } catch (error) {
+    throw notARefusal(error, 'scopeClaim')
+  }
 }
 
 const noScopes: readonly string[] = Object.freeze([])

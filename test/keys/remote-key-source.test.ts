@@ -56,7 +56,7 @@ function source(fetch: Fetch, policy: Partial<KeyLifePolicy> = {}) {
     current: async () => keys.current(),
     /** Whether the keys are there without waiting for anything. */
     atOnce: () => !(keys.current() instanceof Promise),
-    newerThan: async (known: KeySet) => keys.newerThan(known),
+    newerThan: async (known: KeySet, fits = (_set: KeySet) => true) => keys.newerThan(known, fits),
     answer: (next: Fetch) => endpoint.fetch.mockImplementation(next),
   }
 }
@@ -378,6 +378,19 @@ describe('newerThan', () => {
     answer(gives(second))
     for (let count = 0; count < 4; count++) expect(await newerThan(second)).toBe(second)
     expect(events.filter(({ type }) => type === 'keys.budget_spent')).toEqual([])
+  })
+
+  it('asks once more where a refresh that was under way brings nothing that fits', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(takes(2, gives(first)))
+    await pass(80)
+    await current()
+    const newer = newerThan(known, (set) => set === second)
+    answer(takes(1, gives(second)))
+    await secondsUntil(newer)
+    expect(await newer).toBe(second)
+    expect(fetches).toHaveBeenCalledTimes(3)
   })
 
   it('gives the known set when its budget is spent, and tells of it', async () => {

@@ -782,6 +782,41 @@ describe('what stands beside and before', () => {
     ])
   })
 
+  it('AD-ctx an earlier authentication holds no longer while another one is under way', async () => {
+    let arrive = () => {}
+    const check = () =>
+      new Promise<boolean>((resolve) => {
+        arrive = () => resolve(false)
+      })
+    const outcomes: unknown[] = []
+    await askOnce(async (request, response) => {
+      await forHttp.authenticate(fixtureValidator())(request, response)
+      const guard = forHttp.authenticate(fixtureValidator(), { requirement: { check } })
+      const refusal = guard(request, response)
+      await forHttp
+        .authorize({ scopes: 'read:a' })(request, response)
+        .catch((error) => outcomes.push(error))
+      outcomes.push((request as { auth?: unknown }).auth)
+      await Promise.resolve()
+      arrive()
+      await refusal
+    }, bearer(T0))
+    expect(outcomes).toEqual([expect.any(Error), undefined])
+  })
+
+  it('AD-ctx of two authentications at once, the later of which refuses, nothing remains', async () => {
+    const check = () => new Promise<boolean>((resolve) => setImmediate(resolve, false))
+    let auth: unknown = 'never looked at'
+    await askOnce(async (request, response) => {
+      await Promise.all([
+        forHttp.authenticate(fixtureValidator())(request, response),
+        forHttp.authenticate(fixtureValidator(), { requirement: { check } })(request, response),
+      ])
+      auth = (request as { auth?: unknown }).auth
+    }, bearer(T0))
+    expect(auth).toBeUndefined()
+  })
+
   it('AD-type claims that are not verified are unknown, unless the caller names their type', () => {
     expectTypeOf<AccessToken['claims']['roles']>().toEqualTypeOf<unknown>()
     expectTypeOf<AccessToken['header']['x5t']>().toEqualTypeOf<unknown>()

@@ -262,3 +262,79 @@ describe('a runtime whose own objects are frozen', () => {
     }
   })
 })
+
+describe('a clock and a wait', () => {
+  it('that are set back make no old keys live longer than staleIfError', async () => {
+    let up = true
+    const { clock, validate } = withClock({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      keys: { maxAge: 60, staleIfError: 60 },
+      fetch: (url, init) => (up ? servesKeys(url, init) : Promise.reject(new Error('down'))),
+    })
+    const token = lasting()
+    clock.offset = 86_400
+    await validate(token)
+    up = false
+    clock.offset = 0
+    await validate(token)
+    clock.offset = 100
+    await expect(validate(token)).rejects.toMatchObject({ status: 503 })
+  })
+
+  it.each([0, 1])('for keys do not outlast the token (verified %i times before)', async (times) => {
+    let reach = Promise.resolve()
+    const { clock, validate } = withClock({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      keys: { maxAge: 60, staleIfError: 0 },
+      fetch: (url, init) => reach.then(() => servesKeys(url, init)),
+    })
+    const token = t0({ exp: seconds() + 200 })
+    for (let time = 0; time < times; time++) await validate(token)
+    clock.offset = 150
+    let arrive = () => {}
+    reach = new Promise((resolve) => {
+      arrive = resolve
+    })
+    const verdict = validate(token)
+    clock.offset = 300
+    arrive()
+    await expect(verdict).rejects.toMatchObject({ reason: 'expired' })
+  })
+})
+
+describe('what a process keeps', () => {
+  it.each([
+    ['a good token', (token: string) => `Bearer ${token}`],
+    ['a token with a mark of another', (token: string) => `Bearer ${token}~`],
+    ['a token after another scheme', (token: string) => `Token ${token}`],
+    ['something opaque', (token: string) => `Bearer ${token.replaceAll('.', '-')}`],
+  ])('does not have %s in RegExp.$_', async (_, header) => {
+    const { authenticate: check } = fixtureValidator()
+    const token = t0()
+    for (let time = 0; time < 2; time++) {
+      const request = { headers: { authorization: header(token) }, url: '/' }
+      await check(request).catch(() => 'refused')
+      expect((RegExp as unknown as { $_: string }).$_.length).toBeLessThan(100)
+    }
+  })
+})
+
+describe('functions of the application', () => {
+  it('that throw a refusal are no refusal, and no way in as anonymous', async () => {
+    const scopeClaim = () => {
+      throw new MissingTokenError()
+    }
+    const guard = authenticate(fixtureValidator({ scopeClaim }), { optional: true })
+    const request = { headers: { authorization: `Bearer ${t0()}` } }
+    const error = await new Promise((resolve) => guard(request, {} as never, resolve))
+    expect(error).toMatchObject({ message: 'scopeClaim threw a refusal' })
+  })
+
+  it('that give no token where one was due are heard of by the framework', async () => {
+    const validator = { ...fixtureValidator(), authenticate: async () => undefined as never }
+    const error = await new Promise((resolve) =>
+      authenticate(validator)({ headers: {} }, {} as never, resolve),
+    )
+    expect(error).toBeInstanceOf(TypeError)
+  })
+})

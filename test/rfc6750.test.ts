@@ -514,6 +514,30 @@ describe('RFC 6750 §2.3 query, and caches', () => {
       expect(linesOf(answer, 'Cache-Control'), api.name).toEqual(['private'])
     }
   })
+
+  it.each([
+    ['private="set-cookie", max-age=600', 'private'],
+    ['public, x="no-store", max-age=600', 'private'],
+    ['max-age=600', 'private'],
+    ['max-age=60, Private', 'max-age=60, Private'],
+    ['no-store', 'no-store'],
+  ])('6750-2.3-b whatever the API says before: %s becomes %s', (before, after) =>
+    withApis(
+      {
+        validator: { tokenLocations: ['query'] },
+        before: (_request, response) => {
+          response.setHeader('Cache-Control', before)
+          return undefined
+        },
+      },
+      async (others) => {
+        for (const api of others) {
+          const answer = await api.send({ path: `/p?access_token=${T0}` })
+          expect(linesOf(answer, 'Cache-Control'), api.name).toEqual([after])
+        }
+      },
+    ),
+  )
 })
 
 describe('RFC 6750 §3 the characters of a challenge', () => {

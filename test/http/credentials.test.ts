@@ -46,6 +46,13 @@ const shapes: Readonly<Record<string, (value: string) => HttpRequest>> = {
   }),
 }
 
+it.each([null, 5, [null], [5], {}])('a field that is no text (%j) is malformed', (value) => {
+  const headers = { authorization: value } as never
+  for (const request of [{ headers }, { headers, rawHeaders: [] }]) {
+    expect(() => read(request)).toThrow(InvalidRequestError)
+  }
+})
+
 describe('one token in the header', () => {
   for (const [name, shape] of Object.entries(shapes)) {
     it(`is found in ${name}`, () => {

@@ -78,6 +78,14 @@ describe('the cache', () => {
     ).toBeLessThan(12)
   })
 
+  it('counts a token once that is set many times, as by many requests at once', () => {
+    const cache = createCache<number>(4)
+    cache.set('a', 1)
+    for (let time = 0; time < 20; time++) cache.set('x'.repeat(16_000), time)
+    expect(cache.get('a')).toBe(1)
+    expect(cache.get('x'.repeat(16_000))).toBe(19)
+  })
+
   it.each([2, 3, 10, 100])('keeps the newest half, of %i entries', (maxEntries) => {
     const cache = createCache<string>(maxEntries)
     const names = numbered(10 * maxEntries)

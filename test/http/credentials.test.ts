@@ -53,6 +53,27 @@ it.each([null, 5, [null], [5], {}])('a field that is no text (%j) is malformed',
   }
 })
 
+it('a field is told from others whose names are as long', () => {
+  const value = 'Bearer a.b.c'
+  const others = ['If-None-Match', '"1"', 'if-none-match', '"2"', 'Cache-Control', 'no-cache']
+  const headers = { 'if-none-match': '"1"', 'Cache-Control': 'no-cache', authorization: value }
+  expect(read({ headers, rawHeaders: [...others, 'Authorization', value] })?.token).toBe('a.b.c')
+  expect(read({ headers })?.token).toBe('a.b.c')
+  expect(read({ headers: { 'if-none-match': value, 'cache-control': value } })).toBeUndefined()
+})
+
+it.each([
+  ['application/x-www-form-urlencoded ;charset=utf-8', 'a.b.c'],
+  ['APPLICATION/X-WWW-Form-Urlencoded', 'a.b.c'],
+  ['application/x-www-form-urlencodedX', undefined],
+  [undefined, undefined],
+])('a form is told by its media type: %s', (type, token) => {
+  const headers = type === undefined ? {} : { 'content-type': type }
+  const request = { method: 'POST', headers, body: { access_token: 'a.b.c' } }
+  expect(read(request, everywhere)?.token).toBe(token)
+  expect(read({ headers, body: request.body }, everywhere)).toBeUndefined()
+})
+
 describe('one token in the header', () => {
   for (const [name, shape] of Object.entries(shapes)) {
     it(`is found in ${name}`, () => {

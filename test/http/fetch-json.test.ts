@@ -138,6 +138,46 @@ describe('a bad answer', () => {
   })
 })
 
+describe('what the operator reads of a failure', () => {
+  const coded = (...codes: unknown[]) =>
+    codes.reduceRight<Error | undefined>(
+      (cause, code) => Object.assign(new Error('x', { cause }), { code }),
+      undefined,
+    )
+  const throws = (error: unknown) => () => Promise.reject(error)
+  const aborted = { signal: AbortSignal.abort() }
+
+  it.each<[string, () => Outcome, object]>([
+    ['the request failed', throws(new Error('x')), {}],
+    ['the request failed (ENOTFOUND)', throws(coded('ENOTFOUND')), {}],
+    ['the request failed (ECONNREFUSED)', throws(coded(undefined, 'ECONNREFUSED')), {}],
+    ['the request failed (CERT_HAS_EXPIRED)', throws(coded('UND_ERR', 'CERT_HAS_EXPIRED')), {}],
+    ['the request failed (OUTER)', throws(coded('OUTER', undefined)), {}],
+    ['the request failed (E)', throws(coded('A', 'B', 'C', 'D', 'E', 'F')), {}],
+    ['the request failed', throws(coded('\r\nSet-Cookie')), {}],
+    ['the request failed', throws(coded('AB c')), {}],
+    ['the request failed', throws(coded('c AB')), {}],
+    ['the request failed', throws(coded(7)), {}],
+    ['the request failed', throws({ code: 'NO_ERROR' }), {}],
+    ['no complete answer in time', throws(new Error('x')), aborted],
+    ['redirects are not followed', () => status(300), {}],
+    ['the answer has status 418', () => status(418), {}],
+    ['the answer exceeds 262144 octets', () => new Response(' '.repeat(limit + 1)), {}],
+    ['the answer is not JSON', () => new Response('<html>'), {}],
+    ['the answer is not JSON', () => new Response(null), {}],
+    ['the answer is not a JSON object', () => new Response('[]'), {}],
+  ])('is: %s (%#)', async (message, answer, more) => {
+    const failure = await failureOf(answer, more)
+    expect(failure.message).toBe(`${url}: ${message}`)
+  })
+
+  it('is nothing besides what the failure has', async () => {
+    const failure = await failureOf(() => status(500))
+    expect(Object.hasOwn(failure, 'cause')).toBe(false)
+    expect(failure).toMatchObject({ retryAfter: undefined, location: undefined })
+  })
+})
+
 describe('Retry-After', () => {
   it.each([
     ['120', 120],
@@ -145,6 +185,8 @@ describe('Retry-After', () => {
     ['Thu, 01 Jan 2026 00:01:30 GMT', 90],
     ['Wed, 31 Dec 2025 23:00:00 GMT', 0],
     ['soon', undefined],
+    ['1234567890', undefined],
+    ['5 minutes', undefined],
     ['', undefined],
   ])('%j asks for %s seconds', async (value, seconds) => {
     const failure = await failureOf(() => status(503, { 'retry-after': value }))

@@ -1,9 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import type { ValidatorEvent } from 'oauth-resource-server'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createObserver } from '../src/events.ts'
-import { ISS, jwks, t0 } from './support/fixture.ts'
+import { fixtureValidator, ISS, jwks, t0 } from './support/fixture.ts'
 import { createApi, JWKS_URI, partsOf, remoteIssuer } from './support/verdict.ts'
 
 const diagnostics = channel('oauth-resource-server')
@@ -177,6 +178,23 @@ describe('a validator', () => {
     expect(error).toMatchObject({ code: 'missing_token', detail: { hint: expect.anything() } })
     expect(api.events).toEqual([{ type: 'token.missing', hint: expect.stringMatching(hint) }])
     expect(JSON.stringify([api.events, error])).not.toContain('c2VjcmV0')
+  })
+
+  it('tells of a request within the asynchronous context of that request', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const told: unknown[] = []
+    const { validate } = fixtureValidator({
+      onEvent: ({ type }) => told.push([storage.getStore(), type]),
+    })
+    const [one, two] = [t0(), t0({ exp: 1 })]
+    await Promise.all([
+      storage.run('first', () => validate(one)),
+      storage.run('second', () => validate(two).catch(() => {})),
+    ])
+    expect(told.sort()).toEqual([
+      ['first', 'token.accepted'],
+      ['second', 'token.refused'],
+    ])
   })
 
   it('tells of credentials that are malformed', async () => {

@@ -102,6 +102,10 @@ describe('README', () => {
       expect(await status('/reports', await issuer.token())).toBe(403)
       expect(await status('/reports', reader)).toBe(200)
       expect(await status(everywhere, reader)).toBe(200)
+      for (const open of ['/health', '/prices'].filter((path) => code.includes(`'${path}'`))) {
+        expect(await status(open)).toBe(200)
+        expect(await status(open, reader)).toBe(200)
+      }
     },
   )
 

@@ -106,9 +106,19 @@ describe('times', () => {
       expected: `not later than ${now + 5}`,
       actual: `${now + 9}`,
     })
-    expect(verdict({ iat: 1 }, { maxTokenAge: 10 })).toMatchObject({
+    expect(verdict({ iat: 1 }, { maxTokenAge: 10 })).toEqual({
+      reason: 'too_old',
+      name: 'iat',
       expected: `later than ${now - 10}`,
+      actual: '1',
     })
+    expect(verdict({ iat: now + 61 })).toEqual({
+      reason: 'issued_in_future',
+      name: 'iat',
+      expected: `not later than ${now + 60}`,
+      actual: `${now + 61}`,
+    })
+    expect(verdict({}, { maxTokenAge: 10 })).toStrictEqual({ reason: 'missing_claim', name: 'iat' })
     expect(verdict({ iat: '2020-01-01' })).toMatchObject({
       name: 'iat',
       expected: 'a finite number of seconds',
@@ -173,6 +183,37 @@ describe('claims', () => {
       name: 'jti',
       hint: "an issuer that does not follow RFC 9068 needs profile 'jwt'",
     })
-    expect(verdict({ ...full, aud: undefined })).toEqual({ reason: 'missing_claim', name: 'aud' })
+    expect(verdict({ ...full, aud: undefined })).toStrictEqual({
+      reason: 'missing_claim',
+      name: 'aud',
+    })
+    expect(verdict({ ...full, sub: 5 })).toEqual({
+      reason: 'invalid_claim',
+      name: 'sub',
+      expected: 'a string that is not empty',
+      actual: '5',
+    })
+    expect(verdict({ ...full, aud: [5] })).toEqual({
+      reason: 'invalid_claim',
+      name: 'aud',
+      expected: 'a string or an array of strings',
+      actual: 'number',
+    })
+    expect(verdict({ ...full, cnf: {} })).toEqual({
+      reason: 'unsupported_binding',
+      name: 'cnf',
+      hint: 'DPoP-bound and certificate-bound tokens are not supported',
+    })
+  })
+
+  it('are held against few audiences for a hint, for a token may name thousands', () => {
+    const others = (count: number) => Array.from({ length: count }, (_, index) => `x${index}`)
+    expect(verdict({ ...full, aud: [...others(4), 'a/'] })).toHaveProperty('hint')
+    expect(verdict({ ...full, aud: [...others(5), 'a/'] })).not.toHaveProperty('hint')
+    const many = { audience: [...others(5), 'a'] }
+    expect(verdict({ ...full, aud: 'a/' }, many)).not.toHaveProperty('hint')
+    expect(verdict({ ...full, aud: 'a/' }, { audience: [...others(4), 'a'] })).toHaveProperty(
+      'hint',
+    )
   })
 })

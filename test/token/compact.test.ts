@@ -33,6 +33,25 @@ describe('a token taken apart', () => {
     expect(parseCompact(token).header).not.toBe(known)
   })
 
+  it.each(['text/plain', 'jwtx', 'x-jwt', 'application/jwt+x', ''])(
+    'may say of its content that it is %j, which is no JWT',
+    (cty) => {
+      expect(parseCompact(t0({}, { cty })).header).toMatchObject({ cty })
+    },
+  )
+
+  it('has a header of at most 4,096 characters', () => {
+    const sized = (length: number) => {
+      const plain = { alg: 'RS256', x: '' }
+      const x = 'x'.repeat((length * 3) / 4 - JSON.stringify(plain).length)
+      const header = base64url(JSON.stringify({ ...plain, x }))
+      expect(header).toHaveLength(length)
+      return `${header}.e30.`
+    }
+    expect(parseCompact(sized(4_096)).header.alg).toBe('RS256')
+    expect(failing(sized(4_100)).detail).toEqual({ hint: 'header longer than 4096 characters' })
+  })
+
   it('is judged anew where a header was refused before', () => {
     const token = t0({}, { crit: ['x'], x: 1 })
     expect(failing(token).reason).toBe('critical_header')

@@ -9,10 +9,13 @@ import {
 } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/express'
 import { describe, expect, it, vi } from 'vitest'
-import { AUD, fixtureValidator, ISS, jwks, rsa1, seconds, t0 } from './support/fixture.ts'
+import { AUD, fixtureValidator, ISS, jwks, makeKey, rsa1, seconds, t0 } from './support/fixture.ts'
 
-const lasting = (claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) =>
-  t0({ exp: seconds() + 90 * 86_400, ...claims }, header)
+const lasting = (
+  claims: Record<string, unknown> = {},
+  header: Record<string, unknown> = {},
+  key = rsa1,
+) => t0({ exp: seconds() + 90 * 86_400, ...claims }, header, key)
 
 /** A clock, and a validator that goes by it. */
 function withClock(options: Partial<Parameters<typeof createValidator>[0]>) {
@@ -299,6 +302,34 @@ describe('a clock and a wait', () => {
     clock.offset = 300
     arrive()
     await expect(verdict).rejects.toMatchObject({ reason: 'expired' })
+  })
+})
+
+describe('a key that is published while a refresh is under way', () => {
+  const rsa2 = makeKey('RS256', 'rsa2')
+
+  it.each(['rsa2', undefined])('verifies at once what is signed with it (kid %s)', async (kid) => {
+    let served = { keys: [rsa1.jwk] }
+    let reach = Promise.resolve()
+    const { clock, validate } = withClock({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      fetch: async () => {
+        const answer = Response.json(served)
+        await reach
+        return answer
+      },
+    })
+    await validate(lasting())
+    clock.offset = 500
+    let arrive = () => {}
+    reach = new Promise((resolve) => {
+      arrive = resolve
+    })
+    await validate(lasting())
+    served = { keys: [rsa1.jwk, rsa2.jwk] }
+    const verdict = validate(lasting({}, { kid }, rsa2))
+    arrive()
+    expect((await verdict).issuer).toBe(ISS)
   })
 })
 

@@ -328,6 +328,8 @@ describe('a key that is published while a refresh is under way', () => {
     await validate(lasting())
     served = { keys: [rsa1.jwk, rsa2.jwk] }
     const verdict = validate(lasting({}, { kid }, rsa2))
+    // Until the token, after a look at its signature, waits for that refresh.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     arrive()
     expect((await verdict).issuer).toBe(ISS)
   })

@@ -27,8 +27,16 @@ const coordinateBytes: ReadonlyMap<unknown, number> = new Map([
   ['Ed25519', 32],
 ])
 
-/** Makes a key of a JWK, or tells why it is not used. Never throws. */
-export function importJwk(jwk: unknown): VerificationKey | KeySkipReason {
+/**
+ * Makes a key of a JWK, or tells why it is not used. Never throws.
+ *
+ * @param made What was made before of the same numbers, under another `kid` or `alg`: to make it
+ * again takes up to half a millisecond of the event loop.
+ */
+export function importJwk(
+  jwk: unknown,
+  made: Map<string, KeyObject> = new Map(),
+): VerificationKey | KeySkipReason {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return 'type'
@@ -41,7 +49,7 @@ export function importJwk(jwk: unknown): VerificationKey | KeySkipReason {
   if (alg !== undefined && !(isAlgorithm(alg) && suits(alg, kty, crv))) return 'alg'
   const doubt = kty === 'RSA' ? doubtRsa(jwk) : doubtCurve(jwk, kty)
   if (doubt !== undefined) return doubt
-  const keyObject = toKeyObject(jwk, kty)
+  const keyObject = toKeyObject(jwk, kty, made)
   if (keyObject === undefined) return 'malformed'
   const modulusLength = Math.ceil((keyObject.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
   return {
@@ -112,8 +120,23 @@ function bitLength(bytes: Buffer): number {
   return (bytes.length - start) * 8 - (Math.clz32(bytes[start] as number) - 24)
 }
 
+function toKeyObject(
+  jwk: object,
+  kty: 'RSA' | 'EC' | 'OKP',
+  made: Map<string, KeyObject>,
+): KeyObject | undefined {
+  const { n, e, crv, x, y } = jwk as Record<string, unknown>
+  // All are canonical base64url by now, or a name out of a list: no comma in them.
+  const numbers = (
+    kty === 'RSA' ? [kty, n, e] : kty === 'EC' ? [kty, crv, x, y] : [kty, crv, x]
+  ).join()
+  const keyObject = made.get(numbers) ?? createKeyObject(jwk, kty)
+  if (keyObject !== undefined) made.set(numbers, keyObject)
+  return keyObject
+}
+
 /** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
-function toKeyObject(jwk: object, kty: 'RSA' | 'EC' | 'OKP'): KeyObject | undefined {
+function createKeyObject(jwk: object, kty: 'RSA' | 'EC' | 'OKP'): KeyObject | undefined {
   const { n, e, crv, x, y } = jwk as Record<string, unknown>
   const members =
     kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x }

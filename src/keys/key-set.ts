@@ -3,6 +3,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
+import type { KeyObject } from 'node:crypto'
 import type { Algorithm, VerificationKey } from '../algorithms.ts'
 import type { KeySkipReason } from '../events.ts'
 import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk.ts'
@@ -34,10 +35,11 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   const list = (value as { keys?: unknown } | null | undefined)?.keys
   if (!Array.isArray(list) || list.length > maxKeys) return undefined
   const keys = new Map<string, VerificationKey>()
+  const made = new Map<string, KeyObject>()
   const skipped: { kid?: string; reason: KeySkipReason }[] = []
   for (const jwk of list) {
     const identity = identityOf(jwk)
-    const key = previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk)
+    const key = previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk, made)
     if (typeof key === 'string') {
       const kid = (jwk as { kid?: unknown } | null)?.kid
       skipped.push({ reason: key, ...(typeof kid === 'string' && { kid }) })

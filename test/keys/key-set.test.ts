@@ -43,6 +43,17 @@ describe('readKeySet', () => {
     expect(setOf([rsa1.jwk, { ...rsa1.jwk, x5c: ['AA'] }]).keys.size).toBe(1)
   })
 
+  it('makes a key of the same numbers once, under whichever kid and alg', () => {
+    const { x: _, ...halfOf } = ed1.jwk
+    const other = { ...ed1.jwk, x: `${ed1.jwk.x?.slice(0, -2)}AA`, kid: 'other' }
+    const set = setOf([ed1.jwk, { ...ed1.jwk, kid: 'again', alg: 'Ed25519' }, other, halfOf])
+    const [first, again, different, ...none] = [...set.keys.values()]
+    expect(again?.keyObject).toBe(first?.keyObject)
+    expect([again?.kid, again?.alg]).toEqual(['again', 'Ed25519'])
+    expect(different?.keyObject.equals(first?.keyObject as never)).toBe(false)
+    expect(none).toEqual([])
+  })
+
   it('keeps the object of a key that was in the set before, whatever else changes about it', () => {
     const before = setOf([rsa1.jwk, ec1.jwk])
     const after = setOf([ed1.jwk, { ...rsa1.jwk, x5t: 'changed' }], before)

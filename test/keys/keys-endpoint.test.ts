@@ -56,7 +56,8 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
         return { kids: [...set.keys.values()].map(({ kid }) => kid), lifetime, same, asked }
       } catch (error) {
         if (!(error instanceof FetchFailure)) throw error
-        return { reason: reasonOf(error), url: error.url, asked }
+        const { url, message } = error
+        return { reason: reasonOf(error), url, message, asked }
       }
     },
   }
@@ -183,6 +184,30 @@ describe('the age of the metadata', () => {
     expect(events.at(-1)).toMatchObject({ type: 'metadata.failed', reason: 'timeout' })
   })
 
+  it('makes them be read first after a failure, once for each age, for the old host may be gone', async () => {
+    const { fetch, pass, served } = endpointWith()
+    await fetch()
+    served.set(jwksUri, () => status(500))
+    pass(599)
+    expect(await fetch()).toMatchObject({ reason: 'status' })
+    pass(1)
+    served.set(metadataUrl, movedTo(otherUri)).set(otherUri, () => json(keys))
+    expect(await fetch()).toMatchObject({ kids: ['rsa1'], asked: [metadataUrl, otherUri] })
+  })
+
+  it('does not make them be read again and again in a long failure', async () => {
+    const { fetch, pass, served } = endpointWith()
+    await fetch()
+    served.set(jwksUri, () => status(500)).set(metadataUrl, () => status(500))
+    pass(600)
+    expect(await fetch()).toMatchObject({ asked: [jwksUri] })
+    expect(await fetch()).toMatchObject({ asked: [metadataUrl] })
+    pass(599)
+    expect(await fetch()).toMatchObject({ asked: [jwksUri] })
+    pass(1)
+    expect(await fetch()).toMatchObject({ asked: [metadataUrl] })
+  })
+
   it.each([
     ['does not answer', () => status(500)],
     ['answers without a key', () => json({ keys: [] })],
@@ -264,16 +289,21 @@ describe('the lifetime of the keys', () => {
 
 describe('what is no key set', () => {
   it.each([
-    [{}, 'not_a_key_set'],
-    [{ keys: {} }, 'not_a_key_set'],
-    [{ keys: Array(101).fill(rsa1.jwk) }, 'not_a_key_set'],
-    [{ keys: [] }, 'no_usable_key'],
-    [{ keys: [{ kty: 'oct', k: 'AA' }] }, 'no_usable_key'],
-    [[], 'not_json'],
-  ])('fails, with a reason (%#)', async (body, reason) => {
+    [{}, 'not_a_key_set', 'the answer is no JWK Set, or one of over 100 keys'],
+    [{ keys: {} }, 'not_a_key_set', 'the answer is no JWK Set, or one of over 100 keys'],
+    [
+      { keys: Array(101).fill(rsa1.jwk) },
+      'not_a_key_set',
+      'the answer is no JWK Set, or one of over 100 keys',
+    ],
+    [{ keys: [] }, 'no_usable_key', 'the JWK Set holds no usable key'],
+    [{ keys: [{ kty: 'oct', k: 'AA' }] }, 'no_usable_key', 'the JWK Set holds no usable key'],
+    [[], 'not_json', 'the answer is not a JSON object'],
+  ])('fails, with a reason (%#)', async (body, reason, message) => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, () => json(body))
-    expect(await fetch()).toMatchObject({ reason, url: jwksUri })
+    const failure = { reason, url: jwksUri, message: `${jwksUri}: ${message}` }
+    expect(await fetch()).toMatchObject(failure)
   })
 })
 

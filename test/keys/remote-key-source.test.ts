@@ -380,6 +380,27 @@ describe('newerThan', () => {
     expect(events.filter(({ type }) => type === 'keys.budget_spent')).toEqual([])
   })
 
+  it('tells how many keys came and went, and how long that took', async () => {
+    const { current, newerThan, events } = source(gives(first))
+    const known = await current()
+    events.length = 0
+    const other = source(takes(2, gives(second)))
+    await secondsUntil(other.current())
+    expect(other.events).toMatchObject([{ type: 'keys.refreshed', added: 1, withdrawn: 0 }])
+    expect((other.events[0] as { durationMs: number }).durationMs).toBeLessThan(10_000)
+    await newerThan(known)
+    expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 0, withdrawn: 0 }])
+  })
+
+  it('tells that a key was replaced by another', async () => {
+    const { current, newerThan, answer, events } = source(gives(first))
+    const known = await current()
+    events.length = 0
+    answer(gives(second))
+    await newerThan(known)
+    expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 1, withdrawn: 1 }])
+  })
+
   it('asks once more where a refresh that was under way brings nothing that fits', async () => {
     const { current, newerThan, fetches, answer } = source(gives(first))
     const known = await current()

@@ -13,7 +13,6 @@ import type {
 import type { VerificationKey } from './algorithms.ts'
 import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
-import { freezeDeep } from './freeze.ts'
 import { challengeStart, completeHeaders } from './http/challenge.ts'
 import { checkForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
@@ -23,9 +22,8 @@ import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from 
 import { createTokenCache, type Found, notFound } from './token/cache.ts'
 import { checkTime, type TimeClaims } from './token/claims.ts'
 import { type CompactJwt, maxTokenLength, parseCompact } from './token/compact.ts'
-import { readScopes } from './token/scope.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
-import { createAccessToken, type TokenDescription } from './verified-token.ts'
+import { createAccessToken, describe, type TokenDescription } from './verified-token.ts'
 
 /** Decides whether an access token is good. Made by {@link createValidator}. */
 export interface Validator<C extends object = JwtClaims> {
@@ -284,22 +282,4 @@ function explain(error: InvalidTokenError, { issuer, header }: Subject): void {
     kid === undefined
       ? { issuer: issuer.issuer, algorithm, ...error.detail }
       : { issuer: issuer.issuer, algorithm, kid: printable(kid), ...error.detail }
-}
-
-/** Everything of a verified token that can be shared between requests. */
-function describe(jwt: CompactJwt, issuer: TrustedIssuer): TokenDescription {
-  const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
-  const { sub, aud = [] } = claims
-  const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
-  return {
-    issuer: issuer.issuer,
-    ...(sub !== undefined && { subject: sub }),
-    ...(clientId !== undefined && { clientId: clientId as string }),
-    audience: Object.freeze(typeof aud === 'string' ? [aud] : [...aud]),
-    scopes: readScopes(claims, issuer.scopeClaim),
-    expiresAt: claims.exp,
-    scheme: 'Bearer',
-    claims,
-    header: freezeDeep(jwt.header),
-  }
 }

@@ -2,10 +2,34 @@
  * @module The access token that a caller gets: what was verified, joined with the token as it came.
  */
 import type { AccessToken, JoseHeader, JwtClaims } from './access-token.ts'
+import { freezeDeep } from './freeze.ts'
 import type { Offer, TokenLocation } from './http/credentials.ts'
+import type { CompactJwt } from './token/compact.ts'
+import { readScopes, type ScopeClaim } from './token/scope.ts'
 
 /** What is known of a verified token, and may be remembered: all but the token itself. */
 export type TokenDescription = Omit<AccessToken, 'token'>
+
+/** Everything of a verified token that can be shared between requests. */
+export function describe(
+  jwt: CompactJwt,
+  issuer: { readonly issuer: string; readonly scopeClaim: ScopeClaim | undefined },
+): TokenDescription {
+  const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
+  const { sub, aud = [] } = claims
+  const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
+  return {
+    issuer: issuer.issuer,
+    ...(sub !== undefined && { subject: sub }),
+    ...(clientId !== undefined && { clientId: clientId as string }),
+    audience: Object.freeze(typeof aud === 'string' ? [aud] : [...aud]),
+    scopes: readScopes(claims, issuer.scopeClaim),
+    expiresAt: claims.exp,
+    scheme: 'Bearer',
+    claims,
+    header: freezeDeep(jwt.header),
+  }
+}
 
 /**
  * The one class besides the errors. It is made for every request, and this is the cheapest way to a

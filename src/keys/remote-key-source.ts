@@ -87,12 +87,20 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return usable()
   }
 
-  function newerThan(known: KeySet, fits: (set: KeySet) => boolean): KeySet | Promise<KeySet> {
+  /** @param within Seconds that may be waited. */
+  function newerThan(
+    known: KeySet,
+    fits: (set: KeySet) => boolean,
+    within: number = policy.timeout,
+  ): KeySet | Promise<KeySet> {
     if (attempt !== undefined && !attempt.forToken) {
       // It was begun for another reason, and may have been answered before the key was there.
+      const since = performance.now()
       return attempt.done.then(() => {
         const set = answered()
-        return fits(set) ? set : newerThan(set, fits)
+        const left = within - (performance.now() - since) / 1000
+        // Not where little time is left: an attempt that is cut short would count as a failure.
+        return fits(set) || left < policy.timeout / 2 ? set : newerThan(set, fits, left)
       })
     }
     if (attempt === undefined && held?.set === known) {
@@ -102,7 +110,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
         if (backOff.failing()) throw unavailable()
         return known
       }
-      attempt = begin(false, true)
+      attempt = begin(false, within)
     }
     return attempt === undefined ? answered() : attempt.done.then(answered)
   }
@@ -131,11 +139,15 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return Math.max(1, Math.ceil(backOff.wait()))
   }
 
-  /** Begins an attempt. The first thing that it does is asynchronous, so the caller can store it. */
-  function begin(late: boolean, forToken = false): Attempt {
+  /**
+   * Begins an attempt. The first thing that it does is asynchronous, so the caller can store it.
+   *
+   * @param within Seconds that a token waits for it; without, it is not begun for one.
+   */
+  function begin(late: boolean, within?: number): Attempt {
     const startedAt = performance.now()
     const controller = new AbortController()
-    const deadline = setTimeout(() => controller.abort(), policy.timeout * 1000)
+    const deadline = setTimeout(() => controller.abort(), (within ?? policy.timeout) * 1000)
     let patienceTimer: NodeJS.Timeout | undefined
     const outOfPatience = new Promise<void>((resolve) => {
       if (!late) return
@@ -151,7 +163,13 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     }
     // Whatever is thrown here (by the application's clock, say) the next request meets by itself.
     const done = run(controller.signal, startedAt).then(end, end)
-    const begun: Attempt = { done, late, forToken, outOfPatience, overdue: false }
+    const begun: Attempt = {
+      done,
+      late,
+      forToken: within !== undefined,
+      outOfPatience,
+      overdue: false,
+    }
     return begun
   }
 

@@ -380,6 +380,26 @@ describe('newerThan', () => {
     expect(events.filter(({ type }) => type === 'keys.budget_spent')).toEqual([])
   })
 
+  it.each([
+    [2, true],
+    [3, false],
+  ])(
+    'waits no longer than the timeout, also for two refreshes (the first takes %i s)',
+    async (first_, again) => {
+      const { current, newerThan, fetches, answer } = source(gives(first))
+      const known = await current()
+      answer(takes(first_, gives(first)))
+      await pass(80)
+      await current()
+      const newer = newerThan(known, (set) => set === second).catch((error: Error) => error)
+      answer(takes(4, gives(second)))
+      expect(await secondsUntil(newer)).toBeCloseTo(again ? 5 : first_)
+      expect(fetches).toHaveBeenCalledTimes(again ? 3 : 2)
+      if (again) expect(await newer).toMatchObject(unavailable())
+      else expect(await newer).toBe(first)
+    },
+  )
+
   it('tells how many keys came and went, and how long that took', async () => {
     const { current, newerThan, events } = source(gives(first))
     const known = await current()

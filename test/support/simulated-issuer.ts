@@ -135,7 +135,7 @@ export async function verdictWith(
 
 /** Puts timers and the clock under the test's control, until the test ends. */
 export function stopTime(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
   onTestFinished(() => {
     vi.useRealTimers()
   })

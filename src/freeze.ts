@@ -7,7 +7,7 @@ export function freezeDeep<T>(value: T): T {
   const pending: unknown[] = [value]
   for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
     if (typeof item !== 'object' || item === null) continue
-    for (const member of Object.values(item)) {
+    for (const member of Array.isArray(item) ? item : Object.values(item)) {
       if (typeof member === 'object' && member !== null) pending.push(member)
     }
     Object.freeze(item)

@@ -106,20 +106,28 @@ export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): Time
   return times
 }
 
+/** `undefined`: the issuer has no such key. (A throw would keep V8 from ever compiling these functions.) */
+type FoundKey = VerificationKey | undefined
+
 /**
- * Finds the key that the token is signed with.
+ * Finds the key that the token is signed with; `undefined` where the issuer has none that may be it.
+ * That is known at once but for the time in which new keys may be asked for.
  *
- * @throws InvalidTokenError with `unknown_key` or `bad_signature`; KeysUnavailableError. Throws at
- * once what needs no waiting, for a rejection costs more.
+ * @param now Seconds since 1970.
+ * @throws InvalidTokenError with `bad_signature`; KeysUnavailableError, at once or by a rejection.
  */
-export function findSigningKey(jwt: CompactJwt, issuer: TrustedIssuer): Promise<VerificationKey> {
-  const known = issuer.keys.current()
+export function findSigningKey(
+  jwt: CompactJwt,
+  issuer: TrustedIssuer,
+  now: number,
+): FoundKey | Promise<FoundKey> {
+  const known = issuer.keys.current(now)
   return known instanceof Promise
     ? known.then((set) => findIn(set, jwt, issuer))
     : findIn(known, jwt, issuer)
 }
 
-function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): Promise<VerificationKey> {
+function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): FoundKey | Promise<FoundKey> {
   if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
   // RFC 7517 §4.5: the key may be newer than the set.
   const newer = issuer.keys.newerThan(set, (later) => candidatesIn(later, jwt).length > 0)
@@ -128,9 +136,8 @@ function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): Promise<Ve
     : verifyAgain(newer, jwt)
 }
 
-function verifyAgain(set: KeySet, jwt: CompactJwt): Promise<VerificationKey> {
-  if (candidatesIn(set, jwt).length === 0) throw new InvalidTokenError('unknown_key')
-  return verifyIn(set, jwt, undefined)
+function verifyAgain(set: KeySet, jwt: CompactJwt): FoundKey | Promise<FoundKey> {
+  return candidatesIn(set, jwt).length === 0 ? undefined : verifyIn(set, jwt, undefined)
 }
 
 function candidatesIn(set: KeySet, { header }: CompactJwt): readonly VerificationKey[] {
@@ -142,7 +149,7 @@ async function verifyIn(
   set: KeySet,
   jwt: CompactJwt,
   issuer: TrustedIssuer | undefined,
-): Promise<VerificationKey> {
+): Promise<FoundKey> {
   const { header, signature } = jwt
   const input = jwt.signingInput()
   for (const key of candidatesIn(set, jwt)) {

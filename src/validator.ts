@@ -14,14 +14,14 @@ import type { VerificationKey } from './algorithms.ts'
 import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { challengeStart, completeHeaders } from './http/challenge.ts'
-import { checkForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
+import { doubtForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
 import type { ValidatorOptions } from './options.ts'
 import { readOptions } from './read-options.ts'
 import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
 import { createTokenCache, type Found, notFound } from './token/cache.ts'
 import { checkTime, type TimeClaims } from './token/claims.ts'
-import { type CompactJwt, maxTokenLength, parseCompact } from './token/compact.ts'
+import { maxTokenLength, parseCompact } from './token/compact.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
 import { createAccessToken, describe, type TokenDescription } from './verified-token.ts'
 
@@ -60,20 +60,20 @@ export interface Validator<C extends object = JwtClaims> {
 }
 
 /** What is known of a token once it is verified: all but the token itself. */
-interface Verified {
+interface Verified extends TimeClaims {
   readonly issuer: TrustedIssuer
   readonly key: VerificationKey
-  readonly times: TimeClaims
   readonly description: TokenDescription
 }
 
-/** Whose token it is, as far as that is known by now: filled in on the way. */
+/** What is offered, and whose token it is, as far as that is known by now: filled in on the way. */
 interface Subject {
+  offer: Offer | undefined
   header: JoseHeader | undefined
   issuer: TrustedIssuer | undefined
 }
 
-const nobody: Subject = { header: undefined, issuer: undefined }
+const nobody: Subject = { offer: undefined, header: undefined, issuer: undefined }
 
 /**
  * Makes a validator of access tokens: JWTs that one of the trusted issuers signed for this API.
@@ -115,10 +115,11 @@ export function createValidator<C extends object = JwtClaims>(
   ): Promise<AccessToken> {
     const requirements = requirementsWith(requirement)
     const startedAt = observer.listening() ? performance.now() : 0
-    const subject: Subject = { header: undefined, issuer: undefined }
+    const subject: Subject = { offer: undefined, header: undefined, issuer: undefined }
     try {
       const offer = readOffer()
       if (offer === undefined) throw missing(requirements, hintOfNone?.())
+      subject.offer = offer
       const { token } = offer
       const found = find(token)
       let verified = found.value
@@ -129,8 +130,18 @@ export function createValidator<C extends object = JwtClaims>(
       }
       const wasRemembered = verified !== undefined
       if (verified === undefined) {
-        checkForm(offer)
-        verified = await verify(token, found.header, subject)
+        const jwt = parseCompact(token, found.header)
+        subject.header = jwt.header
+        const trusted = issuers.find(jwt.claims.iss)
+        const issuer = trusted instanceof Promise ? await trusted : trusted
+        subject.issuer = issuer
+        const now = seconds()
+        const { exp, nbf, iat } = judge(jwt, issuer, now)
+        const key = await findSigningKey(jwt, issuer, now)
+        if (key === undefined) throw new InvalidTokenError('unknown_key')
+        verified = { exp, nbf, iat, issuer, key, description: describe(jwt, issuer) }
+        // Again: it may have waited for keys.
+        checkTime(verified, issuer, seconds())
         remembered?.set(token, found, verified.description.header, verified)
       }
       const accessToken = createAccessToken(verified.description, offer)
@@ -169,30 +180,6 @@ export function createValidator<C extends object = JwtClaims>(
     return [...ownRequirements, compileRequirement(requirement, 'requirement')]
   }
 
-  function verify(
-    token: string,
-    header: JoseHeader | undefined,
-    subject: Subject,
-  ): Promise<Verified> {
-    const jwt = parseCompact(token, header)
-    subject.header = jwt.header
-    const issuer = issuers.find(jwt.claims.iss)
-    return issuer instanceof Promise
-      ? issuer.then((found) => verifyWith(found, jwt, subject))
-      : verifyWith(issuer, jwt, subject)
-  }
-
-  /** Throws at once what needs no waiting: a rejected promise costs more than the checks do. */
-  function verifyWith(issuer: TrustedIssuer, jwt: CompactJwt, subject: Subject): Promise<Verified> {
-    subject.issuer = issuer
-    const times = judge(jwt, issuer, seconds())
-    return findSigningKey(jwt, issuer).then((key) => {
-      // Again: it may have waited for keys.
-      checkTime(times, issuer, seconds())
-      return { issuer, key, times, description: describe(jwt, issuer) }
-    })
-  }
-
   /**
    * Repeats every check that time can change for a token that was verified before. What fails here
    * without a throw is verified from the start.
@@ -204,15 +191,16 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function holds(verified: Verified, found: TrustedIssuer, subject: Subject) {
-    const { issuer, key, times, description } = verified
+    const { issuer, key, description } = verified
     if (found !== issuer) return false
     subject.header = description.header
     subject.issuer = issuer
-    checkTime(times, issuer, seconds())
-    const keys = issuer.keys.current()
+    const now = seconds()
+    checkTime(verified, issuer, now)
+    const keys = issuer.keys.current(now)
     if (!(keys instanceof Promise)) return keys.has(key)
     return keys.then((set) => {
-      checkTime(times, issuer, seconds())
+      checkTime(verified, issuer, seconds())
       return set.has(key)
     })
   }
@@ -232,7 +220,8 @@ export function createValidator<C extends object = JwtClaims>(
     })
   }
 
-  function refused(error: unknown, startedAt: number, subject: Subject): unknown {
+  function refused(thrown: unknown, startedAt: number, subject: Subject): unknown {
+    const error = malformedRequest(subject) ?? thrown
     if (!(error instanceof AccessTokenError)) {
       observer.emit({ type: 'check.failed', cause: error })
       return error
@@ -270,6 +259,11 @@ function missing(
   hint: string | undefined,
 ): MissingTokenError {
   return new MissingTokenError(scopesOf(requirements), hint === undefined ? {} : { hint })
+}
+
+/** What could not be taken apart may be no token at all; anything else was one. */
+function malformedRequest({ offer, header }: Subject): AccessTokenError | undefined {
+  return offer === undefined || header !== undefined ? undefined : doubtForm(offer)
 }
 
 /** Adds to a refusal whose token it was, for the operator: once a trusted issuer is known. */

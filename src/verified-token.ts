@@ -8,7 +8,10 @@ import type { CompactJwt } from './token/compact.ts'
 import { readScopes, type ScopeClaim } from './token/scope.ts'
 
 /** What is known of a verified token, and may be remembered: all but the token itself. */
-export type TokenDescription = Omit<AccessToken, 'token'>
+export interface TokenDescription extends Omit<AccessToken, 'token' | 'subject' | 'clientId'> {
+  readonly subject: string | undefined
+  readonly clientId: string | undefined
+}
 
 /** Everything of a verified token that can be shared between requests. */
 export function describe(
@@ -18,10 +21,11 @@ export function describe(
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const { sub, aud = [] } = claims
   const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
+  // All members stand there, for spreading the optional ones takes as long as all the rest.
   return {
     issuer: issuer.issuer,
-    ...(sub !== undefined && { subject: sub }),
-    ...(clientId !== undefined && { clientId: clientId as string }),
+    subject: sub,
+    clientId: clientId as string | undefined,
     audience: Object.freeze(typeof aud === 'string' ? [aud] : [...aud]),
     scopes: readScopes(claims, issuer.scopeClaim),
     expiresAt: claims.exp,

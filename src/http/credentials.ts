@@ -39,7 +39,7 @@ const malformedParameter = 'The parameter access_token is not a string'
  * looked at.
  *
  * @throws InvalidRequestError for repeated fields or parameters, several locations at once, and
- * where nothing follows the scheme. Whether what follows is one token, {@link checkForm} tells.
+ * where nothing follows the scheme. Whether what follows is one token, {@link doubtForm} tells.
  */
 export function readCredentials(
   request: HttpRequest,
@@ -58,17 +58,16 @@ export function readCredentials(
 }
 
 /**
- * Checks that what follows the scheme is one token. A step of its own, for it need not be asked of a
- * token that is known to be good.
- *
- * @throws InvalidRequestError for anything else than a token68 in the header (RFC 6750 §2.1). In the
- * other places any text may stand (RFC 6750 §2.2 and §2.3).
+ * Tells whether what follows the scheme is no token: anything else than a token68 in the header
+ * (RFC 6750 §2.1). In the other places any text may stand (RFC 6750 §2.2 and §2.3). A step of its own,
+ * for it need not be asked where a token could be taken apart.
  */
-export function checkForm({ token, location }: Offer): void {
-  if (location !== 'header') return
-  if (!token68.test(token)) throw new InvalidRequestError(malformedHeader)
+export function doubtForm({ token, location }: Offer): InvalidRequestError | undefined {
+  if (location !== 'header') return undefined
+  if (!token68.test(token)) return new InvalidRequestError(malformedHeader)
   // The runtime keeps the text of the last match, as RegExp.$_: not this one.
   nothing.test('')
+  return undefined
 }
 
 /** What a request without a token of ours offers instead, for the operator: in fixed sentences. */
@@ -82,7 +81,8 @@ export function hintOfMissing(request: HttpRequest): string | undefined {
 /** Tells whether the value of an Authorization field is of the scheme Bearer, well formed or not. */
 function isBearer(value: string): boolean {
   // Of a part without the token, which the runtime would keep as RegExp.$_.
-  return bearerScheme.test(value.slice(0, 'bearer '.length))
+  const start = value.slice(0, 'bearer '.length)
+  return start === 'Bearer ' || bearerScheme.test(start)
 }
 
 function fromHeader(request: HttpRequest): Credentials | undefined {

@@ -8,8 +8,10 @@ export interface KeySource {
   /**
    * The keys that may be used now. Returns at once while it has any; else the promise waits for one
    * attempt to fetch them, and rejects with KeysUnavailableError.
+   *
+   * @param now Seconds since 1970, where the caller has just read the clock.
    */
-  readonly current: () => KeySet | Promise<KeySet>
+  readonly current: (now?: number) => KeySet | Promise<KeySet>
   /**
    * A newer set than `known`, for a token that fits no key in it; or `known`, where there is none:
    * nothing newer, or too many such tokens in a short time. Throws or rejects with

@@ -62,8 +62,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   let attempt: Attempt | undefined
   let failure: unknown
 
-  function current(): KeySet | Promise<KeySet> {
-    const time = seconds()
+  function current(time = seconds()): KeySet | Promise<KeySet> {
     // A set from the future means that the clock was set back: its age is not known, so it is old.
     if (held !== undefined && time < held.fetchedAt) held = agedSet(held, time)
     if (held === undefined || !(time < held.usableUntil)) return whenFetched()

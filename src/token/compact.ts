@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
-import { decodeBase64url } from '../base64url.ts'
+import { decodeAsciiBase64url, isAscii } from '../base64url.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
 
 /** The longest token that is looked at, in characters: as much as Node lets into all headers. */
@@ -24,7 +24,7 @@ export interface CompactJwt {
 }
 
 /**
- * Takes a token apart.
+ * Takes a token apart. What comes out of it was a token68 (RFC 6750 §2.1).
  *
  * @param known The header, where one that is the same was parsed before.
  * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
@@ -33,6 +33,7 @@ export interface CompactJwt {
 export function parseCompact(token: string, known?: JoseHeader): CompactJwt {
   if (typeof token !== 'string') throw malformed('the token is no string')
   if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
+  if (!isAscii(token)) throw malformed('not ASCII')
   // RFC 7515 §7.1: exactly two dots.
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
@@ -49,7 +50,7 @@ export function parseCompact(token: string, known?: JoseHeader): CompactJwt {
   if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
   const header = known ?? checkHeader(parseObject(token.slice(0, first), 'header'))
   const claims = parseObject(token.slice(first + 1, second), 'payload')
-  const signature = decodeBase64url(token.slice(second + 1))
+  const signature = decodeAsciiBase64url(token.slice(second + 1))
   if (signature === undefined) throw malformed('signature is not canonical base64url')
   return {
     header,
@@ -68,12 +69,14 @@ function malformed(hint: string): InvalidTokenError {
  * same name the last one counts, as RFC 7519 §4 allows and as `JSON.parse` does it: never the first.
  */
 function parseObject(segment: string, part: string): Record<string, unknown> {
-  const bytes = decodeBase64url(segment)
+  const bytes = decodeAsciiBase64url(segment)
   if (bytes === undefined) throw malformed(`${part} is not canonical base64url`)
-  if (!isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
+  const text = bytes.toString()
+  // What is not UTF-8 becomes U+FFFD, which may also be meant.
+  if (text.includes('\ufffd') && !isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString())
+    value = JSON.parse(text)
   } catch {
     throw malformed(`${part} is not JSON`)
   }

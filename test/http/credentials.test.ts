@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { type HttpRequest, InvalidRequestError, type TokenLocation } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { checkForm, readCredentials } from '../../src/http/credentials.ts'
+import { doubtForm, readCredentials } from '../../src/http/credentials.ts'
 
 const everywhere: readonly TokenLocation[] = ['header', 'body', 'query']
 const formType = 'application/x-www-form-urlencoded'
 
 const read = (request: HttpRequest, locations: readonly TokenLocation[] = ['header']) => {
   const credentials = readCredentials(request, locations)
-  if (credentials !== undefined) checkForm(credentials)
+  const doubt = credentials && doubtForm(credentials)
+  if (doubt !== undefined) throw doubt
   return credentials
 }
 

@@ -52,6 +52,34 @@ describe('a token taken apart', () => {
     expect(failing(sized(4_100)).detail).toEqual({ hint: 'header longer than 4096 characters' })
   })
 
+  it('may mean U+FFFD, which stands for octets that are no UTF-8 too', () => {
+    expect(parseCompact(t0({ text: 'a\ufffdb' })).claims.text).toBe('a\ufffdb')
+    const [header = '', , signature = ''] = partsOf(t0())
+    for (const octet of ['\xff', '\xc3', '\xed\xa0\x80']) {
+      const payload = Buffer.from(`{"text":"a${octet}"}`, 'latin1').toString('base64url')
+      expect(failing(`${header}.${payload}.${signature}`).detail).toEqual({
+        hint: 'payload is not UTF-8',
+      })
+    }
+  })
+
+  it.each([0, 1, 2])(
+    'has no character beyond ASCII in part %j, though its low octet fits',
+    (part) => {
+      const parts = partsOf(t0())
+      const text = parts[part] ?? ''
+      // U+0141, say, is read as `A` by the decoder of Buffer.
+      const beyond = String.fromCharCode(0x100 + text.charCodeAt(0)) + text.slice(1)
+      expect(Buffer.from(beyond, 'base64url')).toEqual(Buffer.from(text, 'base64url'))
+      const token = parts.with(part, beyond).join('.')
+      expect(failing(token).detail).toEqual({ hint: 'not ASCII' })
+      const known = parseCompact(t0()).header
+      expect(() => parseCompact(token, known)).toThrow(
+        expect.objectContaining({ reason: 'malformed' }),
+      )
+    },
+  )
+
   it('is judged anew where a header was refused before', () => {
     const token = t0({}, { crit: ['x'], x: 1 })
     expect(failing(token).reason).toBe('critical_header')

@@ -38,7 +38,10 @@ export interface TokenMissingEvent {
   readonly hint?: string | undefined
 }
 
-/** `Requirement.check`, or another function of the application, threw. */
+/**
+ * `Requirement.check`, or another function of the application, threw; or a requirement that was given
+ * with a request is wrong.
+ */
 export interface CheckFailedEvent {
   readonly type: 'check.failed'
   readonly cause: unknown

@@ -66,14 +66,31 @@ interface Verified extends TimeClaims {
   readonly description: TokenDescription
 }
 
-/** What is offered, and whose token it is, as far as that is known by now: filled in on the way. */
-interface Subject {
+/** What is being decided, and what is known of it by now: filled in on the way. */
+interface Decision {
+  /** Milliseconds; 0 where nobody wants to know. */
+  readonly startedAt: number
+  requirements: readonly CompiledRequirement[]
   offer: Offer | undefined
+  /** The header of a token that could be taken apart. */
   header: JoseHeader | undefined
   issuer: TrustedIssuer | undefined
 }
 
-const nobody: Subject = { offer: undefined, header: undefined, issuer: undefined }
+/** A token, or a promise of one where something has to be waited for. */
+type Decided = AccessToken | Promise<AccessToken>
+
+export type Decide = (request: HttpRequest, requirement?: Requirement) => Decided
+
+const deciders = new WeakMap<object, Decide>()
+
+/** What adapters call: `authenticate`, without a promise where the answer is known at once. */
+export function deciderOf(validator: Validator<object>): Decide {
+  // A validator may also be an object around one of ours.
+  const ask = async (request: HttpRequest, requirement?: Requirement) =>
+    (await validator.authenticate(request, requirement)) as AccessToken
+  return deciders.get(validator) ?? ask
+}
 
 /**
  * Makes a validator of access tokens: JWTs that one of the trusted issuers signed for this API.
@@ -96,7 +113,7 @@ export function createValidator<C extends object = JwtClaims>(
   const seconds = () => settings.now() / 1000
   const challenge = challengeStart(settings.realm)
 
-  function authenticate(request: HttpRequest, requirement?: Requirement) {
+  function decideRequest(request: HttpRequest, requirement?: Requirement): Decided {
     return decide(
       () => readCredentials(request, settings.tokenLocations),
       requirement,
@@ -104,37 +121,58 @@ export function createValidator<C extends object = JwtClaims>(
     )
   }
 
-  function validate(token: string, requirement?: Requirement) {
-    return decide(() => (token === undefined ? undefined : { token }), requirement)
+  function authenticate(request: HttpRequest, requirement?: Requirement) {
+    return Promise.resolve(decideRequest(request, requirement))
   }
 
-  async function decide(
+  function validate(token: string, requirement?: Requirement) {
+    const offer = () => (token === undefined ? undefined : { token })
+    return Promise.resolve(decide(offer, requirement))
+  }
+
+  /** The hot path: a token that is remembered is mostly answered without any waiting. */
+  function decide(
     readOffer: () => Offer | undefined,
     requirement: Requirement | undefined,
     hintOfNone?: () => string | undefined,
-  ): Promise<AccessToken> {
-    const requirements = requirementsWith(requirement)
-    const startedAt = observer.listening() ? performance.now() : 0
-    const subject: Subject = { offer: undefined, header: undefined, issuer: undefined }
+  ): Decided {
+    const decision = begin()
     try {
+      decision.requirements = requirementsWith(requirement)
       const offer = readOffer()
-      if (offer === undefined) throw missing(requirements, hintOfNone?.())
-      subject.offer = offer
-      const { token } = offer
-      const found = find(token)
-      let verified = found.value
-      if (verified !== undefined) {
-        const good = stillGood(verified, subject)
-        // A promise is awaited only where there is one: this path is the hot one.
-        if (good !== true && !(await good)) verified = undefined
+      if (offer === undefined) throw missing(decision.requirements, hintOfNone?.())
+      decision.offer = offer
+      const found = find(offer.token)
+      const good = found.value !== undefined && stillGood(found.value, decision)
+      if (found.value === undefined || good !== true || decision.requirements.length > 0) {
+        return examine(offer, found, good, decision)
       }
-      const wasRemembered = verified !== undefined
+      return accepted(createAccessToken(found.value.description, offer), true, decision)
+    } catch (error) {
+      return rejection(refused(error, decision))
+    }
+  }
+
+  /**
+   * The whole way.
+   *
+   * @param good Whether the token is remembered and still good.
+   */
+  async function examine(
+    offer: Offer,
+    found: Found<Verified>,
+    good: boolean | Promise<boolean>,
+    decision: Decision,
+  ): Promise<AccessToken> {
+    try {
+      const wasRemembered = good instanceof Promise ? await good : good
+      let verified = wasRemembered ? found.value : undefined
       if (verified === undefined) {
-        const jwt = parseCompact(token, found.header)
-        subject.header = jwt.header
+        const jwt = parseCompact(offer.token, found.header)
+        decision.header = jwt.header
         const trusted = issuers.find(jwt.claims.iss)
         const issuer = trusted instanceof Promise ? await trusted : trusted
-        subject.issuer = issuer
+        decision.issuer = issuer
         const now = seconds()
         const { exp, nbf, iat } = judge(jwt, issuer, now)
         const key = await findSigningKey(jwt, issuer, now)
@@ -142,26 +180,24 @@ export function createValidator<C extends object = JwtClaims>(
         verified = { exp, nbf, iat, issuer, key, description: describe(jwt, issuer) }
         // Again: it may have waited for keys.
         checkTime(verified, issuer, seconds())
-        remembered?.set(token, found, verified.description.header, verified)
+        remembered?.set(offer.token, found, verified.description.header, verified)
       }
-      const accessToken = createAccessToken(verified.description, offer)
-      if (requirements.length > 0) await satisfy(accessToken, requirements)
-      if (observer.listening()) tellAccepted(accessToken, wasRemembered, startedAt)
-      return accessToken
+      const token = createAccessToken(verified.description, offer)
+      if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
+      return accepted(token, wasRemembered, decision)
     } catch (error) {
       // A promise that rejects before anybody listens is noted by Node, which costs a microsecond.
       await undefined
-      throw refused(error, startedAt, subject)
+      throw refused(error, decision)
     }
   }
 
   async function authorize(token: AccessToken, requirement: Requirement) {
-    const startedAt = observer.listening() ? performance.now() : 0
-    const requirements = requirementsWith(requirement)
+    const decision = begin()
     try {
-      await satisfy(token, requirements)
+      await satisfy(token, requirementsWith(requirement))
     } catch (error) {
-      throw refused(error, startedAt, nobody)
+      throw refused(error, decision)
     }
   }
 
@@ -170,6 +206,17 @@ export function createValidator<C extends object = JwtClaims>(
       await Promise.all([...issuers.all()].map(({ keys }) => keys.current()))
     } catch (error) {
       throw completed(error)
+    }
+  }
+
+  function begin(): Decision {
+    const startedAt = observer.listening() ? performance.now() : 0
+    return {
+      startedAt,
+      requirements: ownRequirements,
+      offer: undefined,
+      header: undefined,
+      issuer: undefined,
     }
   }
 
@@ -184,17 +231,17 @@ export function createValidator<C extends object = JwtClaims>(
    * Repeats every check that time can change for a token that was verified before. What fails here
    * without a throw is verified from the start.
    */
-  function stillGood(verified: Verified, subject: Subject): boolean | Promise<boolean> {
+  function stillGood(verified: Verified, decision: Decision): boolean | Promise<boolean> {
     const found = issuers.find(verified.issuer.issuer)
-    if (found instanceof Promise) return found.then((issuer) => holds(verified, issuer, subject))
-    return holds(verified, found, subject)
+    if (found instanceof Promise) return found.then((issuer) => holds(verified, issuer, decision))
+    return holds(verified, found, decision)
   }
 
-  function holds(verified: Verified, found: TrustedIssuer, subject: Subject) {
+  function holds(verified: Verified, found: TrustedIssuer, decision: Decision) {
     const { issuer, key, description } = verified
     if (found !== issuer) return false
-    subject.header = description.header
-    subject.issuer = issuer
+    decision.header = description.header
+    decision.issuer = issuer
     const now = seconds()
     checkTime(verified, issuer, now)
     const keys = issuer.keys.current(now)
@@ -210,23 +257,22 @@ export function createValidator<C extends object = JwtClaims>(
     return remembered !== undefined && looksLikeOne ? remembered.find(token) : notFound
   }
 
-  function tellAccepted(token: AccessToken, wasRemembered: boolean, startedAt: number): void {
-    observer.emit({
-      type: 'token.accepted',
-      issuer: token.issuer,
-      clientId: token.clientId,
-      remembered: wasRemembered,
-      durationMs: performance.now() - startedAt,
-    })
+  function accepted(token: AccessToken, remembered: boolean, { startedAt }: Decision): AccessToken {
+    if (observer.listening()) {
+      const { issuer, clientId } = token
+      const durationMs = performance.now() - startedAt
+      observer.emit({ type: 'token.accepted', issuer, clientId, remembered, durationMs })
+    }
+    return token
   }
 
-  function refused(thrown: unknown, startedAt: number, subject: Subject): unknown {
-    const error = malformedRequest(subject) ?? thrown
+  function refused(thrown: unknown, decision: Decision): unknown {
+    const error = malformedRequest(decision) ?? thrown
     if (!(error instanceof AccessTokenError)) {
       observer.emit({ type: 'check.failed', cause: error })
       return error
     }
-    if (error instanceof InvalidTokenError) explain(error, subject)
+    if (error instanceof InvalidTokenError) explain(error, decision)
     if (error instanceof MissingTokenError)
       observer.emit({ type: 'token.missing', hint: error.detail.hint })
     else if (observer.listening()) {
@@ -239,7 +285,7 @@ export function createValidator<C extends object = JwtClaims>(
         issuer: error.detail.issuer,
         detail: error.detail,
         cause: error.cause,
-        durationMs: performance.now() - startedAt,
+        durationMs: performance.now() - decision.startedAt,
       })
     }
     return completed(error)
@@ -251,7 +297,16 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   // The claims' type is the caller's word: the validator checks only the named ones.
-  return Object.freeze({ authenticate, validate, authorize, ready }) as unknown as Validator<C>
+  const validator = Object.freeze({ authenticate, validate, authorize, ready })
+  deciders.set(validator, decideRequest)
+  return validator as unknown as Validator<C>
+}
+
+/** Rejects a little later: before anybody listens, Node would note it, which costs a microsecond. */
+function rejection(error: unknown): Promise<never> {
+  return new Promise((_, reject) => {
+    queueMicrotask(() => reject(error))
+  })
 }
 
 function missing(
@@ -262,12 +317,12 @@ function missing(
 }
 
 /** What could not be taken apart may be no token at all; anything else was one. */
-function malformedRequest({ offer, header }: Subject): AccessTokenError | undefined {
+function malformedRequest({ offer, header }: Decision): AccessTokenError | undefined {
   return offer === undefined || header !== undefined ? undefined : doubtForm(offer)
 }
 
 /** Adds to a refusal whose token it was, for the operator: once a trusted issuer is known. */
-function explain(error: InvalidTokenError, { issuer, header }: Subject): void {
+function explain(error: InvalidTokenError, { issuer, header }: Decision): void {
   if (issuer === undefined || header === undefined) return
   const { alg, kid } = header
   const algorithm = printable(alg)

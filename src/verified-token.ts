@@ -74,10 +74,19 @@ class VerifiedToken implements AccessToken {
   static locationOf(token: object): TokenLocation | undefined {
     return #location in token ? token.#location : undefined
   }
+
+  static made(value: object): value is VerifiedToken {
+    return #token in value
+  }
 }
 
 export function createAccessToken(description: TokenDescription, offer: Offer): AccessToken {
   return new VerifiedToken(description, offer)
+}
+
+/** Tells whether a value was made here, and so stands for a token that is verified. */
+export function isVerified(value: object): value is AccessToken {
+  return VerifiedToken.made(value)
 }
 
 /** Where the token stood in its request; `undefined` if it came out of none. */

@@ -218,6 +218,18 @@ describe('a validator', () => {
     expect(api.events).toEqual([{ type: 'check.failed', cause }])
   })
 
+  it('tells of a requirement that is none, given with a request', async () => {
+    const api = createApi()
+    const wrong = { scope: 'read:a' } as never
+    const told = [{ type: 'check.failed', cause: expect.any(TypeError) }]
+    await expect(api.validator.validate(t0(), wrong)).rejects.toThrow(TypeError)
+    expect(api.events.splice(0)).toEqual(told)
+    const accepted = await api.accepts(t0())
+    api.events.length = 0
+    await expect(api.validator.authorize(accepted, wrong)).rejects.toThrow(TypeError)
+    expect(api.events).toEqual(told)
+  })
+
   it('tells of keys that came, and of keys that did not', async () => {
     const good = createApi({ issuer: remoteIssuer }, { [JWKS_URI]: jwks })
     await good.accepts(t0())

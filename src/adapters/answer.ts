@@ -7,7 +7,7 @@ import { AccessTokenError, MissingTokenError } from '../errors.ts'
 import { checkBoolean, checkNames } from '../option.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement.ts'
-import { createValidator, type Validator } from '../validator.ts'
+import { createValidator, type Decide, deciderOf, type Validator } from '../validator.ts'
 import { locationOf } from '../verified-token.ts'
 
 /** The options of `authenticate` in every adapter. */
@@ -41,6 +41,7 @@ export interface Response {
 /** A validator, ready to be mounted. */
 export interface Guard {
   readonly validator: Validator<object>
+  readonly decide: Decide
   readonly passErrors: boolean
   readonly optional: boolean
   readonly requirement: CompiledRequirement | undefined
@@ -53,10 +54,12 @@ export function createGuard(
 ): Guard {
   checkNames(options, ['optional', 'passErrors', 'requirement'], 'authenticate')
   const { requirement } = options
+  const validator: Validator<object> = isValidator(validatorOrOptions)
+    ? validatorOrOptions
+    : createValidator(validatorOrOptions)
   return {
-    validator: isValidator(validatorOrOptions)
-      ? validatorOrOptions
-      : createValidator(validatorOrOptions),
+    validator,
+    decide: deciderOf(validator),
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
     requirement:

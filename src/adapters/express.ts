@@ -5,6 +5,7 @@ import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
+import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -54,23 +55,24 @@ export function authenticate<C extends object>(
   return function authenticate(request, response, next) {
     forget(request)
     if (request.auth !== undefined) request.auth = undefined
-    guard.validator.authenticate(request, guard.requirement).then(
-      (token) => {
-        try {
-          request.auth = token as AccessToken
-          admit(guard, request, response, token as AccessToken)
-        } catch (error) {
-          next(error)
-          return
-        }
-        next()
-      },
-      (error) => {
-        if (request.auth !== undefined) request.auth = undefined
-        if (admitAnonymous(guard, request, error)) next()
-        else refuse(response, error, next, guard.passErrors)
-      },
-    )
+    const pass = (token: AccessToken) => {
+      try {
+        request.auth = token
+        admit(guard, request, response, token)
+      } catch (error) {
+        next(error)
+        return
+      }
+      next()
+    }
+    const fail = (error: unknown) => {
+      if (request.auth !== undefined) request.auth = undefined
+      if (admitAnonymous(guard, request, error)) next()
+      else refuse(response, error, next, guard.passErrors)
+    }
+    const decided = guard.decide(request, guard.requirement)
+    if (isVerified(decided)) pass(decided)
+    else decided.then(pass, fail)
   }
 }
 

@@ -6,6 +6,7 @@ import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access
 import type { ValidatorOptions } from '../options.ts'
 import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
+import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -50,7 +51,8 @@ export function authenticate<C extends object = JwtClaims>(
     if (request.auth !== undefined) request.auth = undefined
     let token: AccessToken | undefined
     try {
-      token = (await guard.validator.authenticate(request, guard.requirement)) as AccessToken
+      const decided = guard.decide(request, guard.requirement)
+      token = isVerified(decided) ? decided : await decided
       admit(guard, request, response, token)
     } catch (error) {
       if (!admitAnonymous(guard, request, error)) {

@@ -5,6 +5,7 @@ import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import type { ValidatorOptions } from '../options.ts'
 import { compileRequirement } from '../requirement.ts'
 import type { Validator } from '../validator.ts'
+import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -55,7 +56,8 @@ export function authenticate<C extends object>(
     if (state.auth !== undefined) state.auth = undefined
     let token: AccessToken | undefined
     try {
-      token = (await guard.validator.authenticate(offered, guard.requirement)) as AccessToken
+      const decided = guard.decide(offered, guard.requirement)
+      token = isVerified(decided) ? decided : await decided
       admit(guard, req, context.res, token)
     } catch (error) {
       if (!admitAnonymous(guard, req, error)) {

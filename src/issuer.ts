@@ -11,6 +11,7 @@ import type { KeySet } from './keys/key-set.ts'
 import { createStaticKeySource, type KeySource } from './keys/key-source.ts'
 import { createKeysEndpoint } from './keys/keys-endpoint.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from './keys/remote-key-source.ts'
+import { isPromised } from './promised.ts'
 import {
   type ClaimRules,
   checkClaims,
@@ -122,7 +123,7 @@ export function findSigningKey(
   now: number,
 ): FoundKey | Promise<FoundKey> {
   const known = issuer.keys.current(now)
-  return known instanceof Promise
+  return isPromised(known)
     ? known.then((set) => findIn(set, jwt, issuer))
     : findIn(known, jwt, issuer)
 }
@@ -131,7 +132,7 @@ function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): FoundKey |
   if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
   // RFC 7517 §4.5: the key may be newer than the set.
   const newer = issuer.keys.newerThan(set, (later) => candidatesIn(later, jwt).length > 0)
-  return newer instanceof Promise
+  return isPromised(newer)
     ? newer.then((later) => verifyAgain(later, jwt))
     : verifyAgain(newer, jwt)
 }

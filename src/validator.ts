@@ -17,6 +17,7 @@ import { challengeStart, completeHeaders } from './http/challenge.ts'
 import { doubtForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
 import type { ValidatorOptions } from './options.ts'
+import { isPromised } from './promised.ts'
 import { readOptions } from './read-options.ts'
 import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
 import { createTokenCache, type Found, notFound } from './token/cache.ts'
@@ -165,13 +166,13 @@ export function createValidator<C extends object = JwtClaims>(
     decision: Decision,
   ): Promise<AccessToken> {
     try {
-      const wasRemembered = good instanceof Promise ? await good : good
+      const wasRemembered = typeof good === 'boolean' ? good : await good
       let verified = wasRemembered ? found.value : undefined
       if (verified === undefined) {
         const jwt = parseCompact(offer.token, found.header)
         decision.header = jwt.header
         const trusted = issuers.find(jwt.claims.iss)
-        const issuer = trusted instanceof Promise ? await trusted : trusted
+        const issuer = isPromised(trusted) ? await trusted : trusted
         decision.issuer = issuer
         const now = seconds()
         const { exp, nbf, iat } = judge(jwt, issuer, now)
@@ -233,7 +234,7 @@ export function createValidator<C extends object = JwtClaims>(
    */
   function stillGood(verified: Verified, decision: Decision): boolean | Promise<boolean> {
     const found = issuers.find(verified.issuer.issuer)
-    if (found instanceof Promise) return found.then((issuer) => holds(verified, issuer, decision))
+    if (isPromised(found)) return found.then((issuer) => holds(verified, issuer, decision))
     return holds(verified, found, decision)
   }
 
@@ -245,7 +246,7 @@ export function createValidator<C extends object = JwtClaims>(
     const now = seconds()
     checkTime(verified, issuer, now)
     const keys = issuer.keys.current(now)
-    if (!(keys instanceof Promise)) return keys.has(key)
+    if (!isPromised(keys)) return keys.has(key)
     return keys.then((set) => {
       checkTime(verified, issuer, seconds())
       return set.has(key)

@@ -8,6 +8,8 @@ import {
   type ValidatorEvent,
 } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/express'
+import * as forHttp from 'oauth-resource-server/http'
+import { createTestIssuer } from 'oauth-resource-server/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { AUD, fixtureValidator, ISS, jwks, makeKey, rsa1, seconds, t0 } from './support/fixture.ts'
 
@@ -251,6 +253,58 @@ describe('an optional route', () => {
     const request = { method: 'GET', url: '/', headers: { authorization: `Bearer ${t0()}` } }
     const error = await new Promise((resolve) => guard(request, {} as never, resolve))
     expect(error).toMatchObject({ message: 'check threw a refusal' })
+  })
+})
+
+describe('a runtime whose Promise is another, as zone.js has it', () => {
+  /** What `async` functions return is no instance of it, nor is it an instance of theirs. */
+  class OtherPromise {
+    readonly #promise: Promise<unknown>
+
+    constructor(executor: ConstructorParameters<typeof Promise<unknown>>[0]) {
+      this.#promise = new builtIn(executor)
+    }
+
+    // biome-ignore lint/suspicious/noThenProperty: it is a promise
+    then(...handlers: Parameters<Promise<unknown>['then']>) {
+      return OtherPromise.resolve(this.#promise.then(...handlers))
+    }
+
+    catch(handler: () => void) {
+      return this.then(undefined, handler)
+    }
+
+    static resolve(value: unknown) {
+      return new OtherPromise((resolve) => resolve(value))
+    }
+
+    static race(values: Iterable<unknown>) {
+      return OtherPromise.resolve(builtIn.race(values))
+    }
+  }
+  const builtIn = Promise
+
+  it('gets the same answers, the first time and from what is remembered', async () => {
+    const issuer = await createTestIssuer()
+    try {
+      const { issuer: iss, audience } = issuer
+      const [good, expired] = [await issuer.token(), await issuer.tokens.expired()]
+      const guard = forHttp.authenticate({ issuer: iss, audience })
+      const attempt = async (token: string) => {
+        const headers = { authorization: `Bearer ${token}` }
+        const response = { setHeader: () => {}, getHeader: () => {}, end: () => {}, statusCode: 0 }
+        const found = await guard({ headers }, response as never)
+        return found?.issuer ?? response.statusCode
+      }
+      vi.stubGlobal('Promise', OtherPromise)
+      const outcomes: unknown[] = []
+      for (const token of [good, good, expired]) outcomes.push(await attempt(token))
+      vi.unstubAllGlobals()
+      expect(outcomes).toEqual([iss, iss, 401])
+    } finally {
+      vi.unstubAllGlobals()
+      await issuer.close()
+    }
   })
 })
 

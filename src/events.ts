@@ -163,9 +163,12 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   function warn(error: unknown): void {
     if (warned) return
     warned = true
-    process.emitWarning(`onEvent failed: ${error instanceof Error ? error.message : 'no Error'}`, {
-      type: 'OAuthResourceServerWarning',
-    })
+    process.emitWarning(
+      `onEvent failed: ${error instanceof Error ? String(error.message) : 'no Error'}`,
+      {
+        type: 'OAuthResourceServerWarning',
+      },
+    )
   }
 
   return {

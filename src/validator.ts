@@ -150,7 +150,7 @@ export function createValidator<C extends object = JwtClaims>(
       }
       return accepted(createAccessToken(found.value.description, offer), true, decision)
     } catch (error) {
-      return rejection(refused(error, decision))
+      return refuse(error, decision)
     }
   }
 
@@ -166,7 +166,7 @@ export function createValidator<C extends object = JwtClaims>(
     decision: Decision,
   ): Promise<AccessToken> {
     try {
-      const wasRemembered = typeof good === 'boolean' ? good : await good
+      const wasRemembered = good === true || (good !== false && (await good) === true)
       let verified = wasRemembered ? found.value : undefined
       if (verified === undefined) {
         const jwt = parseCompact(offer.token, found.header)
@@ -187,10 +187,15 @@ export function createValidator<C extends object = JwtClaims>(
       if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
       return accepted(token, wasRemembered, decision)
     } catch (error) {
-      // A promise that rejects before anybody listens is noted by Node, which costs a microsecond.
       await undefined
       throw refused(error, decision)
     }
+  }
+
+  /** Later: Node notes a promise that rejects before anybody listens, which costs a microsecond. */
+  async function refuse(error: unknown, decision: Decision): Promise<never> {
+    await undefined
+    throw refused(error, decision)
   }
 
   async function authorize(token: AccessToken, requirement: Requirement) {
@@ -301,13 +306,6 @@ export function createValidator<C extends object = JwtClaims>(
   const validator = Object.freeze({ authenticate, validate, authorize, ready })
   deciders.set(validator, decideRequest)
   return validator as unknown as Validator<C>
-}
-
-/** Rejects a little later: before anybody listens, Node would note it, which costs a microsecond. */
-function rejection(error: unknown): Promise<never> {
-  return new Promise((_, reject) => {
-    queueMicrotask(() => reject(error))
-  })
 }
 
 function missing(

@@ -766,6 +766,32 @@ describe('what stands beside and before', () => {
     })
   })
 
+  it('AD-exp-a AD-koa-b an error handler that sets no status does not answer 200', async () => {
+    const passErrors = { passErrors: true }
+    const say: express5.ErrorRequestHandler = (error, _request, response, _next) => {
+      response.json({ mine: error.message })
+    }
+    const express = express5().use(forExpress.authenticate(fixtureValidator(), passErrors)).use(say)
+    const koa = new Koa3()
+      .use((ctx, next) =>
+        next().catch((error) => {
+          ctx.body = { mine: error.message }
+        }),
+      )
+      .use(forKoa.authenticate(fixtureValidator(), passErrors))
+    const http = async (request: IncomingMessage, response: ServerResponse) => {
+      const guard = forHttp.authenticate(fixtureValidator(), passErrors)
+      await guard(request, response).catch((error) => response.end(`{"mine":"${error.message}"}`))
+    }
+    for (const listener of [express as never, koa.callback(), http]) {
+      for (const request of [{}, bearer(`${T0}A`)]) {
+        const answer = await askOnce(listener, request)
+        expect(answer.status).toBe(401)
+        expect(JSON.parse(answer.body)).toEqual({ mine: expect.stringContaining('access token') })
+      }
+    }
+  })
+
   it('AD-ctx an object around a validator decides, with promises of whatever kind', async () => {
     const refusal = new InvalidTokenError('expired')
     // Not a Promise, as where a library has replaced it.

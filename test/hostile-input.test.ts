@@ -308,6 +308,25 @@ describe('a runtime whose Promise is another, as zone.js has it', () => {
   })
 })
 
+describe('a runtime whose clock and queues are held, as test runners do it', () => {
+  it('still refuses a token that is remembered and has expired, and a request without one', async () => {
+    vi.useFakeTimers({
+      toFake: ['Date', 'queueMicrotask', 'setTimeout', 'setImmediate'],
+    })
+    try {
+      const validator = fixtureValidator()
+      const token = t0({ iat: seconds(), exp: seconds() + 60 })
+      await validator.validate(token)
+      await validator.validate(token)
+      vi.setSystemTime(Date.now() + 120_000)
+      await expect(validator.validate(token)).rejects.toMatchObject({ reason: 'expired' })
+      await expect(validator.authenticate({ headers: {} })).rejects.toThrow(MissingTokenError)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
+
 describe('a runtime whose own objects are frozen', () => {
   it('still gets refusals, for errors assign nothing to them', async () => {
     const descriptor = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {}
@@ -407,6 +426,26 @@ describe('what a process keeps', () => {
 })
 
 describe('functions of the application', () => {
+  it('that fail while they refuse, or while they are told, fail a promise and throw nothing at the caller', async () => {
+    const error = Object.assign(new Error(), { message: Symbol('x') })
+    const listening = fixtureValidator({
+      onEvent() {
+        throw error
+      },
+    })
+    const missing = listening.authenticate({ headers: {} })
+    await expect(missing).rejects.toThrow(MissingTokenError)
+    expect((await listening.validate(t0())).issuer).toBe(ISS)
+    const frozen = Object.freeze(new MissingTokenError())
+    const headers = {
+      get headers(): never {
+        throw frozen
+      },
+    }
+    const asked = fixtureValidator().authenticate(headers)
+    await expect(asked).rejects.toThrow()
+  })
+
   it('that throw a refusal are no refusal, and no way in as anonymous', async () => {
     const scopeClaim = () => {
       throw new MissingTokenError()

@@ -161,13 +161,15 @@ export function passesErrors(carrier: object): boolean | undefined {
 }
 
 /**
- * Puts the headers of a refusal on the response, beside challenges that others have put there, and
- * into the error, for error handlers that set them from there.
+ * Puts status and headers of a refusal on the response, beside challenges that others have put there,
+ * and the headers into the error, for error handlers that set them from there. An error handler that
+ * sets no status then does not answer 200.
  *
  * @returns `false` for anything that is no refusal, and where the headers are sent already.
  */
-export function setHeaders(response: Response, error: unknown): error is AccessTokenError {
+export function prepare(response: Response, error: unknown): error is AccessTokenError {
   if (!(error instanceof AccessTokenError) || response.headersSent) return false
+  response.statusCode = error.status
   const challenges = error.headers['WWW-Authenticate']
   if (challenges !== undefined) {
     const present = response.getHeader('WWW-Authenticate')
@@ -185,10 +187,9 @@ export function bodyOf(error: AccessTokenError): string {
   return error.body === undefined ? '' : JSON.stringify(error.body)
 }
 
-/** Answers a refusal through Node's response. */
+/** Answers a refusal through Node's response, once that is prepared. */
 export function answer(response: Response, error: AccessTokenError): void {
   const body = bodyOf(error)
-  response.statusCode = error.status
   response.setHeader('Content-Length', String(Buffer.byteLength(body)))
   response.end(body)
 }

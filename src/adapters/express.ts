@@ -15,8 +15,8 @@ import {
   createGuard,
   forget,
   passesErrors,
+  prepare,
   type Response,
-  setHeaders,
 } from './answer.ts'
 
 export type { AuthenticateOptions } from './answer.ts'
@@ -98,6 +98,6 @@ function refuse(
   next: (error?: unknown) => void,
   passErrors: boolean | undefined,
 ): void {
-  if (setHeaders(response, error) && !passErrors) answer(response, error)
+  if (prepare(response, error) && !passErrors) answer(response, error)
   else next(error)
 }

@@ -16,8 +16,8 @@ import {
   createGuard,
   forget,
   passesErrors,
+  prepare,
   type Response,
-  setHeaders,
 } from './answer.ts'
 
 export type { AuthenticateOptions } from './answer.ts'
@@ -91,7 +91,7 @@ function refuse(
   next: ((error?: unknown) => void) | undefined,
   passErrors: boolean | undefined,
 ): undefined {
-  if (setHeaders(response, error) && !passErrors) answer(response, error)
+  if (prepare(response, error) && !passErrors) answer(response, error)
   else if (next !== undefined) next(error)
   else {
     if (!passErrors) failed(response)

@@ -15,8 +15,8 @@ import {
   createGuard,
   forget,
   passesErrors,
+  prepare,
   type Response,
-  setHeaders,
 } from './answer.ts'
 
 export type { AuthenticateOptions } from './answer.ts'
@@ -89,8 +89,10 @@ export function authorize(requirement: Requirement): KoaMiddleware {
 }
 
 function refuse(context: KoaContext, error: unknown, passErrors: boolean | undefined): void {
-  if (!setHeaders(context.res, error) || passErrors) throw error
-  context.status = error.status
+  const isRefusal = prepare(context.res, error)
+  // Koa makes it 200 with the first body unless it was set here.
+  if (isRefusal) context.status = error.status
+  if (!isRefusal || passErrors) throw error
   context.body = bodyOf(error)
   // Koa calls an empty body text.
   if (error.body === undefined) context.res.removeHeader('Content-Type')

@@ -61,6 +61,15 @@ const algorithm = /** @type {Algorithm} */ (options.alg ?? 'RS256')
 const inFlight = Number(options['in-flight'] ?? 64)
 const special = options.alg !== undefined || options['in-flight'] !== undefined
 
+/** What was measured, where that is known. */
+function commitOf() {
+  try {
+    return String(execFileSync('git', ['describe', '--always', '--dirty'], { cwd: root })).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
 /** @param {readonly string[]} names @param {readonly string[]} all */
 function restrict(names, all) {
   const wanted = only ?? names
@@ -164,6 +173,7 @@ const secondsSince = (/** @type {number} */ time) => Math.round((performance.now
 const started = performance.now()
 const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}`
 const date = new Date().toISOString().slice(0, 10)
+const commit = commitOf()
 console.log(`${date}, Node ${process.versions.node}, ${machine}`)
 /** @type {Record<string, unknown>} */
 const figures = {}
@@ -187,7 +197,7 @@ for (const name of names) {
 const seconds = secondsSince(started)
 console.log(`\n${seconds} s in all.`)
 if (options.json) {
-  const content = { date, node: process.versions.node, machine, seconds, figures }
+  const content = { date, commit, node: process.versions.node, machine, seconds, figures }
   writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`)
 }
 process.exit()

@@ -24,6 +24,13 @@ const byRound = (/** @type {any[]} */ samples, /** @type {string} */ key) =>
   samples.map((sample) => sample[key])
 const labelOf = (/** @type {string} */ name) => contenderOf(name).label
 
+/** In another order each time, so that nobody always comes after the same. @template T @param {readonly T[]} list */
+const shuffled = (list) =>
+  list
+    .map((item) => /** @type {const} */ ([Math.random(), item]))
+    .sort(([first], [second]) => first - second)
+    .map(([, item]) => item)
+
 /** How many times ours is the other, round by round. @param {Rounds} rounds @param {string} name @param {string} key */
 function ratios(rounds, name, key) {
   const [own, other] = [rounds.ours ?? [], rounds[name] ?? []]
@@ -34,7 +41,7 @@ function ratios(rounds, name, key) {
 const times = (/** @type {number[]} */ values) => range(values, (value) => `${value.toFixed(2)}`)
 
 /**
- * Measures workloads, A B C A B C …, every contender in a process of its own.
+ * Measures workloads, A B C B C A …, every contender in a process of its own.
  *
  * @param {Run} run
  * @param {{ workloads: readonly string[], algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
@@ -55,7 +62,7 @@ async function measureInProcess(run, { workloads, algorithm, inFlight, names }) 
     const rounds = Object.fromEntries(names.map((name) => [name, []]))
     for (const { child } of children) await ask(child, { workload, milliseconds: run.warmUp })
     for (let round = 0; round < run.rounds; round++) {
-      for (const { contender, child } of children) {
+      for (const { contender, child } of shuffled(children)) {
         rounds[contender]?.push(await ask(child, { workload, milliseconds: run.milliseconds }))
       }
     }
@@ -183,13 +190,15 @@ export async function httpTable(run, { framework, algorithm, names }) {
   )
   await ask(driver, { warmUp: servers.map(({ port }) => port), requests: warmUpRequests })
   /** @type {Rounds} */
-  const rounds = {}
+  const rounds = Object.fromEntries(servers.map(({ protection }) => [protection, []]))
   for (let round = 0; round < run.rounds; round++) {
-    for (const { protection, port } of servers) {
-      rounds[protection] ??= []
-      const sample = await ask(driver, { port, milliseconds: run.milliseconds })
-      const free = rounds.unprotected?.[round] ?? sample
-      rounds[protection].push({ ...sample, lost: 100 * (1 - sample.perSecond / free.perSecond) })
+    for (const { protection, port } of shuffled(servers)) {
+      rounds[protection]?.push(await ask(driver, { port, milliseconds: run.milliseconds }))
+    }
+  }
+  for (const samples of Object.values(rounds)) {
+    for (const [round, sample] of samples.entries()) {
+      sample.lost = 100 * (1 - sample.perSecond / rounds.unprotected?.[round].perSecond)
     }
   }
   for (const { child } of servers) child.disconnect()

@@ -60,7 +60,7 @@ describe('README', () => {
     const { inProcessTable, httpTable, memoryOfMillion } = await import(
       `${root}/test/bench/summary.js`
     )
-    const date = /on (\d{4}-\d\d-\d\d) \(\[all figures/.exec(readme)?.[1] as string
+    const date = /on (\d{4}-\d\d-\d\d) \(\[every round/.exec(readme)?.[1] as string
     expect(readme).toContain(`\n\n${inProcessTable(date)}\n\n`)
     expect(readme).toContain(`\n\n${httpTable(date)}\n\n`)
     const { tokens, mebibytes } = memoryOfMillion(date)

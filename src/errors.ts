@@ -92,7 +92,7 @@ function limitStack(limit: number): void {
   try {
     Error.stackTraceLimit = limit
   } catch {
-    // The runtime's own objects are frozen. (Reflect.set throws nothing, but takes twice as long.)
+    // The runtime's own objects are frozen. (Reflect.set throws nothing, but takes longer.)
   }
 }
 

@@ -21,7 +21,7 @@ export function describe(
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const { sub, aud = [] } = claims
   const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
-  // All members stand there, for spreading the optional ones takes as long as all the rest.
+  // All members stand there: to spread the optional ones is dear.
   return {
     issuer: issuer.issuer,
     subject: sub,

@@ -4,6 +4,8 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-2 | RFC 7515, section 2}
  */
+// (The global of that name is looked up by a function each time.)
+import { Buffer } from 'node:buffer'
 
 /**
  * Decodes text that is base64url in its one canonical form: only the alphabet's characters, no

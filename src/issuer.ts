@@ -146,18 +146,32 @@ function candidatesIn(set: KeySet, { header }: CompactJwt): readonly Verificatio
 }
 
 /** @param issuer Where a newer set may come from; `undefined` where that was tried. */
-async function verifyIn(
+function verifyIn(
   set: KeySet,
   jwt: CompactJwt,
   issuer: TrustedIssuer | undefined,
 ): Promise<FoundKey> {
-  const { header, signature } = jwt
+  const candidates = candidatesIn(set, jwt)
   const input = jwt.signingInput()
-  for (const key of candidatesIn(set, jwt)) {
-    if (await verifySignature(header.alg as Algorithm, key, input, signature)) return key
+
+  // (A loop that awaits costs more, and mostly there is one key to try.)
+  function tryFrom(position: number): Promise<FoundKey> {
+    const key = candidates[position]
+    if (key === undefined) return verifyInNewer(set, jwt, issuer)
+    const verified = verifySignature(jwt.header.alg as Algorithm, key, input, jwt.signature)
+    return verified.then((valid) => (valid ? key : tryFrom(position + 1)))
   }
-  // A token that names no key may be signed with one that is newer than the set.
-  const mayBeNewer = header.kid === undefined && issuer !== undefined
+
+  return tryFrom(0)
+}
+
+/** A token that names no key may be signed with one that is newer than the set. */
+async function verifyInNewer(
+  set: KeySet,
+  jwt: CompactJwt,
+  issuer: TrustedIssuer | undefined,
+): Promise<FoundKey> {
+  const mayBeNewer = jwt.header.kid === undefined && issuer !== undefined
   const onlyTheNewest = () => false
   const newer = mayBeNewer ? await issuer.keys.newerThan(set, onlyTheNewest) : set
   if (newer === set) throw new InvalidTokenError('bad_signature')

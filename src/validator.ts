@@ -169,7 +169,7 @@ export function createValidator<C extends object = JwtClaims>(
       const wasRemembered = good === true || (good !== false && (await good) === true)
       let verified = wasRemembered ? found.value : undefined
       if (verified === undefined) {
-        const jwt = parseCompact(offer.token, found.header)
+        const jwt = parseCompact(offer.token, found.known?.header)
         decision.header = jwt.header
         const trusted = issuers.find(jwt.claims.iss)
         const issuer = isPromised(trusted) ? await trusted : trusted

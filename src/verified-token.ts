@@ -4,6 +4,7 @@
 import type { AccessToken, JoseHeader, JwtClaims } from './access-token.ts'
 import { freezeDeep } from './freeze.ts'
 import type { Offer, TokenLocation } from './http/credentials.ts'
+import { sharedLists } from './shared-list.ts'
 import type { CompactJwt } from './token/compact.ts'
 import { readScopes, type ScopeClaim } from './token/scope.ts'
 
@@ -13,6 +14,8 @@ export interface TokenDescription extends Omit<AccessToken, 'token' | 'subject' 
   readonly clientId: string | undefined
 }
 
+const listOfOne = sharedLists((text) => [text])
+
 /** Everything of a verified token that can be shared between requests. */
 export function describe(
   jwt: CompactJwt,
@@ -20,19 +23,23 @@ export function describe(
 ): TokenDescription {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const { sub, aud = [] } = claims
-  const clientId = [claims.client_id, claims.azp, claims.cid].find((id) => typeof id === 'string')
   // All members stand there: to spread the optional ones is dear.
   return {
     issuer: issuer.issuer,
     subject: sub,
-    clientId: clientId as string | undefined,
-    audience: Object.freeze(typeof aud === 'string' ? [aud] : [...aud]),
+    clientId: text(claims.client_id) ?? text(claims.azp) ?? text(claims.cid),
+    // An array is frozen with the claims.
+    audience: typeof aud === 'string' ? listOfOne(aud) : aud,
     scopes: readScopes(claims, issuer.scopeClaim),
     expiresAt: claims.exp,
     scheme: 'Bearer',
     claims,
     header: freezeDeep(jwt.header),
   }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 /**

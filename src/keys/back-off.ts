@@ -26,9 +26,10 @@ export function createBackOff(now: () => number, random: () => number = Math.ran
   return {
     failing: () => failures > 0,
     wait() {
+      if (failures === 0) return 0
       const elapsed = now() - failedAt
       // A clock that was set back must not make the wait longer than it was.
-      return failures === 0 || elapsed < 0 ? 0 : Math.max(0, delay - elapsed)
+      return elapsed < 0 ? 0 : Math.max(0, delay - elapsed)
     },
     succeeded() {
       failures = 0

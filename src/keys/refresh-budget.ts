@@ -17,8 +17,9 @@ export function createRefreshBudget(now: () => number): RefreshBudget {
   let countedAt = now()
   return {
     take() {
-      const elapsed = Math.max(0, now() - countedAt)
-      countedAt = now()
+      const time = now()
+      const elapsed = Math.max(0, time - countedAt)
+      countedAt = time
       left = Math.min(capacity, left + elapsed / secondsPerRefresh)
       if (left < 1) return false
       left--

@@ -2,13 +2,14 @@
  * @module Verified tokens, remembered by the SHA-256 of the whole token: the token itself is not
  * kept, so a memory dump holds no credentials. Bounded; what was not used for long leaves first.
  */
+import { Buffer } from 'node:buffer'
 import * as crypto from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
 
 /** What is remembered of a token; each part only where the one before it is. */
 export interface Found<V> {
   /** The header, where that of a remembered token is the same: it need not be parsed again. */
-  readonly header: JoseHeader | undefined
+  readonly known: KnownHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
 }
@@ -23,7 +24,7 @@ export interface TokenCache<V> {
   readonly set: (token: string, found: Found<V>, header: JoseHeader, value: V) => void
 }
 
-export const notFound: Found<never> = { header: undefined, digest: undefined, value: undefined }
+export const notFound: Found<never> = { known: undefined, digest: undefined, value: undefined }
 
 // Node 20.12 brought the one-shot form, which takes half the time; other runtimes may lack it.
 const oneShot = (crypto as { hash?: typeof crypto.hash }).hash
@@ -34,7 +35,7 @@ export function digestOf(token: string): string {
   return crypto.createHash('sha256').update(token).digest('binary')
 }
 
-interface KnownHeader {
+export interface KnownHeader {
   /** The first part of the token, with its dot. */
   readonly segment: string
   readonly header: JoseHeader
@@ -106,16 +107,18 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
       const known = knownHeader(token)
       if (known === undefined) return notFound
       const digest = digestOf(token)
-      return { header: known.header, digest, value: get(digest) }
+      return { known, digest, value: get(digest) }
     },
-    set(token, { digest = digestOf(token) }, header, value) {
-      const segment = headerSegment(token)
-      // A copy: a part of the token's string would keep the whole of it in memory.
-      const copy = () => Buffer.from(segment, 'latin1').toString('latin1')
-      const known = knownHeader(token) ?? { segment: copy(), header }
-      add(digest, { value, known, length: token.length })
+    set(token, found, header, value) {
+      const known = found.known ?? knownHeader(token) ?? { segment: copiedSegment(token), header }
+      add(found.digest ?? digestOf(token), { value, known, length: token.length })
     },
   }
+}
+
+/** A copy: a part of the token's string would keep the whole of it in memory. */
+function copiedSegment(token: string): string {
+  return Buffer.from(headerSegment(token), 'latin1').toString('latin1')
 }
 
 function headerSegment(token: string): string {

@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-7.2 | RFC 7519, section 7.2}
  */
-import { isUtf8 } from 'node:buffer'
+import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { decodeAsciiBase64url, isAscii } from '../base64url.ts'
 import { InvalidTokenError, printable } from '../errors.ts'

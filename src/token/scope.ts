@@ -5,6 +5,7 @@
  */
 
 import { notARefusal } from '../errors.ts'
+import { sharedLists } from '../shared-list.ts'
 
 // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
@@ -42,7 +43,7 @@ export function readScopes(
   }
   const name = scopeClaim ?? 'scope'
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
-  if (typeof value === 'string') return Object.freeze(splitScopes(value))
+  if (typeof value === 'string') return scopesIn(value)
   // An entry with a space in it is no scope, and never two.
   if (scopeClaim !== undefined && Array.isArray(value)) return Object.freeze(value.filter(isScope))
   return noScopes
@@ -57,3 +58,4 @@ function scopesBy(scopeClaim: (claims: never) => unknown, claims: object): unkno
 }
 
 const noScopes: readonly string[] = Object.freeze([])
+const scopesIn = sharedLists(splitScopes)

@@ -100,8 +100,12 @@ describe('the cache', () => {
     expect(cache.find('head.a')).toEqual(notFound)
     cache.set('head.a', cache.find('head.a'), header, 1)
     cache.set('hat.a', notFound, { alg: 'ES256' }, 2)
-    expect(cache.find('head.a')).toEqual({ header, digest: digestOf('head.a'), value: 1 })
-    expect(cache.find('hat.a')).toMatchObject({ header: { alg: 'ES256' }, value: 2 })
+    expect(cache.find('head.a')).toEqual({
+      known: { segment: 'head.', header },
+      digest: digestOf('head.a'),
+      value: 1,
+    })
+    expect(cache.find('hat.a')).toMatchObject({ known: { header: { alg: 'ES256' } }, value: 2 })
     for (const token of ['hat.b', 'head.b', 'head.', 'head.a.']) {
       expect(cache.find(token)).toMatchObject({ digest: digestOf(token), value: undefined })
     }
@@ -115,7 +119,7 @@ describe('the cache', () => {
     for (const name of numbered(20)) {
       const token = `head.${name}`
       cache.set(token, cache.find(token), name === 't0' ? header : { alg: 'other' }, 1)
-      expect(cache.find('head.x').header).toBe(header)
+      expect(cache.find('head.x').known?.header).toBe(header)
     }
   })
 
@@ -124,8 +128,8 @@ describe('the cache', () => {
     const add = (token: string) => cache.set(token, cache.find(token), header, 1)
     add('once.a')
     for (const name of numbered(4)) add(`head.${name}`)
-    expect(cache.find('once.a').header).toBeUndefined()
-    expect(cache.find('head.t3').header).toBe(header)
+    expect(cache.find('once.a').known).toBeUndefined()
+    expect(cache.find('head.t3').known?.header).toBe(header)
   })
 
   it('keeps what is used, whatever else comes by', () => {

@@ -2,6 +2,7 @@
 import { contenderOf, contenders } from './contenders.js'
 import { importTime, installedSize, ourInstalledSize, root } from './footprint.js'
 import { ask, start } from './processes.js'
+import { measureRounds, tellOf } from './rounds.js'
 import { figure, markdown, median, range } from './table.js'
 
 /** @typedef {import('./child.js').Sample} Sample */
@@ -12,24 +13,19 @@ import { figure, markdown, median, range } from './table.js'
  * @typedef {object} Run
  * @property {(algorithm: Algorithm) => Promise<Issued>} issuer
  * @property {number} rounds
+ * @property {number} patience how many times as many rounds may be measured again
  * @property {number} milliseconds per cell and round
  * @property {number} warmUp milliseconds before the first round
  * @property {boolean} full
  */
 /** @typedef {{ file: string, tokens: import('./tokens.js').TokenSet }} Issued */
-/** @typedef {{ title: string, markdown: string, figures: unknown }} Table */
+/** @typedef {import('./rounds.js').Disturbance} Disturbance */
+/** @typedef {{ title: string, markdown: string, figures: unknown, disturbance?: unknown }} Table */
 
 const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`
 const byRound = (/** @type {any[]} */ samples, /** @type {string} */ key) =>
   samples.map((sample) => sample[key])
 const labelOf = (/** @type {string} */ name) => contenderOf(name).label
-
-/** In another order each time, so that nobody always comes after the same. @template T @param {readonly T[]} list */
-const shuffled = (list) =>
-  list
-    .map((item) => /** @type {const} */ ([Math.random(), item]))
-    .sort(([first], [second]) => first - second)
-    .map(([, item]) => item)
 
 /** How many times ours is the other, round by round. @param {Rounds} rounds @param {string} name @param {string} key */
 function ratios(rounds, name, key) {
@@ -45,31 +41,35 @@ const times = (/** @type {number[]} */ values) => range(values, (value) => `${va
  *
  * @param {Run} run
  * @param {{ workloads: readonly string[], algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
- * @returns {Promise<Record<string, Rounds>>} by workload
+ * @returns {Promise<{ figures: Record<string, Rounds>, disturbances: Record<string, Disturbance> }>} by workload
  */
 async function measureInProcess(run, { workloads, algorithm, inFlight, names }) {
   const { file } = await run.issuer(algorithm)
-  const children = await Promise.all(
-    names.map(async (contender) => {
-      const cell = JSON.stringify({ contender, workloads, inFlight, file })
-      return { contender, ...(await start('child.js', cell)) }
-    }),
+  const children = new Map(
+    await Promise.all(
+      names.map(async (contender) => {
+        const cell = JSON.stringify({ contender, workloads, inFlight, file })
+        return /** @type {const} */ ([contender, (await start('child.js', cell)).child])
+      }),
+    ),
   )
+  /** @param {string} name @param {import('./child.js').Order} order @returns {Promise<Sample>} */
+  const measure = (name, order) =>
+    ask(/** @type {import('./processes.js').ChildProcess} */ (children.get(name)), order)
   /** @type {Record<string, Rounds>} */
   const figures = {}
-  for (const workload of workloads) {
-    /** @type {Rounds} */
-    const rounds = Object.fromEntries(names.map((name) => [name, []]))
-    for (const { child } of children) await ask(child, { workload, milliseconds: run.warmUp })
-    for (let round = 0; round < run.rounds; round++) {
-      for (const { contender, child } of shuffled(children)) {
-        rounds[contender]?.push(await ask(child, { workload, milliseconds: run.milliseconds }))
-      }
-    }
+  /** @type {Record<string, Disturbance>} */
+  const disturbances = {}
+  for (const workload of /** @type {import('./child.js').Workload[]} */ ([...workloads])) {
+    for (const name of names) await measure(name, { workload, milliseconds: run.warmUp })
+    const { rounds, disturbance } = await measureRounds(run, names, (name) =>
+      measure(name, { workload, milliseconds: run.milliseconds }),
+    )
     figures[workload] = rounds
+    disturbances[workload] = disturbance
   }
-  for (const { child } of children) child.disconnect()
-  return figures
+  for (const child of children.values()) child.disconnect()
+  return { figures, disturbances }
 }
 
 /** @param {readonly string[]} names @param {Algorithm} algorithm */
@@ -88,8 +88,9 @@ function divide(names, algorithm) {
 export async function workloadTable(run, options) {
   const { workload, algorithm, inFlight } = options
   const { able, unable } = divide(options.names, algorithm)
-  const figures = await measureInProcess(run, { ...options, workloads: [workload], names: able })
-  const rounds = figures[workload] ?? {}
+  const measured = await measureInProcess(run, { ...options, workloads: [workload], names: able })
+  const rounds = measured.figures[workload] ?? {}
+  const disturbances = Object.values(measured.disturbances)
   const head = [
     'tokens/s (min–max)',
     'p50 µs',
@@ -113,8 +114,9 @@ export async function workloadTable(run, options) {
     workload === 'cold' ? 'Every token is new' : 'Machine to machine, 1,000 tokens (Zipf)'
   return {
     title: `${what}: ${algorithm}, ${inFlight} in flight`,
-    markdown: markdown(['', ...head], rows) + (lacking && `\n\n${lacking}`),
+    markdown: `${markdown(['', ...head], rows)}${lacking && `\n\n${lacking}`}\n\n${tellOf(disturbances)}`,
     figures: rounds,
+    disturbance: disturbances[0],
   }
 }
 
@@ -133,7 +135,8 @@ const refusals = {
 export async function refusalsTable(run, { algorithm, inFlight, names }) {
   const { able } = divide(names, algorithm)
   const workloads = Object.keys(refusals)
-  const figures = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
+  const measured = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
+  const { figures, disturbances } = measured
   const cellOf = (/** @type {Rounds} */ rounds, /** @type {string} */ name) => {
     const perSecond = figure(median(byRound(rounds[name] ?? [], 'perSecond')))
     const ratio = ratios(rounds, name, 'perSecond')
@@ -141,14 +144,15 @@ export async function refusalsTable(run, { algorithm, inFlight, names }) {
   }
   return {
     title: `Refusals per second · ours ÷ it (min–max): ${algorithm}, ${inFlight} in flight`,
-    markdown: markdown(
+    markdown: `${markdown(
       ['', ...Object.values(refusals)],
       able.map((name) => [
         labelOf(name),
         ...Object.values(figures).map((rounds) => cellOf(rounds, name)),
       ]),
-    ),
+    )}\n\n${tellOf(Object.values(disturbances))}`,
     figures,
+    disturbance: disturbances,
   }
 }
 
@@ -189,13 +193,10 @@ export async function httpTable(run, { framework, algorithm, names }) {
     }),
   )
   await ask(driver, { warmUp: servers.map(({ port }) => port), requests: warmUpRequests })
-  /** @type {Rounds} */
-  const rounds = Object.fromEntries(servers.map(({ protection }) => [protection, []]))
-  for (let round = 0; round < run.rounds; round++) {
-    for (const { protection, port } of shuffled(servers)) {
-      rounds[protection]?.push(await ask(driver, { port, milliseconds: run.milliseconds }))
-    }
-  }
+  const ports = new Map(servers.map(({ protection, port }) => [protection, port]))
+  const { rounds, disturbance } = await measureRounds(run, [...ports.keys()], (name) =>
+    ask(driver, { port: ports.get(name), milliseconds: run.milliseconds }),
+  )
   for (const samples of Object.values(rounds)) {
     for (const [round, sample] of samples.entries()) {
       sample.lost = 100 * (1 - sample.perSecond / rounds.unprotected?.[round].perSecond)
@@ -213,11 +214,12 @@ export async function httpTable(run, { framework, algorithm, names }) {
   ])
   return {
     title: `Over HTTP, machine to machine: ${framework}, ${algorithm}, 64 connections`,
-    markdown: markdown(
+    markdown: `${markdown(
       ['', 'requests/s (min–max)', 'lost, % of unprotected (min–max)', 'load generator busy'],
       rows,
-    ),
+    )}\n\n${tellOf([disturbance])}`,
     figures: rounds,
+    disturbance,
   }
 }
 

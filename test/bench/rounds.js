@@ -1,48 +1,44 @@
 /**
- * @module Rounds, in each of which every contender is measured once, and what becomes of those that
- * the machine's host disturbed: on a virtual machine, others may get the CPU in the middle of one.
+ * @module Rounds, in each of which every contender is measured once, and what becomes of a sample that
+ * the machine's host disturbed: on a virtual machine, others may get the CPU in the middle of it.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { median } from './table.js'
 
 /**
- * @typedef {object} Disturbance
- * @property {number[]} stolen of each round, the share of the CPU time that the host gave to others, 0 to 1
- * @property {number} repeated rounds that were measured again
+ * @typedef {object} Undisturbed
+ * @property {number} stolen the share of the CPU time that the host gave to others meanwhile, 0 to 1
+ * @property {number} repeated how often it was measured before, and more than 2 % stolen
  */
+/** @template S @typedef {Record<string, (S & Undisturbed)[]>} Rounds the samples of each contender, one per round */
 
-/** More than this share, and a round is measured again, if it may. */
 const tolerated = 0.02
-/** Before it is measured again, in milliseconds: disturbances last. */
-const pause = 500
+/** Before a sample is measured again, in milliseconds: disturbances last. */
+const pause = 200
 
 /**
- * @template S
+ * @template {object} S
  * @param {{ rounds: number, patience: number }} run
  * @param {readonly string[]} names
  * @param {(name: string) => Promise<S>} measure
- * @returns {Promise<{ rounds: Record<string, S[]>, disturbance: Disturbance }>} the samples of each contender
+ * @returns {Promise<Rounds<S>>}
  */
 export async function measureRounds({ rounds: count, patience }, names, measure) {
-  /** @type {Record<string, S[]>} */
+  /** @type {Rounds<S>} */
   const rounds = Object.fromEntries(names.map((name) => [name, []]))
-  /** @type {Disturbance} */
-  const disturbance = { stolen: [], repeated: 0 }
-  while (disturbance.stolen.length < count) {
-    const before = ticks()
-    /** @type {Map<string, S>} */
-    const samples = new Map()
-    for (const name of shuffled(names)) samples.set(name, await measure(name))
-    const stolen = stolenSince(before)
-    if (stolen > tolerated && disturbance.repeated < patience * count) {
-      disturbance.repeated++
-      await sleep(pause)
-      continue
+  let left = Math.round(patience * count * names.length)
+  for (let round = 0; round < count; round++) {
+    for (const name of shuffled(names)) {
+      let sample = await watched(() => measure(name))
+      for (let repeated = 1; sample.stolen > tolerated && left > 0; repeated++, left--) {
+        await sleep(pause)
+        sample = { ...(await watched(() => measure(name))), repeated }
+      }
+      rounds[name]?.push(sample)
     }
-    disturbance.stolen.push(stolen)
-    for (const [name, sample] of samples) rounds[name]?.push(sample)
   }
-  return { rounds, disturbance }
+  return rounds
 }
 
 /** In another order each time, so that nobody always comes after the same. @template T @param {readonly T[]} list */
@@ -52,13 +48,22 @@ const shuffled = (list) =>
     .sort(([first], [second]) => first - second)
     .map(([, item]) => item)
 
-/** @param {readonly Disturbance[]} disturbances */
-export function tellOf(disturbances) {
+/** @param {Rounds<object>} rounds */
+export function tellOfHost(rounds) {
   const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)} %`
-  const stolen = disturbances.flatMap((disturbance) => disturbance.stolen).sort((a, b) => a - b)
-  const repeated = disturbances.reduce((sum, disturbance) => sum + disturbance.repeated, 0)
-  const median = percent(stolen[stolen.length >> 1] ?? 0)
-  return `The host took ${median} of the CPU time of a round (median; at most ${percent(stolen.at(-1) ?? 0)}); rounds measured again because it took more than ${percent(tolerated)}: ${repeated}.`
+  const samples = Object.values(rounds).flat()
+  const stolen = samples.map((sample) => sample.stolen)
+  const repeated = samples.reduce((sum, sample) => sum + sample.repeated, 0)
+  return `Of the CPU time the host gave ${percent(median(stolen))} to others (median; at most ${percent(Math.max(...stolen))}). Measured again, where that was more than ${percent(tolerated)}: ${repeated} times.`
+}
+
+/** @template {object} S @param {() => Promise<S>} measure @returns {Promise<S & Undisturbed>} */
+async function watched(measure) {
+  const before = ticks()
+  const sample = await measure()
+  const after = ticks()
+  const all = after.all - before.all
+  return { ...sample, stolen: all > 0 ? (after.stolen - before.stolen) / all : 0, repeated: 0 }
 }
 
 const statistics = '/proc/stat'
@@ -70,10 +75,4 @@ function ticks() {
   // user nice system idle iowait irq softirq steal; what follows is part of the first two.
   const counts = line.trim().split(/\s+/).slice(1, 9).map(Number)
   return { stolen: counts[7] ?? 0, all: counts.reduce((sum, count) => sum + count, 0) }
-}
-
-/** @param {ReturnType<typeof ticks>} before */
-function stolenSince(before) {
-  const { stolen, all } = ticks()
-  return all === before.all ? 0 : (stolen - before.stolen) / (all - before.all)
 }

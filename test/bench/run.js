@@ -20,8 +20,8 @@ import { httpTable, importTable, memoryTable, refusalsTable, workloadTable } fro
 
 const usage = `node test/bench/run.js [cold] [m2m] [refusals] [http] [memory] [import]
   --alg RS256|ES256|EdDSA   --in-flight N   --framework express|koa|http   --only ours,jose,…
-  --rounds N   --ms N (per cell and round)   --patience N (where the host disturbs rounds, measures
-  N times as many again)   --full (memory: 1,000,000 tokens)   --json FILE
+  --rounds N   --ms N (per cell and round)   --patience N (what the host disturbed is measured again,
+  N times as many samples at most)   --full (memory: 1,000,000 tokens)   --json FILE
 contenders: ${Object.keys(contenders).join(', ')}`
 
 const { values: options, positionals } = parseArgs({
@@ -180,8 +180,6 @@ const commit = commitOf()
 console.log(`${date}, Node ${process.versions.node}, ${machine}`)
 /** @type {Record<string, unknown>} */
 const figures = {}
-/** @type {Record<string, unknown>} */
-const disturbances = {}
 for (const name of names) {
   const settings = defaults[name]
   for (const { alone, make } of plan[name] ?? []) {
@@ -198,7 +196,6 @@ for (const name of names) {
       `\n### ${table.title}\n\n\`node test/bench/run.js ${alone}\`, ${secondsSince(begun)} s\n\n${table.markdown}`,
     )
     figures[table.title] = table.figures
-    disturbances[table.title] = table.disturbance
   }
 }
 const seconds = secondsSince(started)
@@ -211,7 +208,6 @@ if (options.json) {
     machine,
     seconds,
     figures,
-    disturbances,
   }
   writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`)
 }

@@ -2,7 +2,7 @@
 import { contenderOf, contenders } from './contenders.js'
 import { importTime, installedSize, ourInstalledSize, root } from './footprint.js'
 import { ask, start } from './processes.js'
-import { measureRounds, tellOf } from './rounds.js'
+import { measureRounds, tellOfHost } from './rounds.js'
 import { figure, markdown, median, range } from './table.js'
 
 /** @typedef {import('./child.js').Sample} Sample */
@@ -13,14 +13,13 @@ import { figure, markdown, median, range } from './table.js'
  * @typedef {object} Run
  * @property {(algorithm: Algorithm) => Promise<Issued>} issuer
  * @property {number} rounds
- * @property {number} patience how many times as many rounds may be measured again
+ * @property {number} patience how many times as many samples may be measured again
  * @property {number} milliseconds per cell and round
  * @property {number} warmUp milliseconds before the first round
  * @property {boolean} full
  */
 /** @typedef {{ file: string, tokens: import('./tokens.js').TokenSet }} Issued */
-/** @typedef {import('./rounds.js').Disturbance} Disturbance */
-/** @typedef {{ title: string, markdown: string, figures: unknown, disturbance?: unknown }} Table */
+/** @typedef {{ title: string, markdown: string, figures: unknown }} Table */
 
 const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`
 const byRound = (/** @type {any[]} */ samples, /** @type {string} */ key) =>
@@ -41,7 +40,7 @@ const times = (/** @type {number[]} */ values) => range(values, (value) => `${va
  *
  * @param {Run} run
  * @param {{ workloads: readonly string[], algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
- * @returns {Promise<{ figures: Record<string, Rounds>, disturbances: Record<string, Disturbance> }>} by workload
+ * @returns {Promise<Record<string, Rounds>>} by workload
  */
 async function measureInProcess(run, { workloads, algorithm, inFlight, names }) {
   const { file } = await run.issuer(algorithm)
@@ -58,18 +57,14 @@ async function measureInProcess(run, { workloads, algorithm, inFlight, names }) 
     ask(/** @type {import('./processes.js').ChildProcess} */ (children.get(name)), order)
   /** @type {Record<string, Rounds>} */
   const figures = {}
-  /** @type {Record<string, Disturbance>} */
-  const disturbances = {}
   for (const workload of /** @type {import('./child.js').Workload[]} */ ([...workloads])) {
     for (const name of names) await measure(name, { workload, milliseconds: run.warmUp })
-    const { rounds, disturbance } = await measureRounds(run, names, (name) =>
+    figures[workload] = await measureRounds(run, names, (name) =>
       measure(name, { workload, milliseconds: run.milliseconds }),
     )
-    figures[workload] = rounds
-    disturbances[workload] = disturbance
   }
   for (const child of children.values()) child.disconnect()
-  return { figures, disturbances }
+  return figures
 }
 
 /** @param {readonly string[]} names @param {Algorithm} algorithm */
@@ -88,9 +83,8 @@ function divide(names, algorithm) {
 export async function workloadTable(run, options) {
   const { workload, algorithm, inFlight } = options
   const { able, unable } = divide(options.names, algorithm)
-  const measured = await measureInProcess(run, { ...options, workloads: [workload], names: able })
-  const rounds = measured.figures[workload] ?? {}
-  const disturbances = Object.values(measured.disturbances)
+  const figures = await measureInProcess(run, { ...options, workloads: [workload], names: able })
+  const rounds = figures[workload] ?? {}
   const head = [
     'tokens/s (min–max)',
     'p50 µs',
@@ -114,9 +108,8 @@ export async function workloadTable(run, options) {
     workload === 'cold' ? 'Every token is new' : 'Machine to machine, 1,000 tokens (Zipf)'
   return {
     title: `${what}: ${algorithm}, ${inFlight} in flight`,
-    markdown: `${markdown(['', ...head], rows)}${lacking && `\n\n${lacking}`}\n\n${tellOf(disturbances)}`,
+    markdown: `${markdown(['', ...head], rows)}${lacking && `\n\n${lacking}`}\n\n${tellOfHost(rounds)}`,
     figures: rounds,
-    disturbance: disturbances[0],
   }
 }
 
@@ -135,8 +128,7 @@ const refusals = {
 export async function refusalsTable(run, { algorithm, inFlight, names }) {
   const { able } = divide(names, algorithm)
   const workloads = Object.keys(refusals)
-  const measured = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
-  const { figures, disturbances } = measured
+  const figures = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
   const cellOf = (/** @type {Rounds} */ rounds, /** @type {string} */ name) => {
     const perSecond = figure(median(byRound(rounds[name] ?? [], 'perSecond')))
     const ratio = ratios(rounds, name, 'perSecond')
@@ -150,9 +142,13 @@ export async function refusalsTable(run, { algorithm, inFlight, names }) {
         labelOf(name),
         ...Object.values(figures).map((rounds) => cellOf(rounds, name)),
       ]),
-    )}\n\n${tellOf(Object.values(disturbances))}`,
+    )}\n\n${Object.entries(figures)
+      .map(
+        ([name, rounds]) =>
+          `${refusals[/** @type {keyof typeof refusals} */ (name)]}: ${tellOfHost(rounds)}`,
+      )
+      .join('\n')}`,
     figures,
-    disturbance: disturbances,
   }
 }
 
@@ -194,7 +190,8 @@ export async function httpTable(run, { framework, algorithm, names }) {
   )
   await ask(driver, { warmUp: servers.map(({ port }) => port), requests: warmUpRequests })
   const ports = new Map(servers.map(({ protection, port }) => [protection, port]))
-  const { rounds, disturbance } = await measureRounds(run, [...ports.keys()], (name) =>
+  /** @type {Rounds} */
+  const rounds = await measureRounds(run, [...ports.keys()], (name) =>
     ask(driver, { port: ports.get(name), milliseconds: run.milliseconds }),
   )
   for (const samples of Object.values(rounds)) {
@@ -217,9 +214,8 @@ export async function httpTable(run, { framework, algorithm, names }) {
     markdown: `${markdown(
       ['', 'requests/s (min–max)', 'lost, % of unprotected (min–max)', 'load generator busy'],
       rows,
-    )}\n\n${tellOf([disturbance])}`,
+    )}\n\n${tellOfHost(rounds)}`,
     figures: rounds,
-    disturbance,
   }
 }
 

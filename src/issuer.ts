@@ -151,15 +151,18 @@ function verifyIn(
   jwt: CompactJwt,
   issuer: TrustedIssuer | undefined,
 ): Promise<FoundKey> {
+  const { header, signature } = jwt
   const candidates = candidatesIn(set, jwt)
   const input = jwt.signingInput()
 
-  // (A loop that awaits costs more, and mostly there is one key to try.)
   function tryFrom(position: number): Promise<FoundKey> {
     const key = candidates[position]
     if (key === undefined) return verifyInNewer(set, jwt, issuer)
-    const verified = verifySignature(jwt.header.alg as Algorithm, key, input, jwt.signature)
-    return verified.then((valid) => (valid ? key : tryFrom(position + 1)))
+    return new Promise((resolve) => {
+      verifySignature(header.alg as Algorithm, key, input, signature, (valid) =>
+        resolve(valid ? key : tryFrom(position + 1)),
+      )
+    })
   }
 
   return tryFrom(0)

@@ -10,7 +10,6 @@ import type {
   JwtClaims,
   Requirement,
 } from './access-token.ts'
-import type { VerificationKey } from './algorithms.ts'
 import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { challengeStart, completeHeaders } from './http/challenge.ts'
@@ -21,10 +20,10 @@ import { isPromised } from './promised.ts'
 import { readOptions } from './read-options.ts'
 import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
 import { createTokenCache, type Found, notFound } from './token/cache.ts'
-import { checkTime, type TimeClaims } from './token/claims.ts'
+import { checkTime } from './token/claims.ts'
 import { maxTokenLength, parseCompact } from './token/compact.ts'
 import { createTrustedIssuers } from './trusted-issuers.ts'
-import { createAccessToken, describe, type TokenDescription } from './verified-token.ts'
+import { createAccessToken, describe, type Verified } from './verified-token.ts'
 
 /** Decides whether an access token is good. Made by {@link createValidator}. */
 export interface Validator<C extends object = JwtClaims> {
@@ -58,13 +57,6 @@ export interface Validator<C extends object = JwtClaims> {
    * @throws KeysUnavailableError, whose `cause` tells an outage from a wrong issuer.
    */
   readonly ready: () => Promise<void>
-}
-
-/** What is known of a token once it is verified: all but the token itself. */
-interface Verified extends TimeClaims {
-  readonly issuer: TrustedIssuer
-  readonly key: VerificationKey
-  readonly description: TokenDescription
 }
 
 /** What is being decided, and what is known of it by now: filled in on the way. */
@@ -148,7 +140,7 @@ export function createValidator<C extends object = JwtClaims>(
       if (found.value === undefined || good !== true || decision.requirements.length > 0) {
         return examine(offer, found, good, decision)
       }
-      return accepted(createAccessToken(found.value.description, offer), true, decision)
+      return accepted(createAccessToken(found.value, offer), true, decision)
     } catch (error) {
       return refuse(error, decision)
     }
@@ -175,15 +167,15 @@ export function createValidator<C extends object = JwtClaims>(
         const issuer = isPromised(trusted) ? await trusted : trusted
         decision.issuer = issuer
         const now = seconds()
-        const { exp, nbf, iat } = judge(jwt, issuer, now)
+        const times = judge(jwt, issuer, now)
         const key = await findSigningKey(jwt, issuer, now)
         if (key === undefined) throw new InvalidTokenError('unknown_key')
-        verified = { exp, nbf, iat, issuer, key, description: describe(jwt, issuer) }
         // Again: it may have waited for keys.
-        checkTime(verified, issuer, seconds())
-        remembered?.set(offer.token, found, verified.description.header, verified)
+        checkTime(times, issuer, seconds())
+        verified = describe(jwt, times, issuer, key)
+        remembered?.set(offer.token, found, verified.header, verified)
       }
-      const token = createAccessToken(verified.description, offer)
+      const token = createAccessToken(verified, offer)
       if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
       return accepted(token, wasRemembered, decision)
     } catch (error) {
@@ -244,9 +236,9 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function holds(verified: Verified, found: TrustedIssuer, decision: Decision) {
-    const { issuer, key, description } = verified
+    const { issuer, key, header } = verified
     if (found !== issuer) return false
-    decision.header = description.header
+    decision.header = header
     decision.issuer = issuer
     const now = seconds()
     checkTime(verified, issuer, now)

@@ -2,37 +2,50 @@
  * @module The access token that a caller gets: what was verified, joined with the token as it came.
  */
 import type { AccessToken, JoseHeader, JwtClaims } from './access-token.ts'
+import type { VerificationKey } from './algorithms.ts'
 import { freezeDeep } from './freeze.ts'
 import type { Offer, TokenLocation } from './http/credentials.ts'
+import type { TrustedIssuer } from './issuer.ts'
 import { sharedLists } from './shared-list.ts'
+import type { TimeClaims } from './token/claims.ts'
 import type { CompactJwt } from './token/compact.ts'
-import { readScopes, type ScopeClaim } from './token/scope.ts'
+import { readScopes } from './token/scope.ts'
 
 /** What is known of a verified token, and may be remembered: all but the token itself. */
-export interface TokenDescription extends Omit<AccessToken, 'token' | 'subject' | 'clientId'> {
+export interface Verified extends TimeClaims {
+  readonly issuer: TrustedIssuer
+  readonly key: VerificationKey
   readonly subject: string | undefined
   readonly clientId: string | undefined
+  readonly audience: readonly string[]
+  readonly scopes: readonly string[]
+  readonly claims: Readonly<JwtClaims>
+  readonly header: Readonly<JoseHeader>
 }
 
 const listOfOne = sharedLists((text) => [text])
 
-/** Everything of a verified token that can be shared between requests. */
+/** Says of a token, once it is verified, everything that can be shared between requests. */
 export function describe(
   jwt: CompactJwt,
-  issuer: { readonly issuer: string; readonly scopeClaim: ScopeClaim | undefined },
-): TokenDescription {
+  { exp, nbf, iat }: TimeClaims,
+  issuer: TrustedIssuer,
+  key: VerificationKey,
+): Verified {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const { sub, aud = [] } = claims
   // All members stand there: to spread the optional ones is dear.
   return {
-    issuer: issuer.issuer,
+    exp,
+    nbf,
+    iat,
+    issuer,
+    key,
     subject: sub,
     clientId: text(claims.client_id) ?? text(claims.azp) ?? text(claims.cid),
     // An array is frozen with the claims.
     audience: typeof aud === 'string' ? listOfOne(aud) : aud,
     scopes: readScopes(claims, issuer.scopeClaim),
-    expiresAt: claims.exp,
-    scheme: 'Bearer',
     claims,
     header: freezeDeep(jwt.header),
   }
@@ -59,18 +72,18 @@ class VerifiedToken implements AccessToken {
   readonly #token: string
   readonly #location: TokenLocation | undefined
 
-  constructor(description: TokenDescription, { token, location }: Offer) {
+  constructor(verified: Verified, { token, location }: Offer) {
     this.#token = token
     this.#location = location
-    this.issuer = description.issuer
-    if (description.subject !== undefined) this.subject = description.subject
-    if (description.clientId !== undefined) this.clientId = description.clientId
-    this.audience = description.audience
-    this.scopes = description.scopes
-    this.expiresAt = description.expiresAt
-    this.scheme = description.scheme
-    this.claims = description.claims
-    this.header = description.header
+    this.issuer = verified.issuer.issuer
+    if (verified.subject !== undefined) this.subject = verified.subject
+    if (verified.clientId !== undefined) this.clientId = verified.clientId
+    this.audience = verified.audience
+    this.scopes = verified.scopes
+    this.expiresAt = verified.exp
+    this.scheme = 'Bearer'
+    this.claims = verified.claims
+    this.header = verified.header
     Object.freeze(this)
   }
 
@@ -87,8 +100,8 @@ class VerifiedToken implements AccessToken {
   }
 }
 
-export function createAccessToken(description: TokenDescription, offer: Offer): AccessToken {
-  return new VerifiedToken(description, offer)
+export function createAccessToken(verified: Verified, offer: Offer): AccessToken {
+  return new VerifiedToken(verified, offer)
 }
 
 /** Tells whether a value was made here, and so stands for a token that is verified. */

@@ -7,7 +7,7 @@ import { AccessTokenError } from '../src/errors.ts'
 import { metadataUrls } from '../src/keys/discovery.ts'
 import { readKeySet } from '../src/keys/key-set.ts'
 import { parseCompact } from '../src/token/compact.ts'
-import { verifySignature } from '../src/token/signature.ts'
+import { verifySignature } from './support/verify-signature.ts'
 
 const folder = new URL('./vectors/', import.meta.url)
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, folder), 'utf8'))

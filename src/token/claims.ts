@@ -92,10 +92,12 @@ export function checkTime({ exp, nbf, iat }: TimeClaims, rules: TimeRules, now: 
   if (!(iat > earliest)) throw outside('too_old', 'iat', iat, 'later than', earliest)
 }
 
+const namesOfText = ['sub', 'client_id', 'jti']
+
 /** Judges every claim but those of time. */
 export function checkClaims(claims: Claims, rules: ClaimRules): void {
   checkAudience(claims, rules)
-  for (const name of ['sub', 'client_id', 'jti']) {
+  for (const name of namesOfText) {
     const value = own(claims, name)
     // RFC 9068 §2.2
     if (value === undefined && rules.profile === 'rfc9068') throw missing(name, profileHint)

@@ -8,7 +8,6 @@ import {
   type VerificationKey,
 } from '../../src/algorithms.ts'
 import { importJwk } from '../../src/keys/jwk.ts'
-import { verifySignature } from '../../src/token/signature.ts'
 import {
   base64url,
   ec1,
@@ -23,6 +22,7 @@ import {
   t0,
 } from '../support/fixture.ts'
 import { createApi } from '../support/verdict.ts'
+import { verifySignature } from '../support/verify-signature.ts'
 
 const payload = base64url('{"iss":"x"}')
 const keyPairs: Record<string, { privateKey: KeyObject; jwk: JWK }> = {

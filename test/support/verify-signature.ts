@@ -1,0 +1,13 @@
+import type { Algorithm, VerificationKey } from '../../src/algorithms.ts'
+import { verifySignature as verifyWithCallback } from '../../src/token/signature.ts'
+
+export function verifySignature(
+  algorithm: Algorithm,
+  key: VerificationKey,
+  signingInput: Buffer,
+  signature: Buffer,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    verifyWithCallback(algorithm, key, signingInput, signature, resolve)
+  })
+}

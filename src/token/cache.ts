@@ -35,7 +35,7 @@ export function digestOf(token: string): string {
   return crypto.createHash('sha256').update(token).digest('binary')
 }
 
-export interface KnownHeader {
+interface KnownHeader {
   /** The first part of the token, with its dot. */
   readonly segment: string
   readonly header: JoseHeader

@@ -41,6 +41,31 @@ export async function measureRounds({ rounds: count, patience }, names, measure)
   return rounds
 }
 
+/** How many rounds the same processes measure: luck with where code and data lie stays with a process. */
+const roundsPerProcess = 12
+
+/**
+ * Measures in several goes where there are many rounds, each with new processes.
+ *
+ * @template S
+ * @template {{ rounds: number }} R
+ * @param {R} run
+ * @param {(run: R) => Promise<Record<string, Rounds<S>>>} measure starts its processes, and ends them
+ * @returns {Promise<Record<string, Rounds<S>>>} by workload
+ */
+export async function inNewProcesses(run, measure) {
+  /** @type {Record<string, Rounds<S>>} */
+  const all = {}
+  for (let left = run.rounds; left > 0; left -= roundsPerProcess) {
+    const some = await measure({ ...run, rounds: Math.min(left, roundsPerProcess) })
+    for (const [workload, rounds] of Object.entries(some)) {
+      all[workload] ??= Object.fromEntries(Object.keys(rounds).map((name) => [name, []]))
+      for (const [name, samples] of Object.entries(rounds)) all[workload][name]?.push(...samples)
+    }
+  }
+  return all
+}
+
 /** In another order each time, so that nobody always comes after the same. @template T @param {readonly T[]} list */
 const shuffled = (list) =>
   list

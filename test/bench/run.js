@@ -201,14 +201,9 @@ for (const name of names) {
 const seconds = secondsSince(started)
 console.log(`\n${seconds} s in all.`)
 if (options.json) {
-  const content = {
-    date,
-    commit,
-    node: process.versions.node,
-    machine,
-    seconds,
-    figures,
-  }
-  writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`)
+  const content = { date, commit, node: process.versions.node, machine, seconds, figures }
+  const short = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
+    typeof value === 'number' ? Number(value.toPrecision(5)) : value
+  writeFileSync(options.json, `${JSON.stringify(content, short, 2)}\n`)
 }
 process.exit()

@@ -2,7 +2,7 @@
 import { contenderOf, contenders } from './contenders.js'
 import { importTime, installedSize, ourInstalledSize, root } from './footprint.js'
 import { ask, start } from './processes.js'
-import { measureRounds, tellOfHost } from './rounds.js'
+import { inNewProcesses, measureRounds, tellOfHost } from './rounds.js'
 import { figure, markdown, median, range } from './table.js'
 
 /** @typedef {import('./child.js').Sample} Sample */
@@ -83,7 +83,9 @@ function divide(names, algorithm) {
 export async function workloadTable(run, options) {
   const { workload, algorithm, inFlight } = options
   const { able, unable } = divide(options.names, algorithm)
-  const figures = await measureInProcess(run, { ...options, workloads: [workload], names: able })
+  const figures = await inNewProcesses(run, (some) =>
+    measureInProcess(some, { ...options, workloads: [workload], names: able }),
+  )
   const rounds = figures[workload] ?? {}
   const head = [
     'tokens/s (min–max)',
@@ -128,7 +130,9 @@ const refusals = {
 export async function refusalsTable(run, { algorithm, inFlight, names }) {
   const { able } = divide(names, algorithm)
   const workloads = Object.keys(refusals)
-  const figures = await measureInProcess(run, { workloads, algorithm, inFlight, names: able })
+  const figures = await inNewProcesses(run, (some) =>
+    measureInProcess(some, { workloads, algorithm, inFlight, names: able }),
+  )
   const cellOf = (/** @type {Rounds} */ rounds, /** @type {string} */ name) => {
     const perSecond = figure(median(byRound(rounds[name] ?? [], 'perSecond')))
     const ratio = ratios(rounds, name, 'perSecond')
@@ -169,13 +173,11 @@ async function assertProtects(port, { spare, refusals, foreign }) {
 }
 
 /**
- * One framework over HTTP, machine to machine, with 64 connections.
- *
  * @param {Run} run
  * @param {{ framework: string, algorithm: Algorithm, names: readonly string[] }} options
- * @returns {Promise<Table>}
+ * @returns {Promise<Record<string, Rounds>>} by framework
  */
-export async function httpTable(run, { framework, algorithm, names }) {
+async function measureOverHttp(run, { framework, algorithm, names }) {
   const { file, tokens } = await run.issuer(algorithm)
   const driver = (await start('load.js', file)).child
   const servers = await Promise.all(
@@ -190,17 +192,30 @@ export async function httpTable(run, { framework, algorithm, names }) {
   )
   await ask(driver, { warmUp: servers.map(({ port }) => port), requests: warmUpRequests })
   const ports = new Map(servers.map(({ protection, port }) => [protection, port]))
-  /** @type {Rounds} */
   const rounds = await measureRounds(run, [...ports.keys()], (name) =>
     ask(driver, { port: ports.get(name), milliseconds: run.milliseconds }),
   )
+  for (const { child } of servers) child.disconnect()
+  driver.disconnect()
+  return { [framework]: rounds }
+}
+
+/**
+ * One framework over HTTP, machine to machine, with 64 connections.
+ *
+ * @param {Run} run
+ * @param {{ framework: string, algorithm: Algorithm, names: readonly string[] }} options
+ * @returns {Promise<Table>}
+ */
+export async function httpTable(run, options) {
+  const { framework, algorithm } = options
+  const figures = await inNewProcesses(run, (some) => measureOverHttp(some, options))
+  const rounds = figures[framework] ?? {}
   for (const samples of Object.values(rounds)) {
     for (const [round, sample] of samples.entries()) {
       sample.lost = 100 * (1 - sample.perSecond / rounds.unprotected?.[round].perSecond)
     }
   }
-  for (const { child } of servers) child.disconnect()
-  driver.disconnect()
   const points = (/** @type {number} */ value) => value.toFixed(1)
   const rows = Object.entries(rounds).map(([name, samples]) => [
     { unprotected: 'unprotected', empty: 'an empty asynchronous middleware' }[name] ??

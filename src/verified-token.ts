@@ -7,7 +7,7 @@ import { freezeDeep } from './freeze.ts'
 import type { Offer, TokenLocation } from './http/credentials.ts'
 import type { TrustedIssuer } from './issuer.ts'
 import { sharedLists } from './shared-list.ts'
-import type { TimeClaims } from './token/claims.ts'
+import { own, type TimeClaims } from './token/claims.ts'
 import type { CompactJwt } from './token/compact.ts'
 import { readScopes } from './token/scope.ts'
 
@@ -23,6 +23,7 @@ export interface Verified extends TimeClaims {
   readonly header: Readonly<JoseHeader>
 }
 
+const nobody: readonly string[] = Object.freeze([])
 const listOfOne = sharedLists((text) => [text])
 
 /** Says of a token, once it is verified, everything that can be shared between requests. */
@@ -33,7 +34,7 @@ export function describe(
   key: VerificationKey,
 ): Verified {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
-  const { sub, aud = [] } = claims
+  const aud = own(claims, 'aud')
   // All members stand there: to spread the optional ones is dear.
   return {
     exp,
@@ -41,10 +42,11 @@ export function describe(
     iat,
     issuer,
     key,
-    subject: sub,
-    clientId: text(claims.client_id) ?? text(claims.azp) ?? text(claims.cid),
-    // An array is frozen with the claims.
-    audience: typeof aud === 'string' ? listOfOne(aud) : aud,
+    subject: text(own(claims, 'sub')),
+    clientId:
+      text(own(claims, 'client_id')) ?? text(own(claims, 'azp')) ?? text(own(claims, 'cid')),
+    // What is no string was judged to be an array, and is frozen with the claims.
+    audience: typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? nobody),
     scopes: readScopes(claims, issuer.scopeClaim),
     claims,
     header: freezeDeep(jwt.header),

@@ -1,6 +1,10 @@
 import { createSecretKey } from 'node:crypto'
 import { CompactEncrypt } from 'jose'
-import { type InvalidTokenReason, invalidTokenReasons } from 'oauth-resource-server'
+import {
+  type AccessToken,
+  type InvalidTokenReason,
+  invalidTokenReasons,
+} from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   AUD,
@@ -674,5 +678,27 @@ describe('what the application gets', () => {
     expect(token).toMatchObject({ audience: [], scopes: [] })
     expect(token).not.toHaveProperty('subject')
     expect(token).not.toHaveProperty('clientId')
+    for (const list of [token.audience, token.scopes]) expect(list).toSatisfy(Object.isFrozen)
+  })
+
+  it('9068-out-a what somebody added to every object is no claim, and is not asked for', async () => {
+    const validator = fixtureValidator({ profile: 'jwt', audience: false })
+    const lacking = t0({ sub: undefined, client_id: undefined, aud: undefined, scope: undefined })
+    const names = ['sub', 'aud', 'client_id', 'azp', 'cid', 'scope', 'other']
+    let asked = 0
+    const get = () => `added ${asked++}`
+    for (const name of names) {
+      Object.defineProperty(Object.prototype, name, { get, enumerable: true, configurable: true })
+    }
+    let token: AccessToken
+    const before = asked
+    try {
+      token = await validator.validate(lacking)
+    } finally {
+      for (const name of names) Reflect.deleteProperty(Object.prototype, name)
+    }
+    expect(asked).toBe(before)
+    expect(token).toMatchObject({ audience: [], scopes: [] })
+    expect([token.subject, token.clientId]).toEqual([undefined, undefined])
   })
 })

@@ -144,7 +144,8 @@ function checkAudience(claims: Claims, { audience, profile }: ClaimRules): void 
   })
 }
 
-function own(claims: Claims, name: string): unknown {
+/** A claim of the token, and never what somebody added to every object. */
+export function own(claims: Claims, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 

@@ -79,7 +79,9 @@ export function tellOfHost(rounds) {
   const samples = Object.values(rounds).flat()
   const stolen = samples.map((sample) => sample.stolen)
   const repeated = samples.reduce((sum, sample) => sum + sample.repeated, 0)
-  return `Of the CPU time the host gave ${percent(median(stolen))} to others (median; at most ${percent(Math.max(...stolen))}). Measured again, where that was more than ${percent(tolerated)}: ${repeated} times.`
+  const again =
+    repeated > 0 ? ` Measured again, above ${percent(tolerated)}: ${repeated} times.` : ''
+  return `Of the CPU time the host gave ${percent(median(stolen))} to others (median; at most ${percent(Math.max(...stolen))}).${again}`
 }
 
 /** @template {object} S @param {() => Promise<S>} measure @returns {Promise<S & Undisturbed>} */

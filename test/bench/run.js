@@ -18,11 +18,21 @@ import { httpTable, importTable, memoryTable, refusalsTable, workloadTable } fro
 /** @typedef {import('./tokens.js').Algorithm} Algorithm */
 /** @typedef {{ alone: string, make: (run: Run) => Promise<Table> }} Planned the table, and the arguments that give it alone */
 
-const usage = `node test/bench/run.js [cold] [m2m] [refusals] [http] [memory] [import]
-  --alg RS256|ES256|EdDSA   --in-flight N   --framework express|koa|http   --only ours,jose,…
-  --rounds N   --ms N (per cell and round)   --patience N (what the host disturbed is measured again,
-  N times as many samples at most)   --full (memory: 1,000,000 tokens)   --json FILE
-contenders: ${Object.keys(contenders).join(', ')}`
+const algorithms = ['RS256', 'ES256', 'EdDSA']
+const frameworks = ['express', 'koa', 'http']
+const usage = `node test/bench/run.js [table …] [option …]: measures these tables, or all.
+tables: cold, m2m, refusals, http, memory, import
+  --alg NAME        ${algorithms.join(', ')} (cold, m2m, refusals, http)
+  --in-flight N     calls at a time (cold, m2m, refusals)
+  --framework NAME  ${frameworks.join(', ')} (http)
+  --only NAMES      of ${Object.keys(contenders).join(',')}
+  --rounds N        in each of which every contender is measured once: 3 to 11 without it
+  --ms N            milliseconds of each sample
+  --patience N      measures a sample again while the host of a virtual machine took more than 2 % of
+                    the CPU time (only Linux tells); N × samples in all at most; 0 without it
+  --full            memory: 1,000,000 tokens
+  --json FILE       writes every sample
+`
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,8 +46,19 @@ const { values: options, positionals } = parseArgs({
     patience: { type: 'string', default: '0' },
     full: { type: 'boolean', default: false },
     json: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (options.help) {
+  console.log(usage)
+  process.exit()
+}
+
+/** @param {string} problem @returns {never} */
+function misused(problem) {
+  console.error(`${problem}\n\n${usage}`)
+  process.exit(2)
+}
 
 /**
  * What two minutes allow. Many short rounds: what else goes on in the machine lasts longer than one,
@@ -146,13 +167,19 @@ const plan = {
 }
 
 const names = positionals.length > 0 ? positionals : Object.keys(plan)
+const isOneOf = (/** @type {readonly string[]} */ list, /** @type {string | undefined} */ value) =>
+  value === undefined || list.includes(value)
+if (!isOneOf(algorithms, options.alg)) misused(`no algorithm of the benchmark: ${options.alg}`)
+if (!isOneOf(frameworks, options.framework)) misused(`no framework: ${options.framework}`)
+for (const name of /** @type {const} */ (['rounds', 'ms', 'in-flight', 'patience'])) {
+  if (!/^\d+$/.test(options[name] ?? '1')) misused(`--${name} takes a number: ${options[name]}`)
+}
 const unknown = [
   ...names.filter((name) => !(name in plan)),
   ...(only ?? []).filter((name) => !(name in contenders)),
 ]
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown}\n${usage}`)
-  process.exit(2)
+  misused(`unknown: ${unknown}`)
 }
 const here = fileURLToPath(new URL('.', import.meta.url))
 if ((only ?? ['ours']).includes('ours') && !existsSync(join(root, 'dist/index.js'))) {

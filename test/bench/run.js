@@ -28,6 +28,8 @@ tables: cold, m2m, refusals, http, memory, import
   --only NAMES      of ${Object.keys(contenders).join(',')}
   --rounds N        in each of which every contender is measured once: 3 to 11 without it
   --ms N            milliseconds of each sample
+  --warm-up N       milliseconds of each contender before the first round, and again after 24 rounds,
+                    when new processes take over
   --patience N      measures a sample again while the host of a virtual machine took more than 2 % of
                     the CPU time (only Linux tells); N × samples in all at most; 0 without it
   --full            memory: 1,000,000 tokens
@@ -43,6 +45,7 @@ const { values: options, positionals } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string' },
     ms: { type: 'string' },
+    'warm-up': { type: 'string' },
     patience: { type: 'string', default: '0' },
     full: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -70,8 +73,8 @@ const defaults = {
   // Longer, for at its beginning and end a round has fewer tokens in flight.
   cold: { rounds: 6, milliseconds: 130, warmUp: 300 },
   m2m: { rounds: 9, milliseconds: 50, warmUp: 150 },
-  refusals: { rounds: 9, milliseconds: 25, warmUp: 100 },
-  http: { rounds: 11, milliseconds: 70, warmUp: 0 },
+  refusals: { rounds: 6, milliseconds: 50, warmUp: 100 },
+  http: { rounds: 9, milliseconds: 70, warmUp: 150 },
   memory: { rounds: 1, milliseconds: 0, warmUp: 0 },
   import: { rounds: 3, milliseconds: 0, warmUp: 0 },
 }
@@ -171,7 +174,7 @@ const isOneOf = (/** @type {readonly string[]} */ list, /** @type {string | unde
   value === undefined || list.includes(value)
 if (!isOneOf(algorithms, options.alg)) misused(`no algorithm of the benchmark: ${options.alg}`)
 if (!isOneOf(frameworks, options.framework)) misused(`no framework: ${options.framework}`)
-for (const name of /** @type {const} */ (['rounds', 'ms', 'in-flight', 'patience'])) {
+for (const name of /** @type {const} */ (['rounds', 'ms', 'warm-up', 'in-flight', 'patience'])) {
   if (!/^\d+$/.test(options[name] ?? '1')) misused(`--${name} takes a number: ${options[name]}`)
 }
 const unknown = [
@@ -216,7 +219,7 @@ for (const name of names) {
       rounds: Number(options.rounds ?? settings?.rounds),
       patience: Number(options.patience),
       milliseconds: Number(options.ms ?? settings?.milliseconds),
-      warmUp: settings?.warmUp ?? 0,
+      warmUp: Number(options['warm-up'] ?? settings?.warmUp),
       full: options.full,
     })
     console.log(

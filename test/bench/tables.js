@@ -156,7 +156,7 @@ export async function refusalsTable(run, { algorithm, inFlight, names }) {
   }
 }
 
-/** What every server answers before it is measured, so that V8 has compiled it and caches are full. */
+/** What every server answers before it is measured, so that caches are full. */
 const warmUpRequests = 2500
 
 /** @param {number} port @param {import('./tokens.js').TokenSet} tokens */
@@ -191,6 +191,7 @@ async function measureOverHttp(run, { framework, algorithm, names }) {
     }),
   )
   await ask(driver, { warmUp: servers.map(({ port }) => port), requests: warmUpRequests })
+  for (const { port } of servers) await ask(driver, { port, milliseconds: run.warmUp })
   const ports = new Map(servers.map(({ protection, port }) => [protection, port]))
   const rounds = await measureRounds(run, [...ports.keys()], (name) =>
     ask(driver, { port: ports.get(name), milliseconds: run.milliseconds }),

@@ -60,7 +60,10 @@ describe('README', () => {
     const { inProcessTable, httpTable, memoryOfMillion } = await import(
       `${root}/test/bench/summary.js`
     )
-    const date = /on (\d{4}-\d\d-\d\d) \(\[every round/.exec(readme)?.[1] as string
+    const [, date = '', minutes] =
+      /on (\d{4}-\d\d-\d\d) \((\d+) minutes; \[every sample\]/.exec(readme) ?? []
+    const { seconds } = JSON.parse(readFileSync(`${root}/test/bench/results/${date}.json`, 'utf8'))
+    expect(Number(minutes)).toBe(Math.round(seconds / 60))
     expect(readme).toContain(`\n\n${inProcessTable(date)}\n\n`)
     expect(readme).toContain(`\n\n${httpTable(date)}\n\n`)
     const { tokens, mebibytes } = memoryOfMillion(date)

@@ -26,7 +26,7 @@ tables: cold, m2m, refusals, http, memory, import
   --in-flight N     calls at a time (cold, m2m, refusals)
   --framework NAME  ${frameworks.join(', ')} (http)
   --only NAMES      of ${Object.keys(contenders).join(',')}
-  --rounds N        in each of which every contender is measured once: 3 to 11 without it
+  --rounds N        in each of which every contender is measured once: 2 to 7 without it
   --ms N            milliseconds of each sample
   --warm-up N       milliseconds of each contender before the first round, and again after 24 rounds,
                     when new processes take over
@@ -71,12 +71,12 @@ function misused(problem) {
  */
 const defaults = {
   // Longer, for at its beginning and end a round has fewer tokens in flight.
-  cold: { rounds: 6, milliseconds: 130, warmUp: 300 },
-  m2m: { rounds: 9, milliseconds: 50, warmUp: 150 },
-  refusals: { rounds: 6, milliseconds: 50, warmUp: 100 },
-  http: { rounds: 9, milliseconds: 70, warmUp: 150 },
+  cold: { rounds: 4, milliseconds: 130, warmUp: 200 },
+  m2m: { rounds: 7, milliseconds: 50, warmUp: 150 },
+  refusals: { rounds: 5, milliseconds: 50, warmUp: 100 },
+  http: { rounds: 7, milliseconds: 70, warmUp: 100 },
   memory: { rounds: 1, milliseconds: 0, warmUp: 0 },
-  import: { rounds: 3, milliseconds: 0, warmUp: 0 },
+  import: { rounds: 2, milliseconds: 0, warmUp: 0 },
 }
 
 const everybody = Object.keys(contenders)

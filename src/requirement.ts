@@ -4,6 +4,7 @@
 import type { AccessToken, Requirement } from './access-token.ts'
 import { InsufficientScopeError, notARefusal, printable } from './errors.ts'
 import { checkFunction, checkList, checkNames } from './option.ts'
+import { own } from './token/claims.ts'
 import { isScope, splitScopes } from './token/scope.ts'
 
 /** A requirement that passed its checks; a copy, so that later changes to the original do nothing. */
@@ -83,7 +84,7 @@ export async function satisfy(
 function scopeHint({ scopes, claims }: AccessToken): string | undefined {
   if (scopes.length > 0) return undefined
   const name = ['scope', 'scp', 'permissions', 'roles'].find((claim) => {
-    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+    const value = own(claims, claim)
     // A string in `scope` is what is read by default.
     return Array.isArray(value) || (typeof value === 'string' && claim !== 'scope')
   })

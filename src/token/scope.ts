@@ -6,6 +6,7 @@
 
 import { notARefusal } from '../errors.ts'
 import { sharedLists } from '../shared-list.ts'
+import { own } from './claims.ts'
 
 // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
@@ -42,7 +43,7 @@ export function readScopes(
     return Object.freeze(scopes.filter(isScope))
   }
   const name = scopeClaim ?? 'scope'
-  const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+  const value = own(claims, name)
   if (typeof value === 'string') return scopesIn(value)
   // An entry with a space in it is no scope, and never two.
   if (scopeClaim !== undefined && Array.isArray(value)) return Object.freeze(value.filter(isScope))

@@ -759,11 +759,11 @@ describe('over real sockets', () => {
     clock.advance(700)
     const startedAt = performance.now()
     await Promise.all(Array.from({ length: 100 }, () => validate(token)))
-    // 1.0 s here when nothing else runs; the simulation above is exact.
-    expect(performance.now() - startedAt).toBeLessThan(1_500)
+    // 1.0 s here when nothing else runs; the simulation above is exact, a fetch would take 5 s.
+    expect(performance.now() - startedAt).toBeLessThan(4_000)
     const again = performance.now()
     await validate(token)
-    expect(performance.now() - again).toBeLessThan(250)
+    expect(performance.now() - again).toBeLessThan(900)
   })
 
   it('jwks-err-c an issuer that was down at first and comes up is used without a restart', async () => {

@@ -32,11 +32,8 @@ export interface AlgorithmSuite {
   readonly crv?: string
   /** The digest; `null` where the algorithm brings its own. */
   readonly hash: string | null
-  readonly parameters: {
-    readonly padding?: number
-    readonly saltLength?: number
-    readonly dsaEncoding?: 'ieee-p1363'
-  }
+  /** What is not the default of a key: RSASSA-PSS instead of PKCS #1 version 1.5. */
+  readonly pss?: { readonly padding: number; readonly saltLength: number }
   /** Octets of a signature; absent for RSA, where it is the length of the modulus. */
   readonly signatureLength?: number
 }
@@ -56,14 +53,13 @@ export interface VerificationKey {
 const pkcs1 = (hash: string): AlgorithmSuite => ({
   kty: 'RSA',
   hash,
-  parameters: { padding: constants.RSA_PKCS1_PADDING },
 })
 
 // RFC 7518 §3.5: the salt is as long as the hash, and MGF1 uses the same hash (OpenSSL's default).
 const pss = (hash: string): AlgorithmSuite => ({
   kty: 'RSA',
   hash,
-  parameters: {
+  pss: {
     padding: constants.RSA_PKCS1_PSS_PADDING,
     saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
   },
@@ -74,7 +70,6 @@ const ecdsa = (hash: string, crv: string, signatureLength: number): AlgorithmSui
   kty: 'EC',
   crv,
   hash,
-  parameters: { dsaEncoding: 'ieee-p1363' },
   signatureLength,
 })
 
@@ -83,7 +78,6 @@ const eddsa: AlgorithmSuite = {
   kty: 'OKP',
   crv: 'Ed25519',
   hash: null,
-  parameters: {},
   signatureLength: 64,
 }
 

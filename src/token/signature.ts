@@ -2,6 +2,7 @@
  * @module One function: does this key's signature stand under these bytes? Runs on libuv's thread
  * pool, so that the event loop stays free.
  */
+import { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
 import { type Algorithm, suiteOf, type VerificationKey } from '../algorithms.ts'
 
@@ -25,7 +26,44 @@ export function verifySignature(
     done(false)
     return
   }
-  const { padding, saltLength, dsaEncoding } = suite.parameters
-  const how = { key: key.keyObject, padding, saltLength, dsaEncoding }
-  verify(suite.hash, signingInput, how, signature, (error, valid) => done(error === null && valid))
+  // The bare key wherever that will do, and ECDSA in OpenSSL's own form: of the event loop, Node 24
+  // takes 40 µs for a key with options, and 80 more to bring R and S into that form.
+  const { keyObject } = key
+  const { pss } = suite
+  const how =
+    pss === undefined
+      ? keyObject
+      : { key: keyObject, padding: pss.padding, saltLength: pss.saltLength }
+  const encoded = suite.kty === 'EC' ? toDer(signature) : signature
+  verify(suite.hash, signingInput, how, encoded, (error, valid) => done(error === null && valid))
+}
+
+/** From R and S side by side (RFC 7518 §3.4) to the Ecdsa-Sig-Value of RFC 3279 §2.2.3. */
+function toDer(signature: Buffer): Buffer {
+  const half = signature.length / 2
+  // At most: three octets before the numbers, and before each of them three.
+  const der = Buffer.allocUnsafe(signature.length + 9)
+  let end = writeInteger(der, 3, signature, 0, half)
+  end = writeInteger(der, end, signature, half, signature.length)
+  const length = end - 3
+  der[2] = length
+  const isLong = length > 0x7f
+  if (isLong) der[1] = 0x81
+  const start = isLong ? 0 : 1
+  der[start] = 0x30
+  return der.subarray(start, end)
+}
+
+/** Writes the number between `start` and `end` as an INTEGER. Returns where that ends. */
+function writeInteger(der: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  let first = start
+  while (bytes[first] === 0 && first < end - 1) first++
+  const length = end - first
+  // With its first bit set it would be a negative one, but for a zero before it.
+  const content = (bytes[first] as number) > 0x7f ? at + 3 : at + 2
+  der[at + 2] = 0
+  bytes.copy(der, content, first, end)
+  der[at] = 0x02
+  der[at + 1] = content + length - at - 2
+  return content + length
 }

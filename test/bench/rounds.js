@@ -42,7 +42,7 @@ export async function measureRounds({ rounds: count, patience }, names, measure)
 }
 
 /** How many rounds the same processes measure: luck with where code and data lie stays with a process. */
-const roundsPerProcess = 24
+const roundsPerProcess = 8
 
 /**
  * Measures in several goes where there are many rounds, each with new processes.

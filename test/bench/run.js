@@ -28,7 +28,7 @@ tables: cold, m2m, refusals, http, memory, import
   --only NAMES      of ${Object.keys(contenders).join(',')}
   --rounds N        in each of which every contender is measured once: 2 to 7 without it
   --ms N            milliseconds of each sample
-  --warm-up N       milliseconds of each contender before the first round, and again after 24 rounds,
+  --warm-up N       milliseconds of each contender before the first round, and again after 8 rounds,
                     when new processes take over
   --patience N      measures a sample again while the host of a virtual machine took more than 2 % of
                     the CPU time (only Linux tells); N × samples in all at most; 0 without it

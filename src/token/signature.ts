@@ -1,6 +1,6 @@
 /**
  * @module One function: does this key's signature stand under these bytes? Runs on libuv's thread
- * pool, so that the event loop stays free.
+ * pool, so that the event loop stays free. Encodes ECDSA signatures as OpenSSL takes them.
  */
 import { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
@@ -21,7 +21,8 @@ export function verifySignature(
   done: (valid: boolean) => void,
 ): void {
   const suite = suiteOf(algorithm)
-  // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed; OpenSSL is not asked about any other.
+  // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed. What follows relies on it: of R and S with
+  // zeros before them OpenSSL would see nothing.
   if (signature.length !== (suite.signatureLength ?? key.modulusLength)) {
     done(false)
     return

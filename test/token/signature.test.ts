@@ -123,6 +123,10 @@ function forgeries(
       ],
       ['s negated, which ECDSA admits', join(r, order - s)],
       ['r and s swapped', join(s, r)],
+      [
+        'a zero before r and before s',
+        Buffer.concat([Buffer.of(0), good.subarray(0, size), Buffer.of(0), good.subarray(size)]),
+      ],
       ['DER', sign(`sha${alg.slice(2)}`, input, { key, dsaEncoding: 'der' })],
       [
         'over another hash',

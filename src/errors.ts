@@ -1,7 +1,7 @@
 /**
  * @module The answers "no": every refusal is one of these errors. Each carries what a server needs
  * to answer and, apart from that, what the operator needs to understand it. No error holds a part
- * of the token beyond single decoded values in {@link RefusalDetail}.
+ * of the token beyond single decoded values in {@link ErrorDetail}.
  */
 
 /** Why a token was refused. A closed list: it can label a metric. */
@@ -38,7 +38,7 @@ export const invalidTokenReasons: readonly InvalidTokenReason[] = Object.keys(
  * or header parameters; they are attacker's input until the signature is verified, so control
  * characters are replaced and everything is cut to 200 characters.
  */
-export interface RefusalDetail {
+export interface ErrorDetail {
   /** The claim or header parameter in question. */
   readonly name?: string
   readonly expected?: string
@@ -52,10 +52,10 @@ export interface RefusalDetail {
 }
 
 /** Headers of the answer; `WWW-Authenticate` holds one challenge, and so one header line, each. */
-export type AnswerHeaders = Record<string, string | readonly string[]>
+export type ErrorResponseHeaders = Record<string, string | readonly string[]>
 
 /** The JSON body of the answer. */
-export interface AnswerBody {
+export interface ErrorResponseBody {
   readonly error: string
   readonly error_description: string
 }
@@ -73,11 +73,16 @@ export abstract class AccessTokenError extends Error {
   /** Whether `message` may be shown to the client. */
   abstract readonly expose: boolean
   /** Complete, like `headers`, once the error comes out of a validator. */
-  declare detail: RefusalDetail
-  declare headers: AnswerHeaders
-  declare readonly body: AnswerBody | undefined
+  declare detail: ErrorDetail
+  declare headers: ErrorResponseHeaders
+  declare readonly body: ErrorResponseBody | undefined
 
-  constructor(message: string, body?: AnswerBody, detail: RefusalDetail = {}, cause?: unknown) {
+  constructor(
+    message: string,
+    body?: ErrorResponseBody,
+    detail: ErrorDetail = {},
+    cause?: unknown,
+  ) {
     const limit = Error.stackTraceLimit
     limitStack(0)
     super(message, cause === undefined ? undefined : { cause })
@@ -108,7 +113,7 @@ export class MissingTokenError extends AccessTokenError {
   /** The scopes that the route needs. */
   declare readonly scopes: readonly string[]
 
-  constructor(scopes: readonly string[] = [], detail?: RefusalDetail) {
+  constructor(scopes: readonly string[] = [], detail?: ErrorDetail) {
     super('An access token is required', undefined, detail)
     this.code = 'missing_token'
     this.status = 401
@@ -154,7 +159,7 @@ export class InvalidTokenError extends AccessTokenError {
   declare readonly expose: true
   declare readonly reason: InvalidTokenReason
 
-  constructor(reason: InvalidTokenReason, detail?: RefusalDetail, cause?: unknown) {
+  constructor(reason: InvalidTokenReason, detail?: ErrorDetail, cause?: unknown) {
     const message = invalidTokenSentences[reason]
     super(message, { error: 'invalid_token', error_description: message }, detail, cause)
     this.code = 'invalid_token'
@@ -180,7 +185,7 @@ export class InsufficientScopeError extends AccessTokenError {
   /** The scopes that the route requires: all of them, not only the missing ones. */
   declare readonly scopes: readonly string[]
 
-  constructor(scopes: readonly string[], detail?: RefusalDetail) {
+  constructor(scopes: readonly string[], detail?: ErrorDetail) {
     const message = 'The access token does not grant what this request requires'
     super(message, { error: 'insufficient_scope', error_description: message }, detail)
     this.code = 'insufficient_scope'
@@ -194,37 +199,60 @@ export class InsufficientScopeError extends AccessTokenError {
   }
 }
 
+/** What is unavailable. A closed list: it can label a metric. */
+export type UnavailableService =
+  | 'keys'
+  | 'introspection'
+  | 'replay_store'
+  | 'issuer_resolver'
+  | 'revocation'
+
+const unavailableSentences: Readonly<Record<UnavailableService, string>> = {
+  keys: 'The keys of the authorization server are unavailable',
+  introspection: 'The introspection endpoint of the authorization server is unavailable',
+  replay_store: 'The store of used DPoP proofs is unavailable',
+  issuer_resolver: 'The configuration of the issuer is unavailable',
+  revocation: 'The revocation status of the access token is unavailable',
+}
+
 /**
- * The issuer's keys cannot be had, so no verdict is possible: 503 with `Retry-After`. The client's
- * token may be good; nothing is said about it.
+ * A service that the decision needs is unavailable: 503 with `Retry-After`, without a challenge. The
+ * token may be valid; the response says nothing about it.
  */
-export class KeysUnavailableError extends AccessTokenError {
-  declare readonly code: 'keys_unavailable'
+export class ServiceUnavailableError extends AccessTokenError {
+  declare readonly code: 'service_unavailable'
   declare readonly status: 503
   declare readonly expose: false
-  /** Seconds after which a request makes the next attempt. */
+  declare readonly service: UnavailableService
+  /** Seconds until a request makes the next attempt. */
   declare readonly retryAfter: number
 
-  constructor(retryAfter: number, detail?: RefusalDetail, cause?: unknown) {
-    super('The keys of the authorization server are unavailable', undefined, detail, cause)
-    this.code = 'keys_unavailable'
+  constructor(
+    service: UnavailableService,
+    retryAfter: number,
+    detail?: ErrorDetail,
+    cause?: unknown,
+  ) {
+    super(unavailableSentences[service], undefined, detail, cause)
+    this.code = 'service_unavailable'
     this.status = 503
     this.expose = false
+    this.service = service
     this.retryAfter = retryAfter
   }
 
   override get name(): string {
-    return 'KeysUnavailableError'
+    return 'ServiceUnavailableError'
   }
 }
 
 /** Every refusal, as a union that `switch (error.code)` narrows. */
-export type AccessTokenFailure =
+export type AnyAccessTokenError =
   | MissingTokenError
   | InvalidRequestError
   | InvalidTokenError
   | InsufficientScopeError
-  | KeysUnavailableError
+  | ServiceUnavailableError
 
 /** Refusals are the validator's: one that the application's function throws must not pass for one. */
 export function notARefusal(error: unknown, name: string): unknown {

@@ -3,15 +3,15 @@
  * that they can label a metric; only `detail` and `cause` are free, and neither holds a token.
  */
 import { channel } from 'node:diagnostics_channel'
-import type { InvalidTokenReason, RefusalDetail } from './errors.ts'
+import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {
   readonly type: 'token.accepted'
   readonly issuer: string
   readonly clientId?: string | undefined
-  /** Whether the token had been verified before and was remembered. */
-  readonly remembered: boolean
+  /** Whether the token had been verified before and was cached. */
+  readonly cached: boolean
   readonly durationMs: number
 }
 
@@ -23,10 +23,10 @@ export interface TokenRefusedEvent {
     | InvalidTokenReason
     | 'invalid_request'
     | 'insufficient_scope'
-    | 'keys_unavailable'
+    | 'service_unavailable'
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined
-  readonly detail: RefusalDetail
+  readonly detail: ErrorDetail
   readonly cause?: unknown
   readonly durationMs: number
 }
@@ -42,8 +42,8 @@ export interface TokenMissingEvent {
  * `Requirement.check`, or another function of the application, threw; or a requirement that was given
  * with a request is wrong.
  */
-export interface CheckFailedEvent {
-  readonly type: 'check.failed'
+export interface CallbackFailedEvent {
+  readonly type: 'callback.failed'
   readonly cause: unknown
 }
 
@@ -56,7 +56,7 @@ export interface KeysRefreshedEvent {
   /** JWKs that were skipped: malformed, of another use, too weak, or private. */
   readonly skipped: number
   readonly added: number
-  readonly withdrawn: number
+  readonly removed: number
   readonly durationMs: number
 }
 
@@ -74,8 +74,8 @@ export interface KeysFailedEvent {
 }
 
 /** A token named a key that is not in the set, and the budget for looking it up is spent. */
-export interface KeysBudgetSpentEvent {
-  readonly type: 'keys.budget_spent'
+export interface KeysRateLimitedEvent {
+  readonly type: 'keys.rate_limited'
   readonly issuer: string
 }
 
@@ -133,10 +133,10 @@ export type ValidatorEvent =
   | TokenAcceptedEvent
   | TokenRefusedEvent
   | TokenMissingEvent
-  | CheckFailedEvent
+  | CallbackFailedEvent
   | KeysRefreshedEvent
   | KeysFailedEvent
-  | KeysBudgetSpentEvent
+  | KeysRateLimitedEvent
   | KeySkippedEvent
   | MetadataRefreshedEvent
   | MetadataFailedEvent

@@ -9,28 +9,29 @@ export type {
   JwtClaims,
   Requirement,
 } from './access-token.ts'
-export type { Algorithm } from './algorithms.ts'
+export type { TokenLocation } from './credentials/credentials.ts'
 export {
   AccessTokenError,
-  type AccessTokenFailure,
-  type AnswerBody,
-  type AnswerHeaders,
+  type AnyAccessTokenError,
+  type ErrorDetail,
+  type ErrorResponseBody,
+  type ErrorResponseHeaders,
   InsufficientScopeError,
   InvalidRequestError,
   InvalidTokenError,
   type InvalidTokenReason,
   invalidTokenReasons,
-  KeysUnavailableError,
   MissingTokenError,
-  type RefusalDetail,
+  ServiceUnavailableError,
+  type UnavailableService,
 } from './errors.ts'
 export type {
-  CheckFailedEvent,
+  CallbackFailedEvent,
   FetchFailureReason,
   KeySkippedEvent,
   KeySkipReason,
-  KeysBudgetSpentEvent,
   KeysFailedEvent,
+  KeysRateLimitedEvent,
   KeysRefreshedEvent,
   MetadataFailedEvent,
   MetadataRefreshedEvent,
@@ -39,7 +40,7 @@ export type {
   TokenRefusedEvent,
   ValidatorEvent,
 } from './events.ts'
-export type { TokenLocation } from './http/credentials.ts'
-export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options.ts'
+export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options/types.ts'
+export type { Algorithm } from './signature/algorithms.ts'
 export type { Profile } from './token/claims.ts'
 export { createValidator, type Validator } from './validator.ts'

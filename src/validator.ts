@@ -10,20 +10,25 @@ import type {
   JwtClaims,
   Requirement,
 } from './access-token.ts'
+import { doubtForm, hintOfMissing, type Offer, readCredentials } from './credentials/credentials.ts'
 import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
-import { challengeStart, completeHeaders } from './http/challenge.ts'
-import { doubtForm, hintOfMissing, type Offer, readCredentials } from './http/credentials.ts'
-import { findSigningKey, judge, type TrustedIssuer } from './issuer.ts'
-import type { ValidatorOptions } from './options.ts'
-import { isPromised } from './promised.ts'
-import { readOptions } from './read-options.ts'
-import { type CompiledRequirement, compileRequirement, satisfy, scopesOf } from './requirement.ts'
-import { createTokenCache, type Found, notFound } from './token/cache.ts'
+import { isPromised } from './internal/maybe-promise.ts'
+import { findSigningKey, judge, type TrustedIssuer } from './issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from './issuer/trusted-issuers.ts'
+import { readOptions } from './options/resolve.ts'
+import type { ValidatorOptions } from './options/types.ts'
+import { createTokenCache, type Found, notFound } from './pipeline/token-cache.ts'
+import { createAccessToken, describe, type Verified } from './pipeline/verified-token.ts'
+import {
+  type CompiledRequirement,
+  compileRequirement,
+  satisfy,
+  scopesOf,
+} from './requirement/requirement.ts'
+import { challengeStart, completeHeaders } from './response/challenge.ts'
 import { checkTime } from './token/claims.ts'
 import { maxTokenLength, parseCompact } from './token/compact.ts'
-import { createTrustedIssuers } from './trusted-issuers.ts'
-import { createAccessToken, describe, type Verified } from './verified-token.ts'
 
 /** Decides whether an access token is good. Made by {@link createValidator}. */
 export interface Validator<C extends object = JwtClaims> {
@@ -54,7 +59,7 @@ export interface Validator<C extends object = JwtClaims> {
    * also while old keys serve on in an outage; rejects as soon as one issuer has none, though the
    * tokens of others are good. With a function as `issuer` it covers the issuers that are known by now.
    *
-   * @throws KeysUnavailableError, whose `cause` tells an outage from a wrong issuer.
+   * @throws ServiceUnavailableError, whose `cause` tells an outage from a wrong issuer.
    */
   readonly ready: () => Promise<void>
 }
@@ -89,7 +94,7 @@ export function deciderOf(validator: Validator<object>): Decide {
  * Makes a validator of access tokens: JWTs that one of the trusted issuers signed for this API.
  * Fetches nothing until the first token comes or {@link Validator.ready} is called.
  *
- * Does not check revocation: a token is good until it expires or its key is withdrawn. Does not accept
+ * Does not check revocation: a token is good until it expires or its key is removed. Does not accept
  * opaque and encrypted tokens, nor such as are bound to a key by DPoP or mutual TLS.
  *
  * @throws TypeError for a wrong option, which it names.
@@ -101,7 +106,7 @@ export function createValidator<C extends object = JwtClaims>(
   const settings = readOptions(options)
   const observer = createObserver(settings.onEvent)
   const issuers = createTrustedIssuers(settings.issuers, { ...settings, observer })
-  const remembered =
+  const cached =
     settings.maxRemembered > 0 ? createTokenCache<Verified>(settings.maxRemembered) : undefined
   const seconds = () => settings.now() / 1000
   const challenge = challengeStart(settings.realm)
@@ -123,7 +128,7 @@ export function createValidator<C extends object = JwtClaims>(
     return Promise.resolve(decide(offer, requirement))
   }
 
-  /** The hot path: a token that is remembered is mostly answered without any waiting. */
+  /** The hot path: a token that is cached is mostly answered without any waiting. */
   function decide(
     readOffer: () => Offer | undefined,
     requirement: Requirement | undefined,
@@ -149,7 +154,7 @@ export function createValidator<C extends object = JwtClaims>(
   /**
    * The whole way.
    *
-   * @param good Whether the token is remembered and still good.
+   * @param good Whether the token is cached and still good.
    */
   async function examine(
     offer: Offer,
@@ -173,7 +178,7 @@ export function createValidator<C extends object = JwtClaims>(
         // Again: it may have waited for keys.
         checkTime(times, issuer, seconds())
         verified = describe(jwt, times, issuer, key)
-        remembered?.set(offer.token, found, verified.header, verified)
+        cached?.set(offer.token, found, verified.header, verified)
       }
       const token = createAccessToken(verified, offer)
       if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
@@ -252,14 +257,14 @@ export function createValidator<C extends object = JwtClaims>(
 
   function find(token: string): Found<Verified> {
     const looksLikeOne = typeof token === 'string' && token.length <= maxTokenLength
-    return remembered !== undefined && looksLikeOne ? remembered.find(token) : notFound
+    return cached !== undefined && looksLikeOne ? cached.find(token) : notFound
   }
 
-  function accepted(token: AccessToken, remembered: boolean, { startedAt }: Decision): AccessToken {
+  function accepted(token: AccessToken, cached: boolean, { startedAt }: Decision): AccessToken {
     if (observer.listening()) {
       const { issuer, clientId } = token
       const durationMs = performance.now() - startedAt
-      observer.emit({ type: 'token.accepted', issuer, clientId, remembered, durationMs })
+      observer.emit({ type: 'token.accepted', issuer, clientId, cached, durationMs })
     }
     return token
   }
@@ -267,7 +272,7 @@ export function createValidator<C extends object = JwtClaims>(
   function refused(thrown: unknown, decision: Decision): unknown {
     const error = malformedRequest(decision) ?? thrown
     if (!(error instanceof AccessTokenError)) {
-      observer.emit({ type: 'check.failed', cause: error })
+      observer.emit({ type: 'callback.failed', cause: error })
       return error
     }
     if (error instanceof InvalidTokenError) explain(error, decision)

@@ -19,8 +19,8 @@ const levels = new Map([
   ['metadata.failed', 'warn'],
   ['keys.failed', 'warn'],
   ['keys.skipped', 'warn'],
-  ['keys.budget_spent', 'warn'],
-  ['check.failed', 'error'], // Your own function threw.
+  ['keys.rate_limited', 'warn'],
+  ['callback.failed', 'error'], // Your own function threw.
 ])
 
 const authenticated = authenticate({ issuer: ISSUER, audience: AUDIENCE, onEvent: log })

@@ -2,10 +2,10 @@
  * @module Express 4 and 5. Thin: hands the request to the validator, sets `req.auth`, or answers.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
-import type { ValidatorOptions } from '../options.ts'
-import { compileRequirement } from '../requirement.ts'
+import type { ValidatorOptions } from '../options/types.ts'
+import { isVerified } from '../pipeline/verified-token.ts'
+import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -17,9 +17,9 @@ import {
   passesErrors,
   prepare,
   type Response,
-} from './answer.ts'
+} from './middleware.ts'
 
-export type { AuthenticateOptions } from './answer.ts'
+export type { AuthenticateOptions } from './middleware.ts'
 
 declare global {
   namespace Express {

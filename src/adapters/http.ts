@@ -3,10 +3,10 @@
  * Thin: hands the request to the validator, sets `req.auth`, or answers.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
-import type { ValidatorOptions } from '../options.ts'
-import { compileRequirement } from '../requirement.ts'
+import type { ValidatorOptions } from '../options/types.ts'
+import { isVerified } from '../pipeline/verified-token.ts'
+import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -18,9 +18,9 @@ import {
   passesErrors,
   prepare,
   type Response,
-} from './answer.ts'
+} from './middleware.ts'
 
-export type { AuthenticateOptions } from './answer.ts'
+export type { AuthenticateOptions } from './middleware.ts'
 
 /**
  * Resolves to the verified token. Where it has answered, or the request is anonymous, it resolves to
@@ -36,7 +36,7 @@ export type HttpGuard<C extends object> = (
  * Makes a guard that lets only requests with a good access token pass, and sets `req.auth`.
  *
  * Without `next` there is no error handling to hand errors to: what the application's own functions
- * throw is answered with a bare 500 and told through `onEvent` as `check.failed`. With `passErrors`
+ * throw is answered with a bare 500 and told through `onEvent` as `callback.failed`. With `passErrors`
  * the promise rejects instead, with refusals too.
  *
  * @throws TypeError for a wrong option.

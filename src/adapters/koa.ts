@@ -2,10 +2,10 @@
  * @module Koa 2 and 3. Thin: hands the request to the validator, sets `ctx.state.auth`, or answers.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
-import type { ValidatorOptions } from '../options.ts'
-import { compileRequirement } from '../requirement.ts'
+import type { ValidatorOptions } from '../options/types.ts'
+import { isVerified } from '../pipeline/verified-token.ts'
+import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { isVerified } from '../verified-token.ts'
 import {
   type AuthenticateOptions,
   admit,
@@ -17,9 +17,9 @@ import {
   passesErrors,
   prepare,
   type Response,
-} from './answer.ts'
+} from './middleware.ts'
 
-export type { AuthenticateOptions } from './answer.ts'
+export type { AuthenticateOptions } from './middleware.ts'
 
 /** The part of Koa's context that is used. */
 export interface KoaContext {

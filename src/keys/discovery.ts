@@ -4,8 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
 import { printable, slashHint } from '../errors.ts'
-import { FetchFailure, type JsonAnswer } from '../http/fetch-json.ts'
-import { doubtUrl } from '../http/secure-url.ts'
+import { FetchFailure, type JsonAnswer } from '../internal/fetch-json.ts'
+import { doubtUrl } from '../internal/secure-url.ts'
 
 /** What of an issuer's metadata is used. `id_token_signing_alg_values_supported` is not: it is not about access tokens. */
 export interface Metadata {

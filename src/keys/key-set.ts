@@ -4,9 +4,9 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
 import type { KeyObject } from 'node:crypto'
-import type { Algorithm, VerificationKey } from '../algorithms.ts'
 import type { KeySkipReason } from '../events.ts'
-import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk.ts'
+import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
+import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 
 /** The most JWKs that a set may have. */
 const maxKeys = 100

@@ -7,7 +7,7 @@ import { type KeySet, readKeySet } from './key-set.ts'
 export interface KeySource {
   /**
    * The keys that may be used now. Returns at once while it has any; else the promise waits for one
-   * attempt to fetch them, and rejects with KeysUnavailableError.
+   * attempt to fetch them, and rejects with ServiceUnavailableError.
    *
    * @param now Seconds since 1970, where the caller has just read the clock.
    */
@@ -15,7 +15,7 @@ export interface KeySource {
   /**
    * A newer set than `known`, for a token that fits no key in it; or `known`, where there is none:
    * nothing newer, or too many such tokens in a short time. Throws or rejects with
-   * KeysUnavailableError where the issuer could not be asked.
+   * ServiceUnavailableError where the issuer could not be asked.
    *
    * @param fits Whether the token may fit a key of a set.
    */

@@ -7,7 +7,7 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { answerJson } from './answer.ts'
+import { answerJson } from './respond.ts'
 
 /**
  * A way for the metadata and JWKS endpoints to fail:

@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { answerJson } from './answer.ts'
 import { type AnsweringFault, faults } from './faults.ts'
+import { answerJson } from './respond.ts'
 
 /** How many requests reached each endpoint, whatever the answer was. Assign 0 to start afresh. */
 export interface RequestCounts {

@@ -6,9 +6,9 @@
  * @module
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { answerJson } from './answer.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
+import { answerJson } from './respond.ts'
 import {
   type Form,
   invalidRequest,

@@ -67,7 +67,7 @@ export function readTimes(claims: Claims): TimeClaims {
 }
 
 /**
- * Judges `exp`, `nbf` and `iat`. Runs again for every remembered token, so it looks at nothing else.
+ * Judges `exp`, `nbf` and `iat`. Runs again for every cached token, so it looks at nothing else.
  *
  * @param now Seconds since 1970.
  */

@@ -7,8 +7,8 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
-import { decodeAsciiBase64url, isAscii } from '../base64url.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
+import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 
 /** The longest token that is looked at, in characters: as much as Node lets into all headers. */
 export const maxTokenLength = 16_384

@@ -5,7 +5,7 @@
  */
 
 import { notARefusal } from '../errors.ts'
-import { sharedLists } from '../shared-list.ts'
+import { sharedLists } from '../internal/interned-lists.ts'
 import { own } from './claims.ts'
 
 // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )

@@ -20,7 +20,7 @@ export interface Expected {
 export const OK: Expected = { status: 200 }
 export const C401: Expected = { status: 401 }
 export const R400: Expected = { status: 400, error: 'invalid_request', reason: 'invalid_request' }
-export const X503: Expected = { status: 503, reason: 'keys_unavailable' }
+export const X503: Expected = { status: 503, reason: 'service_unavailable' }
 export const T401 = (reason: InvalidTokenReason): Expected => {
   return { status: 401, error: 'invalid_token', reason }
 }

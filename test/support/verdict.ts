@@ -11,8 +11,8 @@ import {
   InsufficientScopeError,
   InvalidTokenError,
   type InvalidTokenReason,
-  KeysUnavailableError,
   type Requirement,
+  ServiceUnavailableError,
   type ValidatorEvent,
   type ValidatorOptions,
 } from 'oauth-resource-server'
@@ -97,14 +97,14 @@ export function createApi(
       )
     },
     /** X503: no verdict is possible. */
-    async cannotTell(token: string): Promise<KeysUnavailableError> {
+    async cannotTell(token: string): Promise<ServiceUnavailableError> {
       const error = await failing(token)
-      expect(error).toBeInstanceOf(KeysUnavailableError)
-      expect(error).toMatchObject({ status: 503, code: 'keys_unavailable', expose: false })
-      const { retryAfter } = error as KeysUnavailableError
+      expect(error).toBeInstanceOf(ServiceUnavailableError)
+      expect(error).toMatchObject({ status: 503, code: 'service_unavailable', expose: false })
+      const { retryAfter } = error as ServiceUnavailableError
       expect(error.headers).toEqual({ 'Retry-After': `${retryAfter}`, 'Cache-Control': 'no-store' })
       expect(error.body).toBeUndefined()
-      return error as KeysUnavailableError
+      return error as ServiceUnavailableError
     },
   }
 

@@ -5,7 +5,7 @@ import express from 'express'
 import Koa from 'koa'
 import {
   type AccessToken,
-  type AccessTokenFailure,
+  type AnyAccessTokenError,
   createValidator,
   type ValidatorEvent,
 } from 'oauth-resource-server'
@@ -56,11 +56,11 @@ createServer(async (request, response) => {
   if (token && (await authorized(request, response))) response.end(token.claims.tenant)
 })
 
-export function advise(error: AccessTokenFailure): string {
+export function advise(error: AnyAccessTokenError): string {
   switch (error.code) {
     case 'invalid_token':
       return error.reason
-    case 'keys_unavailable':
+    case 'service_unavailable':
       return `later: ${error.retryAfter}`
     case 'insufficient_scope':
     case 'missing_token':

@@ -1,0 +1,136 @@
+/**
+ * @module The options: their types, and their defaults as they are documented. Types only; they are
+ * checked in `read-options.ts`.
+ */
+import type { JSONWebKeySet } from 'jose'
+import type { JwtClaims, Requirement } from '../access-token.ts'
+import type { TokenLocation } from '../credentials/credentials.ts'
+import type { ValidatorEvent } from '../events.ts'
+import type { Algorithm } from '../signature/algorithms.ts'
+import type { Profile } from '../token/claims.ts'
+import type { ScopeClaim } from '../token/scope.ts'
+
+/** How long keys are used, and how long they are waited for. Every duration is in seconds. */
+export interface KeyPolicy {
+  /**
+   * Age in seconds at which a key set counts as old, 1 to 86,400, unless its `Cache-Control` says
+   * otherwise (between 60 and 86,400). It is refreshed in the background after three quarters of that.
+   * @defaultValue 600
+   */
+  readonly maxAge?: number | undefined
+  /**
+   * For how many seconds more an old key set serves while no newer one can be had.
+   * @defaultValue 86400
+   */
+  readonly staleIfError?: number | undefined
+  /**
+   * How many seconds one attempt to fetch metadata and keys may take, and so the longest that a
+   * request waits: up to 300.
+   * @defaultValue 5
+   */
+  readonly timeout?: number | undefined
+}
+
+/** One trusted issuer. What is set here wins over the validator's own. */
+export interface IssuerOptions {
+  /** The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. */
+  readonly issuer: string
+  /** Where the keys are. Set: the issuer's metadata is not read. */
+  readonly jwksUri?: string | undefined
+  /** The keys themselves. Set: no network is used at all. */
+  readonly jwks?: JSONWebKeySet | undefined
+  /** This API's identifiers at this issuer. `false` switches the check off. */
+  readonly audience?: string | readonly string[] | false | undefined
+  /** How strictly this issuer's tokens must follow RFC 9068. */
+  readonly profile?: Profile | undefined
+  /** The signature algorithms that this issuer may use. */
+  readonly algorithms?: readonly Algorithm[] | undefined
+  /** The claim that holds this issuer's scopes, or a function that reads them. */
+  readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
+  /** The oldest that this issuer's tokens may be, in seconds since `iat`: 1 to 2,678,400. */
+  readonly maxTokenAge?: number | undefined
+  /**
+   * Admits `http` URLs beyond loopback, for a network that is private to a few containers. Whoever
+   * can change a packet there can sign tokens.
+   * @defaultValue false
+   */
+  readonly allowInsecureHttp?: boolean | undefined
+}
+
+/**
+ * Finds the options of an issuer by the `iss` of a token, which is not verified yet. `undefined`
+ * refuses the token, and is how an issuer is removed. Its answers are kept for ten minutes. A throw,
+ * or no answer within `keys.timeout`, is answered with 503, unless there is an answer from before:
+ * that holds for another ten minutes at the most.
+ */
+export type IssuerResolver = (
+  iss: string,
+) => IssuerOptions | undefined | Promise<IssuerOptions | undefined>
+
+/** The options of a validator. Every duration is a number of seconds. */
+export interface ValidatorOptions {
+  /** The trusted issuers: exact strings, a slash at the end included. */
+  readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[] | IssuerResolver
+  /** This API's identifiers, of which `aud` must hold one. `false` switches the check off. */
+  readonly audience: string | readonly string[] | false
+  /**
+   * `'jwt'`: `typ` is absent, `JWT` or `at+jwt`. `'rfc9068'`: `typ` is `at+jwt`, and `iss`, `exp`,
+   * `aud`, `sub`, `client_id`, `iat` and `jti` are all present.
+   * @defaultValue 'jwt'
+   */
+  readonly profile?: Profile | undefined
+  /**
+   * The signature algorithms that are accepted; never `none`, never a symmetric one.
+   * @defaultValue every {@link Algorithm}
+   */
+  readonly algorithms?: readonly Algorithm[] | undefined
+  /**
+   * How many seconds the issuer's clock may be off, for `exp` and `nbf`: 0 to 300. `iat` may lie as far
+   * ahead, and 60 seconds in any case.
+   * @defaultValue 5
+   */
+  readonly clockTolerance?: number | undefined
+  /**
+   * The oldest that a token may be, in seconds since `iat`, which is then required: 1 to 2,678,400 (31
+   * days). No limit by default.
+   */
+  readonly maxTokenAge?: number | undefined
+  /**
+   * The claim that holds the scopes, or a function that reads them. A claim that is named here may be
+   * a string or an array of strings; the default accepts only the string of RFC 8693.
+   * @defaultValue 'scope'
+   */
+  readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
+  /** Holds for every token. */
+  readonly requirement?: Requirement | undefined
+  /**
+   * Where a token may stand. `'header'` is always looked at. `'query'` puts tokens into logs and
+   * histories (RFC 9700 §4.3.2): leave it off if you can.
+   * @defaultValue ['header']
+   */
+  readonly tokenLocations?: readonly TokenLocation[] | undefined
+  /**
+   * Stands in every challenge. Printable ASCII.
+   * @defaultValue the first audience
+   */
+  readonly realm?: string | undefined
+  /** How long keys are used and waited for, in seconds. */
+  readonly keys?: KeyPolicy | undefined
+  /**
+   * How many verified tokens are cached; `false` for none.
+   * @defaultValue \{ maxEntries: 10000 \}
+   */
+  readonly tokenCache?: { readonly maxEntries?: number | undefined } | false | undefined
+  /**
+   * Makes the outbound requests: for proxies, private certificate authorities, tests.
+   * @defaultValue the global `fetch`
+   */
+  readonly fetch?: typeof fetch | undefined
+  /**
+   * The time in milliseconds.
+   * @defaultValue `Date.now`
+   */
+  readonly now?: (() => number) | undefined
+  /** Is told of everything that happens. What it throws is reported once, as a process warning. */
+  readonly onEvent?: ((event: ValidatorEvent) => void) | undefined
+}

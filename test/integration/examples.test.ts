@@ -1,0 +1,350 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, get } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { client, play } from '../../examples/demo/flow.js'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const audience = 'https://api.example.com'
+const children: ChildProcess[] = []
+let issuer: TestIssuer
+
+vi.setConfig({ testTimeout: 30_000 })
+const hasCurl = await run('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+// The examples import the package by its name, and so what the build made.
+beforeAll(async () => {
+  await run('node_modules/.bin/tsc', { cwd: root })
+  issuer = await createTestIssuer({ audience, clients: [client] })
+}, 60_000)
+afterAll(() => issuer.close())
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+
+interface Started {
+  readonly child: ChildProcess
+  /** What it has printed until now. */
+  readonly output: () => string
+}
+
+/** Starts an example and waits until its output matches. */
+async function start(
+  args: readonly string[],
+  until: RegExp,
+  env: Record<string, string> = {},
+): Promise<Started> {
+  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } })
+  children.push(child)
+  let output = ''
+  await new Promise<void>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      output += chunk
+      if (until.test(output)) resolve()
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.on('exit', (code) => reject(new Error(`ended with ${code}: ${output}`)))
+  })
+  return { child, output: () => output }
+}
+
+async function startApi(name: string, from = issuer): Promise<Started & { url: string }> {
+  const env = { ISSUER: from.issuer, AUDIENCE: audience, PORT: '0' }
+  const started = await start([`examples/${name}.js`], /http:\S+\n/, env)
+  return { ...started, url: /http:\S+/.exec(started.output())?.[0] ?? '' }
+}
+
+const startServer = async (name: string) => (await startApi(name)).url
+
+const linesOf = (output: string): Record<string, unknown>[] =>
+  (output.match(/^\{.*\}$/gm) ?? []).map((line) => JSON.parse(line))
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+describe.each(['express', 'koa', 'http'])('examples/%s.js', (name) => {
+  it('answers 200, 401 and 403', async () => {
+    const url = await startServer(name)
+    const reader = bearer(await issuer.token({ scope: 'read:reports' }))
+    const nobody = bearer(await issuer.token())
+
+    const health = await fetch(`${url}/health`)
+    expect([health.status, await health.json()]).toEqual([200, { status: 'up' }])
+
+    const missing = await fetch(url)
+    expect(missing.status).toBe(401)
+    expect(missing.headers.get('www-authenticate')).toBe(`Bearer realm="${audience}"`)
+
+    const self = await fetch(url, { headers: reader })
+    expect(await self.json()).toEqual({ client: 'test-client', scopes: ['read:reports'] })
+
+    const reports = await fetch(`${url}/reports`, { headers: reader })
+    expect([reports.status, await reports.json()]).toEqual([
+      200,
+      { reports: ['January', 'February'] },
+    ])
+
+    const forbidden = await fetch(`${url}/reports`, { headers: nobody })
+    expect(forbidden.status).toBe(403)
+    expect(await forbidden.json()).toMatchObject({ error: 'insufficient_scope' })
+
+    const expired = await fetch(url, { headers: bearer(await issuer.tokens.expired()) })
+    expect(expired.status).toBe(401)
+
+    expect((await fetch(`${url}/nowhere`, { headers: reader })).status).toBe(404)
+  })
+})
+
+describe('examples/custom-server.js', () => {
+  const key = 'dGhlIHNhbXBsZSBub25jZQ=='
+
+  async function upgrade(url: string, token?: string) {
+    const headers = {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Key': key,
+      'Sec-WebSocket-Version': '13',
+      ...(token !== undefined && bearer(token)),
+    }
+    const request = get(url, { headers, agent: false })
+    return new Promise<{ status: number; headers: Record<string, unknown>; body: string }>(
+      (resolve, reject) => {
+        request.on('error', reject)
+        request.on('upgrade', ({ statusCode = 0, headers }, socket) => {
+          socket.destroy()
+          resolve({ status: statusCode, headers, body: '' })
+        })
+        request.on('response', async (response) => {
+          const { statusCode = 0, headers } = response
+          resolve({ status: statusCode, headers, body: (await response.toArray()).join('') })
+        })
+      },
+    )
+  }
+
+  it('opens a WebSocket for a good token and refuses every other', async () => {
+    const url = await startServer('custom-server')
+
+    const accepted = await upgrade(url, await issuer.token({ scope: 'read:reports' }))
+    expect(accepted.status).toBe(101)
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    expect(accepted.headers['sec-websocket-accept']).toBe(accept.digest('base64'))
+
+    const missing = await upgrade(url)
+    expect(missing).toMatchObject({ status: 401, body: '' })
+    expect(missing.headers['www-authenticate']).toBe(
+      `Bearer realm="${audience}", scope="read:reports"`,
+    )
+
+    const tampered = await upgrade(url, await issuer.tokens.tampered())
+    expect(tampered.status).toBe(401)
+    expect(JSON.parse(tampered.body)).toMatchObject({ error: 'invalid_token' })
+    expect(tampered.headers['cache-control']).toBe('no-store')
+
+    expect((await upgrade(url, await issuer.token())).status).toBe(403)
+    expect((await fetch(url)).status).toBe(426)
+  })
+
+  it('hangs up when the token expires', async () => {
+    const url = new URL(await startServer('custom-server'))
+    const exp = Math.floor(Date.now() / 1000)
+    const token = await issuer.token({ scope: 'read:reports', exp })
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', ...bearer(token) }
+    const [, socket] = await once(get(url, { headers, agent: false }), 'upgrade')
+    await once(socket.resume(), 'end')
+  })
+})
+
+describe('examples/machine-client.js', () => {
+  it('fetches one token for all its calls', async () => {
+    const url = await startServer('http')
+    const before = issuer.requests.token
+    const { stdout } = await run(process.execPath, ['examples/machine-client.js'], {
+      cwd: root,
+      env: {
+        ...process.env,
+        ISSUER: issuer.issuer,
+        AUDIENCE: audience,
+        CLIENT_ID: client.id,
+        CLIENT_SECRET: client.secret,
+        API: `${url}/reports`,
+      },
+    })
+    expect(stdout).toBe('{"reports":["January","February"]}\n'.repeat(2))
+    expect(issuer.requests.token - before).toBe(1)
+  })
+})
+
+describe('examples/observability', () => {
+  /** One token accepted twice, one expired, one for another API, and one request without. */
+  async function use(url: string, from = issuer): Promise<void> {
+    const good = await from.token()
+    const bad = [await from.tokens.expired(), await from.tokens.wrongAudience()]
+    for (const token of [good, good, ...bad]) await fetch(url, { headers: bearer(token) })
+    await fetch(url)
+  }
+
+  it('log-line.js prints a line of JSON for each refusal', async () => {
+    const { url, output } = await startApi('observability/log-line')
+    await use(url)
+    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(2))
+    const [expired, wrong] = linesOf(output())
+    expect(expired).toMatchObject({ level: 'info', type: 'token.refused', reason: 'expired' })
+    expect(wrong).toMatchObject({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      status: 401,
+      reason: 'wrong_audience',
+      issuer: issuer.issuer,
+      detail: { expected: audience, actual: `${audience}/other` },
+    })
+    expect(output()).not.toContain('eyJ')
+  })
+
+  it('log-line.js prints a line for each failure to fetch keys', async () => {
+    await using other = await createTestIssuer({ audience })
+    other.fault('html')
+    const { url, output } = await startApi('observability/log-line', other)
+    await fetch(url, { headers: bearer(await other.token()) })
+    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(2))
+    const [failed, refused] = linesOf(output())
+    expect(failed).toMatchObject({ level: 'error', type: 'keys.failed', reason: 'not_json' })
+    expect(failed?.cause).toMatch(/\S/)
+    expect(refused).toMatchObject({ status: 503, reason: 'service_unavailable' })
+  })
+
+  it('prometheus.js counts what happens', async () => {
+    const { url } = await startApi('observability/prometheus')
+    await use(url)
+    const text = await (await fetch(`${url}/metrics`)).text()
+    const name = issuer.issuer
+    expect(text).toContain(
+      `oauth_events_total{type="token.accepted",reason="",issuer="${name}"} 2\n`,
+    )
+    expect(text).toContain(
+      `oauth_events_total{type="token.refused",reason="expired",issuer="${name}"} 1\n`,
+    )
+    expect(text).toContain('oauth_events_total{type="token.missing",reason="",issuer=""} 1\n')
+    expect(text).toContain('oauth_duration_seconds_count{type="token.refused"} 2\n')
+    expect(text).toContain('oauth_duration_seconds_count{type="keys.refreshed"} 1\n')
+  })
+
+  it('opentelemetry.js exports what happens', async () => {
+    const { url, child, output } = await startApi('observability/opentelemetry')
+    await use(url)
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    const points = output().replace(/\s+/g, ' ').split('attributes: ')
+    const counted = (type: string, reason: string) =>
+      points
+        .find((point) =>
+          point.startsWith(`{ type: '${type}', reason: '${reason}', issuer: '${issuer.issuer}' }`),
+        )
+        ?.match(/value: (\d+)/)?.[1]
+    expect(counted('token.accepted', 'none')).toBe('2')
+    expect(counted('token.refused', 'expired')).toBe('1')
+    expect(counted('token.refused', 'wrong_audience')).toBe('1')
+    expect(output()).toMatch(/name: 'oauth.events',\s+type: 'COUNTER'/)
+    expect(output()).toMatch(/name: 'oauth.duration',\s+type: 'HISTOGRAM'/)
+  })
+})
+
+describe('examples/testing', () => {
+  // The others are vitest's own, which finds them by itself.
+  it('node-test.js passes', async () => {
+    const args = ['--test', '--test-reporter=tap', 'examples/testing/node-test.js']
+    const { stdout } = await run(process.execPath, args, { cwd: root })
+    expect(stdout).toMatch(/^# pass 2$/m)
+  })
+})
+
+describe('every example', () => {
+  it.each([
+    'express',
+    'koa',
+    'http',
+    'custom-server',
+    'machine-client',
+    'observability/log-line',
+    'observability/prometheus',
+    'observability/opentelemetry',
+  ])('%s.js says what it needs from the environment', async (name) => {
+    const env = { ...process.env, ISSUER: '', AUDIENCE: '' }
+    const failure = run(process.execPath, [`examples/${name}.js`], { cwd: root, env })
+    await expect(failure).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Set ISSUER'),
+    })
+  })
+})
+
+describe('examples/demo.js', () => {
+  it('shows every step and ends 0', async () => {
+    const { stdout } = await run(process.execPath, ['examples/demo.js'], { cwd: root })
+    const titles = [...stdout.matchAll(/^-- (\d\. .*?) -+$/gm)].map(([, title]) => title)
+    expect(titles).toEqual([
+      '1. A program asks the authorization server for a token',
+      '2. A request without a token',
+      '3. The same request with the token',
+      '4. The token lacks a scope',
+      '5. So the client writes that scope into its token',
+      '6. A token that expired',
+      '7. A token for another API',
+      '8. The authorization server changes its key',
+      '9. The authorization server is gone',
+    ])
+    expect(stdout).not.toContain('✗')
+    expect(stdout.match(/✓/g)).toHaveLength(8 * 3 + 3 + 1)
+    expect(stdout).toContain('client_secret=a-secret-for-the-demo')
+    expect(stdout).toContain('"client_id": "report-robot"')
+    expect(stdout).toContain('WWW-Authenticate: Bearer realm="https://api.example.com"')
+    expect(stdout).toContain('keys fetched 3 times until now, and 3 times for the new key')
+    // No whole token is shown, and no line is too long for a terminal of 100 columns.
+    expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ/)
+    expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBeLessThan(100)
+  })
+
+  it('tells of an API that lets everybody in', async () => {
+    const open = createServer((_request, response) => response.end('welcome'))
+    await once(open.listen(0, '127.0.0.1'), 'listening')
+    const lines: string[] = []
+    const url = `http://127.0.0.1:${(open.address() as AddressInfo).port}`
+    const api = { name: 'open', url, close: () => open.close() }
+    const own = await createTestIssuer({ audience, clients: [client] })
+    expect(await play(own, [api], (line) => lines.push(line))).toBe(false)
+    expect(lines).toContain('  expected     401 with a challenge')
+    expect(lines).toContain('  ✗ open       200')
+    expect(lines.at(-1)).toMatch(/^\n✗ Unexpected: \d+\.$/)
+    await own.close()
+    open.close()
+    open.closeAllConnections()
+  })
+
+  it.runIf(hasCurl)(
+    'with --serve leaves everything running, for the curl lines that it prints',
+    async () => {
+      const { output, child } = await start(
+        ['examples/demo.js', '--serve'],
+        /(\ncurl --include.*){3}/,
+      )
+      const printed = output().slice(output().indexOf('Everything is still running'))
+      const commands = printed.split('\n').filter((line) => !/^(?!TOKEN)[A-Z].*:$/.test(line))
+      // As in the terminal of a reader who copies one after the other.
+      const { stdout } = await run('sh', ['-c', commands.join('\n')])
+      expect(stdout).toMatch(/^\{"access_token":"eyJ/)
+      expect(stdout.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3)
+      expect(stdout.match(/"client_id":"report-robot"/g)).toHaveLength(3)
+
+      child.kill('SIGINT')
+      expect(await once(child, 'exit')).toEqual([0, null])
+    },
+  )
+})

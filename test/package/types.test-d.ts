@@ -1,0 +1,147 @@
+/**
+ * What the types promise; compiled, never run. Every `@ts-expect-error` is a mistake that the
+ * compiler must find.
+ */
+import type express from 'express'
+import type Koa from 'koa'
+import {
+  type AccessToken,
+  type AnyAccessTokenError,
+  createValidator,
+  type HttpRequest,
+  InvalidTokenError,
+  type InvalidTokenReason,
+  type JwtClaims,
+  type Validator,
+  type ValidatorEvent,
+} from 'oauth-resource-server'
+import { authenticate, authorize } from 'oauth-resource-server/express'
+import * as http from 'oauth-resource-server/http'
+import * as koa from 'oauth-resource-server/koa'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(_: Same<A, B>): void => undefined
+
+const options = { issuer: 'https://as.example.com', audience: 'https://api.example.com' }
+
+// AD-type: a claim that the validator has not checked is unknown, and the checked ones have types
+export function claims({ claims }: AccessToken): void {
+  same<typeof claims.tenant, unknown>(true)
+  same<typeof claims.iss, string>(true)
+  same<typeof claims.exp, number>(true)
+  same<typeof claims.aud, string | readonly string[] | undefined>(true)
+  same<typeof claims.sub, string | undefined>(true)
+  // @ts-expect-error: unknown is no string
+  claims.tenant.toUpperCase()
+  // @ts-expect-error: frozen
+  claims.sub = 'somebody-else'
+}
+
+export function optionalFields(token: AccessToken): void {
+  same<typeof token.subject, string | undefined>(true)
+  same<typeof token.clientId, string | undefined>(true)
+  same<typeof token.issuer, string>(true)
+  same<typeof token.scopes, readonly string[]>(true)
+  same<typeof token.scheme, 'Bearer' | 'DPoP'>(true)
+  same<typeof token.header.alg, string>(true)
+  same<typeof token.header.jku, unknown>(true)
+  // @ts-expect-error: nobody needs to have a subject
+  token.subject.length
+  // @ts-expect-error: frozen
+  token.scopes.push('write:reports')
+}
+
+// A caller that knows its issuer says what the other claims are.
+export async function ownClaims(request: HttpRequest): Promise<void> {
+  const plain: Validator<JwtClaims> = createValidator(options)
+  same<Awaited<ReturnType<typeof plain.validate>>, AccessToken<JwtClaims>>(true)
+  const validator = createValidator<{ tenant: string }>(options)
+  const token = await validator.authenticate(request, { scopes: ['read:reports'] })
+  same<typeof token.claims.tenant, string>(true)
+  await validator.authorize(token, { anyScope: 'read:a write:a' })
+  authenticate(validator)
+  koa.authenticate(validator)
+  const own = await http.authenticate(validator)({ headers: {} }, {} as never)
+  same<typeof own, AccessToken<{ tenant: string }> | undefined>(true)
+}
+
+// Without a cast, and complete: a code without its case does not compile.
+export function advise(error: AnyAccessTokenError): InvalidTokenReason | number | string {
+  switch (error.code) {
+    case 'missing_token':
+      return error.scopes.join(' ')
+    case 'invalid_request':
+      same<typeof error.status, 400>(true)
+      return error.message
+    case 'invalid_token':
+      same<typeof error.status, 401>(true)
+      return error.reason
+    case 'insufficient_scope':
+      same<typeof error.status, 403>(true)
+      return error.scopes.join(' ')
+    case 'service_unavailable':
+      return error.retryAfter
+  }
+}
+
+export function reasons(error: unknown): void {
+  if (!(error instanceof InvalidTokenError)) return
+  same<typeof error.reason, InvalidTokenReason>(true)
+  // @ts-expect-error: no such reason
+  if (error.reason === 'expierd') return
+}
+
+export function events(event: ValidatorEvent): number | undefined {
+  // @ts-expect-error: only some events have a duration
+  event.durationMs
+  return event.type === 'token.accepted' ? event.durationMs : undefined
+}
+
+export function requests(message: import('node:http').IncomingMessage, web: Request): void {
+  const validator = createValidator(options)
+  void validator.authenticate(message)
+  void validator.authenticate(web)
+  void validator.authenticate({ method: 'GET', url: '/', headers: { authorization: 'Bearer x' } })
+}
+
+export function middlewares(): unknown[] {
+  const forExpress: express.RequestHandler[] = [authenticate(options), authorize({ scopes: 'a' })]
+  const forKoa: Koa.Middleware[] = [koa.authenticate(options), koa.authorize({ scopes: 'a' })]
+  const reads: express.RequestHandler = (request) => {
+    same<typeof request.auth, AccessToken | undefined>(true)
+  }
+  return [forExpress, forKoa, reads]
+}
+
+export function wrongOptions(): void {
+  const { issuer, audience } = options
+  // @ts-expect-error: the audience must be said
+  createValidator({ issuer })
+  // @ts-expect-error: the issuer must be said
+  createValidator({ audience })
+  // @ts-expect-error: only false switches the check off
+  createValidator({ issuer, audience: true })
+  // @ts-expect-error: misspelt
+  createValidator({ issuer, audience, algorithm: ['RS256'] })
+  // @ts-expect-error: no symmetric algorithm
+  createValidator({ issuer, audience, algorithms: ['HS256'] })
+  // @ts-expect-error: and not none
+  createValidator({ issuer, audience, algorithms: ['none'] })
+  // @ts-expect-error: seconds are numbers
+  createValidator({ issuer, audience, clockTolerance: '5s' })
+  // @ts-expect-error: no such profile
+  createValidator({ issuer, audience, profile: 'rfc9067' })
+  // @ts-expect-error: no such place
+  createValidator({ issuer, audience, tokenLocations: ['cookie'] })
+  // @ts-expect-error: misspelt
+  authenticate(options, { optoinal: true })
+  // @ts-expect-error: misspelt
+  authorize({ scope: 'read:reports' })
+  // @ts-expect-error: a check says yes or no
+  koa.authorize({ check: () => 'yes' })
+}
+
+export async function unnamed(): Promise<void> {
+  const token = await http.authenticate(options)({ headers: {} }, {} as never)
+  same<typeof token, AccessToken | undefined>(true)
+}

@@ -1,0 +1,196 @@
+/** Ours against the oracle: the same verdict on every token with every key set, or a named reason. */
+import fc from 'fast-check'
+import {
+  AccessTokenError,
+  createValidator,
+  type Validator,
+  type ValidatorEvent,
+} from 'oauth-resource-server'
+import { checkRefusal, verdictOf } from './answers.ts'
+import { cook, type Input, type Recipe, recipe } from './inputs.ts'
+import { AUD, algorithmsOf, ISS, keySets, NOW } from './material.ts'
+import { explain, opinionOn, type Rules } from './oracle.ts'
+import type { Property } from './run.ts'
+
+const all = Object.values(algorithmsOf).flat()
+export const ruleSets: readonly Rules[] = [
+  { profile: 'jwt', algorithms: all, clockTolerance: 5 },
+  { profile: 'rfc9068', algorithms: all, clockTolerance: 5 },
+  {
+    profile: 'rfc9068',
+    algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    clockTolerance: 0,
+    maxTokenAge: 600,
+  },
+]
+
+interface Way {
+  readonly recipe: Recipe
+  readonly rules: number
+  readonly route: Route
+}
+
+/** How the keys come to the validator. `rotated`: others came before, and the token was tried then. */
+type Route = 'given' | 'fetched' | 'rotated'
+
+const issuerWith = (keys: object) => ({ issuer: { issuer: ISS, ...keys }, audience: AUD })
+
+const shared = new Map<string, Validator>()
+
+function sharedValidator(rules: Rules, name: keyof typeof keySets): Validator {
+  const id = `${ruleSets.indexOf(rules)} ${name}`
+  const known = shared.get(id)
+  if (known !== undefined) return known
+  const jwks = structuredClone(keySets[name]) as { keys: [] }
+  const made = createValidator({ ...issuerWith({ jwks }), ...rules, now: () => NOW * 1000 })
+  shared.set(id, made)
+  return made
+}
+
+interface Ours {
+  readonly validator: Validator
+  /** The key set that is in use after all: an unusable one replaces nothing. */
+  readonly inUse: () => readonly unknown[]
+}
+
+/** Ours, with keys that come that way; undefined where they are refused as an option. */
+export async function judges(
+  { token, goodKeys, keySetText: text }: Input,
+  { recipe: { keySet }, rules: index, route: asked }: Way,
+): Promise<Ours | undefined> {
+  const rules = ruleSets[index] as Rules
+  if (asked === 'given' && text === undefined) {
+    return { validator: sharedValidator(rules, keySet), inUse: () => keySets[keySet].keys }
+  }
+  const parsed = text === undefined ? { keys: goodKeys } : parse(text)
+  const keys = listOf(parsed)
+  // A set that nests deeper than the stack comes from nobody's own configuration.
+  if (asked === 'given' && !text?.includes('['.repeat(500))) {
+    const validator = withGivenKeys(parsed, rules)
+    return validator && { validator, inUse: () => keys }
+  }
+  const route = asked === 'given' ? 'fetched' : asked
+  const body = text === undefined ? JSON.stringify(parsed) : Buffer.from(text, 'latin1')
+  const bodies = route === 'fetched' ? [body] : [JSON.stringify({ keys: goodKeys }), body]
+  let now = route === 'fetched' ? NOW : NOW - 8
+  let failed = false
+  const validator = createValidator({
+    ...issuerWith({ jwksUri: `${ISS}/jwks` }),
+    ...rules,
+    keys: { maxAge: 2 },
+    now: () => now * 1000,
+    fetch: async () => new Response(bodies.length > 1 ? bodies.shift() : bodies[0]),
+    onEvent: ({ type }: ValidatorEvent) => {
+      if (type === 'keys.failed') failed = true
+    },
+  })
+  if (route === 'rotated') {
+    await validator.ready()
+    await verdictOf(validator.validate(token))
+    now = NOW
+  }
+  return { validator, inUse: () => (failed && route === 'rotated' ? goodKeys : keys) }
+}
+
+function withGivenKeys(jwks: unknown, rules: Rules): Validator | undefined {
+  // An option that is undefined is absent, which would mean discovery.
+  if (jwks === undefined) return undefined
+  try {
+    const given = issuerWith({ jwks: jwks as never })
+    return createValidator({ ...given, ...rules, now: () => NOW * 1000 })
+  } catch (error) {
+    // A set that cannot be used is told at construction.
+    if (error instanceof TypeError && /^jwks of issuer/.test(error.message)) return undefined
+    throw error
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return JSON.parse(decoder.decode(Buffer.from(text, 'latin1')))
+  } catch {
+    return undefined
+  }
+}
+
+const listOf = (set: unknown): readonly unknown[] => {
+  const keys = (set as { keys?: unknown } | null | undefined)?.keys
+  return Array.isArray(keys) ? keys : []
+}
+
+/** Compares JSON values; without recursion, for they may nest deeper than the stack. */
+function isSame(one: unknown, other: unknown): boolean {
+  const pending: [unknown, unknown][] = [[one, other]]
+  for (let pair = pending.pop(); pair !== undefined; pair = pending.pop()) {
+    const [a, b] = pair
+    if (Object.is(a, b)) continue
+    if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+    const names = Object.keys(a)
+    if (names.join() !== Object.keys(b).join() || Array.isArray(a) !== Array.isArray(b))
+      return false
+    for (const name of names) pending.push([a[name as never], b[name as never]])
+  }
+  return true
+}
+
+const way: fc.Arbitrary<Way> = fc.record({
+  recipe,
+  rules: fc.constantFrom(0, 0, 1, 1, 2),
+  route: fc.constantFrom<Route>('given', 'given', 'given', 'given', 'fetched', 'rotated'),
+})
+
+export function createDifferential(): Property {
+  let accepted = 0
+  let refused = 0
+  const reasons = new Map<string, number>()
+  const compare = async (way: Way) => {
+    const rules = ruleSets[way.rules] as Rules
+    const input = cook(way.recipe)
+    const { token, keySetText } = input
+    const found = await judges(input, way)
+    const verdict = found && (await verdictOf(found.validator.validate(token)))
+    const keys = found?.inUse() ?? listOf(keySetText === undefined ? undefined : parse(keySetText))
+    const opinion = await opinionOn({ token, keys, rules })
+    const differs = (problem: string) =>
+      new Error(`${problem}\ntoken: ${token}\nkeys: ${keySetText ?? way.recipe.keySet}`)
+    if (verdict === undefined || verdict instanceof AccessTokenError) {
+      refused++
+      if (verdict !== undefined) {
+        checkRefusal(verdict, token, [401, 503])
+      }
+      if (typeof opinion === 'string') return
+      const rulesThatApply = await explain({ token, keys, rules }, opinion)
+      for (const name of rulesThatApply) reasons.set(name, (reasons.get(name) ?? 0) + 1)
+      if (rulesThatApply.length > 0) return
+      throw differs(`stricter than jose, for ${verdict ?? 'the key set is refused'}`)
+    }
+    accepted++
+    if (typeof opinion === 'string') throw differs(`laxer than jose, which says: ${opinion}`)
+    const { header, claims } = verdict
+    if (!isSame({ header, claims }, opinion)) throw differs('other claims')
+    // Remembered now, it must be worth the same.
+    const again = await verdictOf(found?.validator.validate(token) as Promise<typeof verdict>)
+    if (again instanceof AccessTokenError || !isSame(again.claims, claims)) {
+      throw differs('another verdict when cached')
+    }
+  }
+  // Several at once: most of the time is spent in other threads. Shrinking leaves one.
+  const property = fc.asyncProperty(
+    fc.array(way, { minLength: 1, maxLength: 16, size: 'max' }),
+    async (several) => {
+      await Promise.all(several.map(compare))
+    },
+  )
+  return {
+    property,
+    inputs: () => accepted + refused,
+    summary: () => {
+      const share = accepted / (accepted + refused)
+      // Both verdicts must be common, or the comparison means little.
+      if (share < 0.2 || share > 0.8) throw new Error(`${accepted} accepted, ${refused} refused`)
+      const named = [...reasons].map(([name, times]) => `${name} ${times}`).join(', ')
+      return `${accepted} accepted, ${refused} refused; stricter: ${named || 'never'}`
+    },
+  }
+}

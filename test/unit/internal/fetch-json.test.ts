@@ -1,0 +1,308 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { FetchFailure, fetchJson } from '../../../src/internal/fetch-json.ts'
+import { hanging, json, refused, status } from '../../support/simulated-issuer.ts'
+
+const url = 'https://as.test/jwks'
+const limit = 256 * 1024
+const now = Date.UTC(2026, 0, 1)
+
+type Outcome = Response | Promise<Response>
+
+function get(answer: () => Outcome, more: { etag?: string; signal?: AbortSignal } = {}) {
+  const fetch = vi.fn<typeof globalThis.fetch>(async () => answer())
+  const signal = more.signal ?? new AbortController().signal
+  const result = fetchJson(url, { fetch, signal, etag: more.etag, now: () => now })
+  return { fetch, result }
+}
+
+const failureOf = async (answer: () => Outcome, more = {}): Promise<FetchFailure> => {
+  const error: unknown = await get(answer, more).result.then(
+    () => expect.fail('it was taken'),
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(FetchFailure)
+  expect(error).toMatchObject({ name: 'FetchFailure', url })
+  expect((error as Error).message).toMatch(/^https:\/\/as\.test\/jwks: /)
+  return error as FetchFailure
+}
+
+/** A body of so many octets in chunks, and how many of them were taken; it never ends by itself. */
+function endless(first: string, chunk = Buffer.alloc(64 * 1024, 0x20)) {
+  const state = { sent: 0, cancelled: false }
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(Buffer.from(first)),
+    pull(controller) {
+      state.sent += chunk.byteLength
+      controller.enqueue(chunk)
+    },
+    cancel() {
+      state.cancelled = true
+    },
+  })
+  return { state, body }
+}
+
+describe('a good answer', () => {
+  it('is the JSON object, with its version and its Cache-Control', async () => {
+    const { fetch, result } = get(() => json({ a: 1 }, { etag: 'W/"1"', 'cache-control': 'x' }))
+    expect(await result).toEqual({ json: { a: 1 }, etag: 'W/"1"', cacheControl: 'x' })
+    expect(fetch.mock.calls).toEqual([
+      [
+        url,
+        {
+          headers: { accept: 'application/json, application/jwk-set+json' },
+          redirect: 'manual',
+          credentials: 'omit',
+          signal: expect.any(AbortSignal),
+        },
+      ],
+    ])
+  })
+
+  it.each(['application/json', 'application/jwk-set+json', 'text/plain', undefined])(
+    'may have the media type %s',
+    async (type) => {
+      const headers = type === undefined ? {} : { 'content-type': type }
+      expect((await get(() => new Response(Buffer.from('{}'), { headers })).result).json).toEqual(
+        {},
+      )
+    },
+  )
+
+  it('may have exactly 256 KiB', async () => {
+    const body = `{}${' '.repeat(limit - 2)}`
+    expect((await get(() => new Response(body)).result).json).toEqual({})
+  })
+
+  it('may be a 304, where a version was sent', async () => {
+    const { fetch, result } = get(() => status(304, { 'cache-control': 'max-age=9' }), {
+      etag: '"1"',
+    })
+    expect(await result).toEqual({ json: undefined, etag: '"1"', cacheControl: 'max-age=9' })
+    expect(fetch.mock.calls[0]?.[1]?.headers).toMatchObject({ 'if-none-match': '"1"' })
+  })
+
+  it('takes the last of two members with one name', async () => {
+    expect((await get(() => new Response('{"a":1,"a":2}')).result).json).toEqual({ a: 2 })
+  })
+})
+
+describe('a bad answer', () => {
+  it.each([201, 204, 205, 206, 400, 404, 410, 429, 500, 503])('has status %i', async (code) => {
+    expect(await failureOf(() => status(code))).toMatchObject({ reason: 'status', status: code })
+  })
+
+  it.each([301, 302, 303, 307, 308])('redirects (%i), and is not followed', async (code) => {
+    const location = 'https://evil.test/'
+    const failure = await failureOf(() => status(code, { location }))
+    expect(failure).toMatchObject({ reason: 'redirect', status: code, location })
+  })
+
+  it.each(['redirected', 'opaque'])('was %s by a fetch that did not listen', async (kind) => {
+    const response = json({ keys: [] })
+    if (kind === 'redirected') Object.defineProperty(response, 'redirected', { value: true })
+    else Object.defineProperty(response, 'type', { value: 'opaqueredirect' })
+    expect(await failureOf(() => response)).toMatchObject({ reason: 'redirect' })
+  })
+
+  it('is a 304 to a request without a version', async () => {
+    expect(await failureOf(() => status(304))).toMatchObject({ status: 304 })
+  })
+
+  it.each(['', 'x', '{', '{}{}', '<!doctype html>', '\ufeff{}', 'NaN', '[]', 'null', '"x"', '1'])(
+    'is no JSON object: %j',
+    async (text) => {
+      expect(await failureOf(() => new Response(text))).toMatchObject({ reason: 'not_json' })
+    },
+  )
+
+  it('is no UTF-8', async () => {
+    const body = Buffer.from('{"a":"\xff"}', 'latin1')
+    expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'not_json' })
+  })
+
+  it.each([
+    ['network', refused],
+    ['network', () => undefined as unknown as Response],
+  ])('does not come (%#)', async (reason, answer) => {
+    expect(await failureOf(answer)).toMatchObject({ reason, cause: expect.any(TypeError) })
+  })
+
+  it('breaks off in the middle', async () => {
+    const cause = new Error('reset')
+    const body = new ReadableStream({ pull: (controller) => controller.error(cause) })
+    expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'network', cause })
+  })
+})
+
+describe('what the operator reads of a failure', () => {
+  const coded = (...codes: unknown[]) =>
+    codes.reduceRight<Error | undefined>(
+      (cause, code) => Object.assign(new Error('x', { cause }), { code }),
+      undefined,
+    )
+  const throws = (error: unknown) => () => Promise.reject(error)
+  const aborted = { signal: AbortSignal.abort() }
+
+  it.each<[string, () => Outcome, object]>([
+    ['the request failed', throws(new Error('x')), {}],
+    ['the request failed (ENOTFOUND)', throws(coded('ENOTFOUND')), {}],
+    ['the request failed (ECONNREFUSED)', throws(coded(undefined, 'ECONNREFUSED')), {}],
+    ['the request failed (CERT_HAS_EXPIRED)', throws(coded('UND_ERR', 'CERT_HAS_EXPIRED')), {}],
+    ['the request failed (OUTER)', throws(coded('OUTER', undefined)), {}],
+    ['the request failed (E)', throws(coded('A', 'B', 'C', 'D', 'E', 'F')), {}],
+    ['the request failed', throws(coded('\r\nSet-Cookie')), {}],
+    ['the request failed', throws(coded('AB c')), {}],
+    ['the request failed', throws(coded('c AB')), {}],
+    ['the request failed', throws(coded(7)), {}],
+    ['the request failed', throws({ code: 'NO_ERROR' }), {}],
+    ['no complete answer in time', throws(new Error('x')), aborted],
+    ['redirects are not followed', () => status(300), {}],
+    ['the answer has status 418', () => status(418), {}],
+    ['the answer exceeds 262144 octets', () => new Response(' '.repeat(limit + 1)), {}],
+    ['the answer is not JSON', () => new Response('<html>'), {}],
+    ['the answer is not JSON', () => new Response(null), {}],
+    ['the answer is not a JSON object', () => new Response('[]'), {}],
+  ])('is: %s (%#)', async (message, answer, more) => {
+    const failure = await failureOf(answer, more)
+    expect(failure.message).toBe(`${url}: ${message}`)
+  })
+
+  it('is nothing besides what the failure has', async () => {
+    const failure = await failureOf(() => status(500))
+    expect(Object.hasOwn(failure, 'cause')).toBe(false)
+    expect(failure).toMatchObject({ retryAfter: undefined, location: undefined })
+  })
+})
+
+describe('Retry-After', () => {
+  it.each([
+    ['120', 120],
+    ['0', 0],
+    ['Thu, 01 Jan 2026 00:01:30 GMT', 90],
+    ['Wed, 31 Dec 2025 23:00:00 GMT', 0],
+    ['soon', undefined],
+    ['1234567890', undefined],
+    ['5 minutes', undefined],
+    ['', undefined],
+  ])('%j asks for %s seconds', async (value, seconds) => {
+    const failure = await failureOf(() => status(503, { 'retry-after': value }))
+    expect(failure.retryAfter).toBe(seconds)
+  })
+
+  it('asks for nothing where it is absent', async () => {
+    expect((await failureOf(() => status(503))).retryAfter).toBeUndefined()
+  })
+})
+
+describe('the limit of 256 KiB', () => {
+  it('holds for what Content-Length says, before anything is read', async () => {
+    const { state, body } = endless('{}')
+    const answer = () => new Response(body, { headers: { 'content-length': `${limit + 1}` } })
+    expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
+    expect(state.cancelled).toBe(true)
+    expect(state.sent).toBeLessThanOrEqual(64 * 1024)
+  })
+
+  it.each([undefined, '2', 'nonsense'])(
+    'holds while reading, where Content-Length is %s',
+    async (length) => {
+      const { state, body } = endless('{}')
+      const headers = length === undefined ? {} : { 'content-length': length }
+      const answer = () => new Response(body, { headers })
+      expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
+      expect(state.cancelled).toBe(true)
+      expect(state.sent).toBeLessThanOrEqual(limit + 2 * 64 * 1024)
+    },
+  )
+
+  it('holds for one octet more', async () => {
+    const answer = () => new Response(`{}${' '.repeat(limit - 1)}`)
+    expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
+  })
+
+  it('holds for a body of empty chunks, which would never end', async () => {
+    const { state, body } = endless('{', Buffer.alloc(0))
+    expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'too_large' })
+    expect(state.cancelled).toBe(true)
+  })
+
+  it('holds for a body that is not made of bytes: it is refused', async () => {
+    const body = new ReadableStream({ start: (controller) => controller.enqueue('{}') })
+    const failure = await failureOf(
+      () => ({ ...json({}), status: 200, headers: new Headers(), body }) as never,
+    )
+    expect(failure.reason).toBe('network')
+  })
+
+  it('holds for what a small compressed answer grows to', async () => {
+    const bomb = gzipSync(Buffer.alloc(20_000_000, 0x20))
+    const server = createServer((_request, response) => {
+      response
+        .writeHead(200, { 'content-encoding': 'gzip', 'content-length': bomb.length })
+        .end(bomb)
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      server.close().closeAllConnections()
+    })
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    expect(bomb.length).toBeLessThan(limit)
+    const answer = fetchJson(`http://127.0.0.1:${port}/`, {
+      fetch,
+      signal: new AbortController().signal,
+      now: Date.now,
+    })
+    await expect(answer).rejects.toMatchObject({ reason: 'too_large' })
+  })
+})
+
+describe('the signal', () => {
+  it('ends a request whose fetch does not listen to it', async () => {
+    const signal = AbortSignal.timeout(10)
+    expect(await failureOf(hanging, { signal })).toMatchObject({ reason: 'timeout' })
+  })
+
+  it('ends a body that drips, and lets it go', async () => {
+    let cancelled = false
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(Buffer.from('{')),
+      cancel() {
+        cancelled = true
+      },
+    })
+    const failure = await failureOf(() => new Response(body), { signal: AbortSignal.timeout(10) })
+    expect(failure.reason).toBe('timeout')
+    expect(cancelled).toBe(true)
+  })
+
+  it('ends a request that has not begun', async () => {
+    expect(await failureOf(hanging, { signal: AbortSignal.abort() })).toMatchObject({
+      reason: 'timeout',
+    })
+  })
+
+  it('keeps no listener of a request that ended', async () => {
+    const { signal } = new AbortController()
+    const added = vi.spyOn(signal, 'addEventListener')
+    const removed = vi.spyOn(signal, 'removeEventListener')
+    await get(() => json({}), { signal }).result
+    await failureOf(() => status(500), { signal })
+    expect(added).toHaveBeenCalledTimes(2)
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      added.mock.calls.map(([, listener]) => listener),
+    )
+  })
+})
+
+it.each([302, 404, 500])(
+  'lets go of the body of a %i, so that its connection is free',
+  async (code) => {
+    const { state, body } = endless('x')
+    await failureOf(() => new Response(body, { status: code }))
+    expect(state.cancelled).toBe(true)
+  },
+)

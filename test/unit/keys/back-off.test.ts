@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest'
+import { createBackOff } from '../../../src/keys/back-off.ts'
+
+function failing(random = 1) {
+  let time = 1_000
+  const backOff = createBackOff(
+    () => time,
+    () => random,
+  )
+  return {
+    backOff,
+    pass: (seconds: number) => {
+      time += seconds
+    },
+    /** The waits after so many failures in a row. */
+    waits: (count: number) =>
+      Array.from({ length: count }, () => {
+        backOff.failed()
+        return backOff.wait()
+      }),
+  }
+}
+
+it('waits for nothing before the first failure', () => {
+  const { backOff } = failing()
+  expect([backOff.failing(), backOff.wait()]).toEqual([false, 0])
+})
+
+it('doubles the wait from one second to sixty, and then stays there', () => {
+  expect(failing().waits(9)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
+})
+
+it('shortens the shorter steps by chance, to no less than half and no less than a second', () => {
+  expect(failing(0).waits(9)).toEqual([1, 1, 2, 4, 8, 16, 60, 60, 60])
+})
+
+it('counts the wait down, and stays with the failure when it is over', () => {
+  const { backOff, pass, waits } = failing()
+  waits(4)
+  pass(3)
+  expect(backOff.wait()).toBe(5)
+  pass(5)
+  expect([backOff.wait(), backOff.failing()]).toEqual([0, true])
+  pass(1_000)
+  expect(backOff.wait()).toBe(0)
+})
+
+it('begins anew after a success', () => {
+  const { backOff, waits } = failing()
+  waits(5)
+  backOff.succeeded()
+  expect([backOff.failing(), backOff.wait()]).toEqual([false, 0])
+  expect(waits(2)).toEqual([1, 2])
+})
+
+it('hears Retry-After where it asks for more than the step, up to 600 seconds', () => {
+  const { backOff } = failing()
+  const waits = [0, 90, 600, 601, 1e9].map((retryAfter) => {
+    backOff.failed(retryAfter)
+    return backOff.wait()
+  })
+  expect(waits).toEqual([1, 90, 600, 600, 600])
+})
+
+it('does not wait longer when the clock is set back', () => {
+  const { backOff, pass, waits } = failing()
+  waits(7)
+  pass(-10_000)
+  expect(backOff.wait()).toBe(0)
+})
+
+it('draws its chance from Math.random where none is given', () => {
+  const waits = Array.from({ length: 50 }, () => {
+    const backOff = createBackOff(() => 0)
+    for (let failure = 0; failure < 6; failure++) backOff.failed()
+    return backOff.wait()
+  })
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(16)
+  expect(Math.max(...waits)).toBeLessThanOrEqual(32)
+  expect(new Set(waits).size).toBeGreaterThan(1)
+})

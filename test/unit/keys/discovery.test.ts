@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import { FetchFailure, type JsonAnswer } from '../../../src/internal/fetch-json.ts'
+import { discover, metadataUrls } from '../../../src/keys/discovery.ts'
+
+const issuer = 'https://as.test/t1'
+const [rfc8414 = '', inserted = '', appended = ''] = metadataUrls(issuer)
+const jwks_uri = 'https://keys.test/jwks'
+
+type Served = Readonly<Record<string, object | FetchFailure>>
+
+/** Discovers with documents, and failures, by URL; every other URL is a 404. */
+function discovering(served: Served, allowInsecureHttp = false) {
+  const asked: string[] = []
+  const get = async (url: string): Promise<JsonAnswer> => {
+    asked.push(url)
+    const answer = served[url] ?? failure('status', { status: 404 })
+    if (answer instanceof Error) throw answer
+    return { json: answer as Record<string, unknown>, etag: undefined, cacheControl: 'max-age=77' }
+  }
+  return { asked, result: discover(issuer, allowInsecureHttp, get) }
+}
+
+const failure = (
+  reason: FetchFailure['reason'],
+  more: ConstructorParameters<typeof FetchFailure>[3] = {},
+) => new FetchFailure(reason, 'https://as.test/…', 'it failed', more)
+
+describe('metadataUrls', () => {
+  it.each([
+    [
+      'https://as.test',
+      ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+    ],
+    [
+      'https://as.test/',
+      ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+    ],
+    [
+      'https://as.test/t1/',
+      [
+        '/.well-known/oauth-authorization-server/t1',
+        '/.well-known/openid-configuration/t1',
+        '/t1/.well-known/openid-configuration',
+      ],
+    ],
+    [
+      'https://as.test/%7Ea/b',
+      [
+        '/.well-known/oauth-authorization-server/%7Ea/b',
+        '/.well-known/openid-configuration/%7Ea/b',
+        '/%7Ea/b/.well-known/openid-configuration',
+      ],
+    ],
+  ])('of %s are the three forms, each once and in order', (name, paths) => {
+    expect(metadataUrls(name)).toEqual(paths.map((path) => `https://as.test${path}`))
+  })
+
+  it('keep the port', () => {
+    expect(metadataUrls('http://127.0.0.1:8080/a')[0]).toBe(
+      'http://127.0.0.1:8080/.well-known/oauth-authorization-server/a',
+    )
+  })
+})
+
+describe('discover', () => {
+  it('takes the first document that is of this issuer, and asks for no other', async () => {
+    const { asked, result } = discovering({ [rfc8414]: { issuer, jwks_uri } })
+    expect(await result).toEqual({ jwksUri: jwks_uri, cacheControl: 'max-age=77' })
+    expect(asked).toEqual([rfc8414])
+  })
+
+  it.each([
+    ['404', failure('status', { status: 404 })],
+    ['403', failure('status', { status: 403 })],
+    ['a redirect', failure('redirect', { status: 302, location: 'https://evil.test/' })],
+    ['an answer that is not JSON', failure('not_json')],
+    ['an answer that is too large', failure('too_large')],
+    ['another issuer', { issuer: `${issuer}/`, jwks_uri }],
+    ['the issuer of this host', { issuer: 'https://as.test', jwks_uri }],
+    ['no issuer', { jwks_uri }],
+    ['no jwks_uri', { issuer }],
+  ])('goes on to the next form after %s', async (_what, answer) => {
+    const { asked, result } = discovering({ [rfc8414]: answer, [appended]: { issuer, jwks_uri } })
+    expect((await result).jwksUri).toBe(jwks_uri)
+    expect(asked).toEqual([rfc8414, inserted, appended])
+  })
+
+  it.each([
+    ['500', failure('status', { status: 500 })],
+    ['503', failure('status', { status: 503, retryAfter: 9 })],
+    ['429', failure('status', { status: 429 })],
+    ['a network failure', failure('network')],
+    ['a timeout', failure('timeout')],
+    ['what is no failure of a request', new TypeError('a defect')],
+  ])('stops at %s, for another form might be another document', async (_what, error) => {
+    const { asked, result } = discovering({
+      [rfc8414]: error as FetchFailure,
+      [inserted]: { issuer, jwks_uri },
+    })
+    await expect(result).rejects.toBe(error)
+    expect(asked).toEqual([rfc8414])
+  })
+
+  it('follows a redirect that only adds a slash to the path, once', async () => {
+    const slash = (url: string) => failure('redirect', { status: 301, location: `${url}/` })
+    const good = discovering({
+      [rfc8414]: slash(new URL(rfc8414).pathname),
+      [`${rfc8414}/`]: { issuer, jwks_uri },
+    })
+    expect((await good.result).jwksUri).toBe(jwks_uri)
+    expect(good.asked).toEqual([rfc8414, `${rfc8414}/`])
+    const endless = discovering({
+      [rfc8414]: slash(rfc8414),
+      [`${rfc8414}/`]: slash(`${rfc8414}/`),
+    })
+    await expect(endless.result).rejects.toBeInstanceOf(FetchFailure)
+    expect(endless.asked).toEqual([rfc8414, `${rfc8414}/`, inserted, appended])
+  })
+
+  it.each(['https://evil.test/', '//evil.test/', 'http://as.test/', '', ':::', `${rfc8414}/?a=b`])(
+    'does not follow a redirect to %j',
+    async (location) => {
+      const { asked, result } = discovering({
+        [rfc8414]: failure('redirect', { status: 302, location }),
+      })
+      await expect(result).rejects.toBeInstanceOf(FetchFailure)
+      expect(asked).toEqual([rfc8414, inserted, appended])
+    },
+  )
+
+  it('tells of the last failure, but of another issuer above all', async () => {
+    const other = { issuer: 'https://evil.test', jwks_uri }
+    await expect(discovering({}).result).rejects.toMatchObject({ reason: 'status', status: 404 })
+    await expect(discovering({ [rfc8414]: other }).result).rejects.toMatchObject({
+      reason: 'issuer_mismatch',
+      message: expect.stringContaining('https://evil.test, not of https://as.test/t1'),
+    })
+  })
+
+  it('hints at a slash that is all the difference', async () => {
+    await expect(
+      discovering({ [rfc8414]: { issuer: `${issuer}/`, jwks_uri } }).result,
+    ).rejects.toThrow(/differ only by the slash at the end/)
+  })
+
+  it.each([
+    [undefined, 'is not an absolute URL'],
+    [1, 'is not an absolute URL'],
+    ['/jwks', 'is not an absolute URL'],
+    ['ftp://as.test/jwks', 'is not an https URL'],
+    ['http://as.test/jwks', 'which needs allowInsecureHttp: true'],
+    ['https://user@as.test/jwks', 'has credentials in it'],
+  ])('refuses the jwks_uri %j', async (uri, doubt) => {
+    const document = { issuer, jwks_uri: uri }
+    await expect(discovering({ [rfc8414]: document }).result).rejects.toMatchObject({ status: 404 })
+    const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
+    await expect(discovering(everywhere).result).rejects.toMatchObject({
+      reason: 'not_metadata',
+      message: expect.stringContaining(doubt),
+    })
+  })
+
+  it.each([
+    ['http://127.0.0.1:9999/jwks', 'is http, though the issuer is https'],
+    [`https://as.test/${'a'.repeat(2_048)}`, 'is longer than 2048 characters'],
+  ])('refuses the jwks_uri %.40s of an https issuer', async (uri, doubt) => {
+    const document = { issuer, jwks_uri: uri }
+    const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
+    await expect(discovering(everywhere).result).rejects.toMatchObject({
+      reason: 'not_metadata',
+      message: expect.stringContaining(doubt),
+    })
+  })
+
+  it('takes an http jwks_uri of an https issuer where that was allowed', async () => {
+    const document = { issuer, jwks_uri: 'http://as.test/jwks' }
+    const { result } = discovering({ [rfc8414]: document }, true)
+    expect((await result).jwksUri).toBe('http://as.test/jwks')
+  })
+
+  it('takes an http jwks_uri of an http issuer where that was allowed', async () => {
+    const insecure = { issuer: 'http://as:8080', jwks_uri: 'http://as:8080/jwks' }
+    const get = async () => ({ json: insecure, etag: undefined, cacheControl: undefined })
+    expect((await discover(insecure.issuer, true, get)).jwksUri).toBe(insecure.jwks_uri)
+    await expect(discover(insecure.issuer, false, get)).rejects.toThrow(/allowInsecureHttp: true/)
+  })
+})

@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest'
+import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
+import { ec1, ed1, ps1, rsa1 } from '../../support/fixture.ts'
+
+const rsa = { ...rsa1.jwk, alg: undefined }
+const setOf = (keys: readonly unknown[], previous?: KeySet): KeySet => {
+  const set = readKeySet({ keys }, previous)
+  if (set === undefined) throw new Error('no key set')
+  return set
+}
+const nested = (depth: number) => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`)
+
+describe('readKeySet', () => {
+  it.each([undefined, null, 'x', 1, [], {}, { keys: {} }, { keys: null }, { keys: 'x' }])(
+    'takes %j for no key set',
+    (value) => {
+      expect(readKeySet(value)).toBeUndefined()
+    },
+  )
+
+  it('takes a set of 100 keys, and none of 101, of whatever kind', () => {
+    const hundred = [rsa1.jwk, ...Array(99).fill(null)]
+    expect(setOf(hundred).keys.size).toBe(1)
+    expect(readKeySet({ keys: [...hundred, null] })).toBeUndefined()
+  })
+
+  it('takes an empty set for what it is', () => {
+    expect(setOf([])).toMatchObject({ keys: new Map(), skipped: [] })
+  })
+
+  it('keeps the good keys and tells of the others, with their kid where it is a string', () => {
+    const set = setOf([null, { ...rsa1.jwk, d: 'AA' }, { kty: 'oct', kid: 1 }, ec1.jwk, []])
+    expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
+    expect(set.skipped).toEqual([
+      { reason: 'not_an_object' },
+      { reason: 'private', kid: 'rsa1' },
+      { reason: 'type' },
+      { reason: 'not_an_object' },
+    ])
+  })
+
+  it('counts a JWK that stands there twice as one', () => {
+    expect(setOf([rsa1.jwk, { ...rsa1.jwk, x5c: ['AA'] }]).keys.size).toBe(1)
+  })
+
+  it('makes a key of the same numbers once, under whichever kid and alg', () => {
+    const { x: _, ...halfOf } = ed1.jwk
+    const other = { ...ed1.jwk, x: `${ed1.jwk.x?.slice(0, -2)}AA`, kid: 'other' }
+    const set = setOf([ed1.jwk, { ...ed1.jwk, kid: 'again', alg: 'Ed25519' }, other, halfOf])
+    const [first, again, different, ...none] = [...set.keys.values()]
+    expect(again?.keyObject).toBe(first?.keyObject)
+    expect([again?.kid, again?.alg]).toEqual(['again', 'Ed25519'])
+    expect(different?.keyObject.equals(first?.keyObject as never)).toBe(false)
+    expect(none).toEqual([])
+  })
+
+  it('keeps the object of a key that was in the set before, whatever else changes about it', () => {
+    const before = setOf([rsa1.jwk, ec1.jwk])
+    const after = setOf([ed1.jwk, { ...rsa1.jwk, x5t: 'changed' }], before)
+    const [key] = before.find('RS256', 'rsa1')
+    expect(after.find('RS256', 'rsa1')).toEqual([key])
+    expect(after.find('RS256', 'rsa1')[0]).toBe(key)
+    expect(key && after.has(key)).toBe(true)
+    expect(before.find('ES256', 'ec1').some(after.has)).toBe(false)
+  })
+
+  it.each([
+    ['kid', { kid: 'other' }],
+    ['alg', { alg: 'RS512' }],
+    ['key_ops', { key_ops: ['verify'] }],
+    ['use', { use: undefined }],
+    ['e', { e: 'Aw' }],
+    ['n', { n: ps1.jwk.n }],
+  ])('makes a new key where %s has changed', (_member, change) => {
+    const before = setOf([rsa1.jwk])
+    const [key] = before.keys.values()
+    const after = setOf([{ ...rsa1.jwk, ...change }], before)
+    expect(after.keys.size).toBe(1)
+    expect(key && after.has(key)).toBe(false)
+  })
+
+  it.each([
+    ['its private half is published', { d: 'AA' }, 'private'],
+    ['it is for encryption now', { use: 'enc' }, 'use'],
+    ['key_ops no longer allow it', { key_ops: ['encrypt'] }, 'key_ops'],
+  ])('drops a key that was good before when %s', (_why, change, reason) => {
+    const after = setOf([{ ...rsa1.jwk, ...change }], setOf([rsa1.jwk]))
+    expect(after.keys.size).toBe(0)
+    expect(after.skipped).toEqual([{ kid: 'rsa1', reason }])
+  })
+
+  it.each(['n', 'kid', 'key_ops'])(
+    'skips a JWK whose %s is nested beyond any measure, and keeps the others',
+    (member) => {
+      const keys = [{ ...rsa1.jwk, kid: 'deep', [member]: nested(50_000) }, ec1.jwk]
+      expect(setOf(keys).find('ES256', 'ec1')).toHaveLength(1)
+    },
+  )
+})
+
+describe('find', () => {
+  it('offers, for a kid, only keys that bear it and may verify the algorithm', () => {
+    const set = setOf([rsa1.jwk, ec1.jwk, { ...ps1.jwk, kid: undefined }])
+    expect(set.find('RS256', 'rsa1').map(({ kid }) => kid)).toEqual(['rsa1'])
+    expect(set.find('ES256', 'rsa1')).toEqual([])
+    expect(set.find('RS512', 'rsa1')).toEqual([])
+    expect(set.find('PS256', 'ps1')).toEqual([])
+    expect(set.find('RS256', 'RSA1')).toEqual([])
+  })
+
+  it('offers, without a kid, every key that may verify the algorithm, in the order of the set', () => {
+    const set = setOf([ec1.jwk, rsa1.jwk, { ...ps1.jwk, alg: undefined, kid: undefined }])
+    expect(set.find('RS256', undefined).map(({ kid }) => kid)).toEqual(['rsa1', undefined])
+    expect(set.find('PS256', undefined).map(({ kid }) => kid)).toEqual([undefined])
+    expect(set.find('EdDSA', undefined)).toEqual([])
+  })
+
+  it('offers ten keys at the most', () => {
+    const many = Array.from({ length: 12 }, (_, index) => ({ ...rsa, kid: `k${index}` }))
+    const set = setOf(many)
+    expect(set.find('RS256', undefined).map(({ kid }) => kid)).toEqual(
+      many.slice(0, 10).map(({ kid }) => kid),
+    )
+    expect(set.find('RS256', 'k11')).toHaveLength(1)
+  })
+
+  it('says the same a second time', () => {
+    const set = setOf([rsa1.jwk])
+    expect(set.find('RS256', 'rsa1')).toBe(set.find('RS256', 'rsa1'))
+    expect(set.find('RS256', 'x')).toEqual(set.find('RS256', 'x'))
+  })
+
+  it('never takes the empty kid for none, in whatever order they are asked for', () => {
+    const set = setOf([rsa1.jwk])
+    expect(set.find('RS256', undefined)).toHaveLength(1)
+    expect(set.find('RS256', '')).toEqual([])
+    const other = setOf([{ ...rsa, kid: '' }, rsa1.jwk])
+    expect(other.find('RS256', '')).toHaveLength(1)
+    expect(other.find('RS256', undefined)).toHaveLength(2)
+  })
+})

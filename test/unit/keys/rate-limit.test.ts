@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest'
+import { createRefreshBudget } from '../../../src/keys/rate-limit.ts'
+
+function spending() {
+  let time = 1_000
+  const budget = createRefreshBudget(() => time)
+  return {
+    pass: (seconds: number) => {
+      time += seconds
+    },
+    /** How many of so many tries succeed. */
+    take: (tries: number) => Array.from({ length: tries }, budget.take).filter(Boolean).length,
+  }
+}
+
+it('has four at first', () => {
+  expect(spending().take(10)).toBe(4)
+})
+
+it('regains one in thirty seconds, not earlier', () => {
+  const { take, pass } = spending()
+  take(4)
+  pass(29.9)
+  expect(take(1)).toBe(0)
+  pass(0.1)
+  expect(take(2)).toBe(1)
+})
+
+it('loses no fraction of the regained to whoever asks in between', () => {
+  const { take, pass } = spending()
+  take(4)
+  let taken = 0
+  for (let second = 0; second < 300; second++) {
+    pass(1)
+    taken += take(3)
+  }
+  expect(taken).toBeGreaterThanOrEqual(9)
+  expect(taken).toBeLessThanOrEqual(10)
+})
+
+it('never has more than four', () => {
+  const { take, pass } = spending()
+  pass(100_000)
+  expect(take(10)).toBe(4)
+})
+
+it('neither gains nor loses when the clock is set back, and goes on from there', () => {
+  const { take, pass } = spending()
+  take(2)
+  pass(-5_000)
+  expect(take(10)).toBe(2)
+  pass(30)
+  expect(take(10)).toBe(1)
+})

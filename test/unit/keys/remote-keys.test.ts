@@ -1,0 +1,495 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ServiceUnavailableError } from '../../../src/errors.ts'
+import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
+import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import type { KeysEndpoint } from '../../../src/keys/jwks-client.ts'
+import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
+import { createRemoteKeySource, type KeyLifePolicy } from '../../../src/keys/remote-keys.ts'
+import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
+import { jump, pass, secondsUntil, stopTime } from '../../support/simulated-issuer.ts'
+
+const setOf = (keys: unknown[]) => readKeySet({ keys }) as KeySet
+const first = setOf([rsa1.jwk])
+const second = setOf([ec1.jwk])
+const lifetime = 100
+
+type Fetch = KeysEndpoint['fetch']
+
+const gives =
+  (set: KeySet): Fetch =>
+  async () => ({ set, lifetime })
+const fails =
+  (retryAfter?: number): Fetch =>
+  async () => {
+    throw new FetchFailure('status', 'https://as.test/jwks', 'the answer has status 500', {
+      status: 500,
+      ...(retryAfter !== undefined && { retryAfter }),
+    })
+  }
+/** Takes so many seconds, or until it is ended. */
+const takes =
+  (seconds: number, then: Fetch): Fetch =>
+  async (signal, previous) => {
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, seconds * 1000)
+      signal.addEventListener('abort', () =>
+        reject(new FetchFailure('timeout', 'https://as.test/jwks', 'no complete answer in time')),
+      )
+    })
+    return then(signal, previous)
+  }
+const hangs = takes(1e6, gives(first))
+
+function source(fetch: Fetch, policy: Partial<KeyLifePolicy> = {}) {
+  const events: ValidatorEvent[] = []
+  const endpoint = { fetch: vi.fn(fetch) }
+  const keys = createRemoteKeySource({
+    issuer: ISS,
+    endpoint,
+    policy: { maxAge: 600, staleIfError: 1_000, timeout: 5, ...policy },
+    now: () => Date.now(),
+    observer: createObserver((event) => events.push(event)),
+  })
+  return {
+    events,
+    fetches: endpoint.fetch,
+    current: async () => keys.current(),
+    /** Whether the keys are there without waiting for anything. */
+    atOnce: () => !(keys.current() instanceof Promise),
+    newerThan: async (known: KeySet, fits = (_set: KeySet) => true) => keys.newerThan(known, fits),
+    answer: (next: Fetch) => endpoint.fetch.mockImplementation(next),
+  }
+}
+
+const unavailable = (retryAfter: unknown = expect.any(Number)) => ({
+  constructor: ServiceUnavailableError,
+  retryAfter,
+  detail: expect.objectContaining({ issuer: ISS }),
+})
+
+beforeEach(() => {
+  stopTime()
+  vi.spyOn(Math, 'random').mockReturnValue(1)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('the first fetch', () => {
+  it('is one, however many wait for it', async () => {
+    const { current, fetches, events } = source(takes(0.5, gives(first)))
+    const all = Promise.all(Array.from({ length: 1_000 }, current))
+    expect(await secondsUntil(all)).toBeCloseTo(0.5)
+    expect(new Set(await all)).toEqual(new Set([first]))
+    expect(fetches).toHaveBeenCalledOnce()
+    expect(events).toMatchObject([
+      { type: 'keys.refreshed', keys: 1, skipped: 0, added: 1, removed: 0 },
+    ])
+  })
+
+  it('that fails is told to all, with the time of the next attempt and its cause', async () => {
+    const { current, fetches, events } = source(takes(0.5, fails(40)))
+    const all = Promise.all(
+      Array.from({ length: 3 }, () =>
+        current().then(
+          () => expect.fail(),
+          (error) => error,
+        ),
+      ),
+    )
+    await secondsUntil(all)
+    for (const error of await all) {
+      expect(error).toMatchObject(unavailable(40))
+      expect(error.cause).toBeInstanceOf(FetchFailure)
+      expect(error.detail.hint).toContain('status 500')
+    }
+    expect(new Set(await all).size).toBe(3)
+    expect(fetches).toHaveBeenCalledOnce()
+    expect(events).toMatchObject([
+      { type: 'keys.failed', reason: 'status', serving: 'nothing', retryAfter: 40 },
+    ])
+  })
+
+  it('that hangs is ended after the timeout', async () => {
+    const { current, events } = source(hangs, { timeout: 3 })
+    const result = current()
+    expect(await secondsUntil(result)).toBeCloseTo(3)
+    await expect(result).rejects.toMatchObject(unavailable(1))
+    expect(events).toMatchObject([{ type: 'keys.failed', reason: 'timeout' }])
+  })
+
+  it('is not repeated before its back-off has passed, and nobody waits meanwhile', async () => {
+    const { current, fetches, answer } = source(fails())
+    await expect(current()).rejects.toMatchObject(unavailable(1))
+    await expect(current()).rejects.toMatchObject(unavailable(1))
+    expect(fetches).toHaveBeenCalledOnce()
+    await pass(1)
+    await expect(current()).rejects.toMatchObject(unavailable(2))
+    expect(fetches).toHaveBeenCalledTimes(2)
+    answer(gives(first))
+    await pass(1.9)
+    await expect(current()).rejects.toMatchObject(unavailable(1))
+    await pass(0.1)
+    expect(await current()).toBe(first)
+    expect(fetches).toHaveBeenCalledTimes(3)
+  })
+
+  it('may fail in a way that nobody foresaw', async () => {
+    const { current, events } = source(async () => {
+      throw new TypeError('a defect')
+    })
+    const error = await current().catch((reason: unknown) => reason)
+    expect(error).toMatchObject(unavailable(1))
+    expect(error).toMatchObject({ detail: { issuer: ISS }, cause: expect.any(TypeError) })
+    expect(events).toMatchObject([{ reason: 'network' }])
+  })
+})
+
+describe('in steady use', () => {
+  it('the set is refreshed after three quarters of its lifetime, and nobody waits', async () => {
+    const { current, atOnce, fetches, answer } = source(gives(first))
+    await current()
+    answer(takes(2, gives(second)))
+    await pass(74.9)
+    expect(atOnce()).toBe(true)
+    expect(fetches).toHaveBeenCalledOnce()
+    await pass(0.1)
+    expect(atOnce()).toBe(true)
+    expect(fetches).toHaveBeenCalledTimes(2)
+    expect(await current()).toBe(first)
+    await pass(2)
+    expect(await current()).toBe(second)
+    expect(fetches).toHaveBeenCalledTimes(2)
+  })
+
+  it('nobody waits for a refresh that was begun in time, also when the set has become old', async () => {
+    const { current, atOnce, answer } = source(gives(first), { timeout: 60 })
+    await current()
+    answer(hangs)
+    await pass(90)
+    expect(atOnce()).toBe(true)
+    await pass(20)
+    expect(atOnce()).toBe(true)
+    expect(await current()).toBe(first)
+  })
+
+  it('tells what was added and removed', async () => {
+    const { current, events, answer } = source(gives(first))
+    await current()
+    answer(gives(setOf([ec1.jwk, { ...rsa1.jwk, kid: 'new' }])))
+    await pass(80)
+    await current()
+    await pass(0)
+    expect(events.at(-1)).toMatchObject({ type: 'keys.refreshed', keys: 2, added: 2, removed: 1 })
+  })
+
+  it('tells of skipped keys once for each set, not once for each refresh', async () => {
+    const odd = () => setOf([rsa1.jwk, { kty: 'oct', kid: 'h' }, null])
+    const { current, events, answer } = source(gives(odd()))
+    await current()
+    answer(gives(odd()))
+    await pass(80)
+    await current()
+    await pass(0)
+    const skipped = events.filter(({ type }) => type === 'keys.skipped')
+    expect(skipped).toEqual([
+      { type: 'keys.skipped', issuer: ISS, kid: 'h', reason: 'type' },
+      { type: 'keys.skipped', issuer: ISS, kid: undefined, reason: 'not_an_object' },
+    ])
+    expect(events.filter(({ type }) => type === 'keys.refreshed')).toHaveLength(2)
+  })
+})
+
+describe('idle past its age', () => {
+  it('the next requests wait for one refresh', async () => {
+    const { current, atOnce, fetches, answer } = source(gives(first))
+    await current()
+    answer(takes(0.5, gives(second)))
+    await pass(100)
+    expect(atOnce()).toBe(false)
+    const all = Promise.all([current(), current(), current()])
+    expect(await secondsUntil(all)).toBeCloseTo(0.5)
+    expect(await all).toEqual([second, second, second])
+    expect(fetches).toHaveBeenCalledTimes(2)
+  })
+
+  it('they wait a second at the most, then the old set serves; later ones do not wait', async () => {
+    const { current, atOnce, events, answer } = source(gives(first))
+    await current()
+    answer(hangs)
+    await pass(100)
+    const waiting = Promise.all([current(), current()])
+    expect(await secondsUntil(waiting)).toBeCloseTo(1)
+    expect(await waiting).toEqual([first, first])
+    expect(atOnce()).toBe(true)
+    await pass(4)
+    expect(events.at(-1)).toMatchObject({
+      type: 'keys.failed',
+      reason: 'timeout',
+      serving: 'stale',
+    })
+    expect(atOnce()).toBe(true)
+    await pass(1)
+    expect(atOnce()).toBe(true)
+  })
+
+  it('they wait no longer than it takes to fail', async () => {
+    const { current, answer } = source(gives(first))
+    await current()
+    answer(takes(0.3, fails()))
+    await pass(100)
+    const waiting = current()
+    expect(await secondsUntil(waiting)).toBeCloseTo(0.3)
+    expect(await waiting).toBe(first)
+  })
+
+  it('a request that comes later waits for the rest of that second', async () => {
+    const { current, answer } = source(gives(first))
+    await current()
+    answer(hangs)
+    await pass(100)
+    const early = current()
+    await pass(0.6)
+    const late = current()
+    expect(await secondsUntil(late)).toBeCloseTo(0.4)
+    await early
+  })
+})
+
+describe('while a refresh fails', () => {
+  it('the old set serves to the end of staleIfError, and not a moment longer', async () => {
+    const { current, events, answer } = source(gives(first))
+    await current()
+    answer(fails())
+    await pass(80)
+    expect(await current()).toBe(first)
+    await pass(0)
+    expect(events.at(-1)).toMatchObject({ type: 'keys.failed', serving: 'fresh', retryAfter: 1 })
+    await pass(1_019.9)
+    expect(await current()).toBe(first)
+    await pass(0)
+    expect(events.at(-1)).toMatchObject({ type: 'keys.failed', serving: 'stale' })
+    await pass(0.1)
+    await expect(current()).rejects.toMatchObject(unavailable())
+    await pass(60)
+    await expect(current()).rejects.toMatchObject(unavailable())
+    expect(events.at(-1)).toMatchObject({ type: 'keys.failed', serving: 'nothing' })
+  })
+
+  it('nothing serves past the age of the set where staleIfError is 0', async () => {
+    const { current, answer } = source(gives(first), { staleIfError: 0 })
+    await current()
+    answer(fails())
+    await pass(99)
+    expect(await current()).toBe(first)
+    await pass(1)
+    await expect(current()).rejects.toMatchObject(unavailable())
+  })
+
+  it('nobody waits for the next attempts', async () => {
+    const { current, atOnce, fetches, answer } = source(gives(first))
+    await current()
+    answer(fails())
+    await pass(100)
+    await current()
+    answer(hangs)
+    await pass(1)
+    expect(atOnce()).toBe(true)
+    expect(fetches).toHaveBeenCalledTimes(3)
+  })
+
+  it('a set that goes out of use while it is waited for does not serve', async () => {
+    const { current, answer } = source(gives(first), { staleIfError: 0.5 })
+    await current()
+    answer(hangs)
+    await pass(100)
+    const waiting = current()
+    await secondsUntil(waiting)
+    await expect(waiting).rejects.toMatchObject(unavailable())
+  })
+})
+
+describe('a clock that jumps', () => {
+  it.each([3_600, 1e6, -10, -3_600, -1e6])(
+    'by %i seconds brings a refresh, and no refusal',
+    async (by) => {
+      const { current, fetches, answer } = source(gives(first))
+      await current()
+      answer(gives(second))
+      jump(by)
+      await current()
+      await pass(0)
+      expect(await current()).toBe(second)
+      expect(fetches).toHaveBeenCalledTimes(2)
+    },
+  )
+
+  it('back, while the issuer is down, keeps the old set and asks once a back-off step', async () => {
+    const { current, fetches, answer } = source(gives(first))
+    await current()
+    answer(fails())
+    jump(-100_000)
+    for (let second = 0; second < 60; second++) {
+      expect(await current()).toBe(first)
+      await pass(1)
+    }
+    expect(fetches.mock.calls.length).toBeLessThanOrEqual(8)
+  })
+
+  it('forth past every age and back again leaves the set usable', async () => {
+    const { current, answer } = source(gives(first))
+    await current()
+    answer(fails())
+    jump(100_000)
+    await expect(current()).rejects.toMatchObject(unavailable())
+    jump(-100_000)
+    expect(await current()).toBe(first)
+  })
+})
+
+describe('newerThan', () => {
+  it('fetches at once, and gives what came', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(takes(0.2, gives(second)))
+    const all = Promise.all(Array.from({ length: 20 }, () => newerThan(known)))
+    expect(await secondsUntil(all)).toBeCloseTo(0.2)
+    expect(new Set(await all)).toEqual(new Set([second]))
+    expect(fetches).toHaveBeenCalledTimes(2)
+  })
+
+  it('fetches nothing where there is a newer set already', async () => {
+    const { current, newerThan, fetches } = source(gives(second))
+    await current()
+    expect(await newerThan(first)).toBe(second)
+    expect(fetches).toHaveBeenCalledOnce()
+  })
+
+  it('waits for a refresh that is under way, and spends nothing', async () => {
+    const { current, newerThan, fetches, answer, events } = source(gives(first))
+    const known = await current()
+    answer(takes(2, gives(second)))
+    await pass(80)
+    await current()
+    const newer = newerThan(known)
+    await secondsUntil(newer)
+    expect(await newer).toBe(second)
+    expect(fetches).toHaveBeenCalledTimes(2)
+    answer(gives(second))
+    for (let count = 0; count < 4; count++) expect(await newerThan(second)).toBe(second)
+    expect(events.filter(({ type }) => type === 'keys.rate_limited')).toEqual([])
+  })
+
+  it.each([
+    [2, true],
+    [3, false],
+  ])(
+    'waits no longer than the timeout, also for two refreshes (the first takes %i s)',
+    async (first_, again) => {
+      const { current, newerThan, fetches, answer } = source(gives(first))
+      const known = await current()
+      answer(takes(first_, gives(first)))
+      await pass(80)
+      await current()
+      const newer = newerThan(known, (set) => set === second).catch((error: Error) => error)
+      answer(takes(4, gives(second)))
+      expect(await secondsUntil(newer)).toBeCloseTo(again ? 5 : first_)
+      expect(fetches).toHaveBeenCalledTimes(again ? 3 : 2)
+      if (again) expect(await newer).toMatchObject(unavailable())
+      else expect(await newer).toBe(first)
+    },
+  )
+
+  it('tells how many keys came and went, and how long that took', async () => {
+    const { current, newerThan, events } = source(gives(first))
+    const known = await current()
+    events.length = 0
+    const other = source(takes(2, gives(second)))
+    await secondsUntil(other.current())
+    expect(other.events).toMatchObject([{ type: 'keys.refreshed', added: 1, removed: 0 }])
+    expect((other.events[0] as { durationMs: number }).durationMs).toBeLessThan(10_000)
+    await newerThan(known)
+    expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 0, removed: 0 }])
+  })
+
+  it('tells that a key was replaced by another', async () => {
+    const { current, newerThan, answer, events } = source(gives(first))
+    const known = await current()
+    events.length = 0
+    answer(gives(second))
+    await newerThan(known)
+    expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 1, removed: 1 }])
+  })
+
+  it('asks once more where a refresh that was under way brings nothing that fits', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(takes(2, gives(first)))
+    await pass(80)
+    await current()
+    const newer = newerThan(known, (set) => set === second)
+    answer(takes(1, gives(second)))
+    await secondsUntil(newer)
+    expect(await newer).toBe(second)
+    expect(fetches).toHaveBeenCalledTimes(3)
+  })
+
+  it('gives the known set when its budget is spent, and tells of it', async () => {
+    const { current, newerThan, fetches, events } = source(gives(first))
+    const known = await current()
+    for (let count = 0; count < 10; count++) expect(await newerThan(known)).toBe(known)
+    expect(fetches).toHaveBeenCalledTimes(5)
+    expect(events.filter(({ type }) => type === 'keys.rate_limited')).toHaveLength(6)
+    await pass(30)
+    await newerThan(known)
+    expect(fetches).toHaveBeenCalledTimes(6)
+  })
+
+  it('cannot tell while the issuer cannot be asked, and does not ask before the back-off', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(fails())
+    await expect(newerThan(known)).rejects.toMatchObject(unavailable(1))
+    await expect(newerThan(known)).rejects.toMatchObject(unavailable(1))
+    expect(fetches).toHaveBeenCalledTimes(2)
+    answer(gives(second))
+    await pass(1)
+    expect(await newerThan(known)).toBe(second)
+  })
+
+  it('cannot tell either once its budget is spent on attempts that failed', async () => {
+    const { current, newerThan, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(fails())
+    for (let second = 0; second < 29; second++) {
+      await expect(newerThan(known)).rejects.toMatchObject(unavailable())
+      await pass(1)
+    }
+    expect(fetches).toHaveBeenCalledTimes(5)
+    answer(gives(second))
+    await pass(30)
+    expect(await newerThan(known)).toBe(second)
+  })
+
+  it('does not make those wait who have a key', async () => {
+    const { current, newerThan, atOnce, answer } = source(gives(first))
+    const known = await current()
+    answer(takes(2, gives(second)))
+    await pass(70)
+    const newer = newerThan(known)
+    expect(atOnce()).toBe(true)
+    await pass(40)
+    expect(atOnce()).toBe(true)
+    await newer
+  })
+})
+
+it('leaves no timer behind, whatever came of an attempt', async () => {
+  const { current, answer } = source(gives(first))
+  await current()
+  expect(vi.getTimerCount()).toBe(0)
+  answer(fails())
+  await pass(100)
+  await current()
+  expect(vi.getTimerCount()).toBe(0)
+})

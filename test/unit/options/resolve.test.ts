@@ -1,0 +1,679 @@
+import {
+  createValidator,
+  type InvalidTokenReason,
+  type Validator,
+  type ValidatorOptions,
+} from 'oauth-resource-server'
+import * as forExpress from 'oauth-resource-server/express'
+import * as forHttp from 'oauth-resource-server/http'
+import * as forKoa from 'oauth-resource-server/koa'
+import { describe, expect, it, vi } from 'vitest'
+import { readOptions } from '../../../src/options/resolve.ts'
+import { allAlgorithms } from '../../../src/signature/algorithms.ts'
+import {
+  AUD,
+  ec1,
+  fixtureOptions,
+  fixtureValidator,
+  ISS,
+  jwks,
+  rsa1,
+  seconds,
+  t0,
+} from '../../support/fixture.ts'
+
+/** Makes a validator of options that may be as wrong as they like. */
+const construct = (changes: object) =>
+  createValidator({ ...fixtureOptions(), ...changes } as ValidatorOptions)
+const withIssuer = (changes: object) => construct({ issuer: { issuer: ISS, ...changes } })
+const read = (changes: object = {}) =>
+  readOptions({ ...fixtureOptions(), ...changes } as ValidatorOptions)
+
+const accepts = (validator: Validator, token: string) =>
+  expect(validator.validate(token)).resolves.toMatchObject({ token })
+const refuses = (validator: Validator, token: string, reason: InvalidTokenReason) =>
+  expect(validator.validate(token)).rejects.toMatchObject({ reason })
+
+/** Every wrong value throws a TypeError that begins like this. */
+function expectRefused(
+  values: readonly unknown[],
+  make: (value: unknown) => unknown,
+  message: string,
+) {
+  for (const value of values) {
+    let thrown: unknown
+    try {
+      make(value)
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown, `for ${String(value)}`).toBeInstanceOf(TypeError)
+    expect((thrown as TypeError).message).toContain(message)
+  }
+}
+
+const noStrings = [null, 5, true, {}, () => 'a']
+
+describe('keys that are given', () => {
+  it('F-cfg are data, as JSON has it', () => {
+    const keys = [{ ...jwks.keys[0], kid: () => 'rsa1' }]
+    const issuer = { issuer: ISS, jwks: { keys } as never }
+    expect(() => createValidator({ issuer, audience: AUD })).toThrow(
+      `jwks of issuer ${ISS} must be a JWK Set, as JSON has it`,
+    )
+  })
+})
+
+describe('the names of options', () => {
+  it.each([
+    ['optional', "authenticate's second argument"],
+    ['jwksUri', 'issuer: { issuer, jwksUri }'],
+    ['scopes', 'requirement: { scopes }'],
+    ['timeout', 'keys: { timeout }'],
+  ])('F-cfg %s, put in the wrong place, is told where it belongs', (name, place) => {
+    const options = { ...fixtureOptions(), [name]: 'x' }
+    expect(() => createValidator(options)).toThrow(
+      `createValidator has no option "${name}"; it belongs in ${place}`,
+    )
+  })
+
+  it.each([
+    ['audiance', () => construct({ audiance: AUD })],
+    ['Issuer', () => construct({ Issuer: ISS })],
+    ['clockTolerence', () => construct({ clockTolerence: 5 })],
+    ['cacheMaxAge', () => construct({ keys: { cacheMaxAge: 5 } })],
+    ['max', () => construct({ tokenCache: { max: 5 } })],
+    ['jwksURI', () => withIssuer({ jwksURI: 'https://as.test/jwks' })],
+    ['clockTolerance', () => withIssuer({ clockTolerance: 5 })],
+    ['scope', () => construct({ requirement: { scope: 'a' } })],
+    ['optinal', () => forExpress.authenticate(fixtureOptions(), { optinal: true } as never)],
+    ['passErors', () => forKoa.authenticate(fixtureOptions(), { passErors: true } as never)],
+    ['scopes', () => forHttp.authenticate(fixtureOptions(), { scopes: 'a' } as never)],
+    ['audience', () => forHttp.authenticate(fixtureValidator(), { audience: AUD } as never)],
+    ['scope', () => forExpress.authorize({ scope: 'a' } as never)],
+  ])('F-cfg a misspelt or misplaced option is refused: %s', (name, make) => {
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(`has no option "${name}"; its options are `)
+  })
+
+  it('F-cfg the refusal says which options there are, and all of them are known', () => {
+    const names =
+      'issuer, audience, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, tokenLocations, realm, keys, tokenCache, fetch, now, onEvent'
+    expect(() => construct({ x: 1 })).toThrow(
+      `createValidator has no option "x"; its options are ${names}`,
+    )
+    const all: Record<keyof ValidatorOptions, unknown> = {
+      issuer: {
+        issuer: ISS,
+        jwks,
+        audience: AUD,
+        profile: 'jwt',
+        algorithms: ['RS256'],
+        scopeClaim: 'scp',
+        maxTokenAge: 60,
+        allowInsecureHttp: false,
+      },
+      audience: AUD,
+      profile: 'jwt',
+      algorithms: ['RS256'],
+      clockTolerance: 5,
+      maxTokenAge: 60,
+      scopeClaim: 'scope',
+      requirement: { scopes: 'a', anyScope: 'b', check: () => true },
+      tokenLocations: ['header'],
+      realm: 'api',
+      keys: { maxAge: 60, staleIfError: 60, timeout: 1 },
+      tokenCache: { maxEntries: 10 },
+      fetch,
+      now: Date.now,
+      onEvent: () => {},
+    }
+    expect(Object.keys(all).join(', ')).toBe(names)
+    expect(() => createValidator(all as never as ValidatorOptions)).not.toThrow()
+  })
+
+  it('F-cfg an option that is undefined is absent, whatever its name', () => {
+    const absent = Object.fromEntries(
+      [
+        'profile',
+        'algorithms',
+        'clockTolerance',
+        'maxTokenAge',
+        'scopeClaim',
+        'requirement',
+        'tokenLocations',
+        'realm',
+        'keys',
+        'tokenCache',
+        'fetch',
+        'now',
+        'onEvent',
+        'audiance',
+      ].map((name) => [name, undefined]),
+    )
+    const bare = { issuer: ISS, audience: AUD }
+    expect(JSON.stringify(readOptions({ ...bare, ...absent }))).toBe(
+      JSON.stringify(readOptions(bare)),
+    )
+    expect(() =>
+      construct({ keys: { maxAge: undefined }, tokenCache: { maxEntries: undefined } }),
+    ).not.toThrow()
+  })
+
+  it.each([[undefined], [null], ['https://as.test'], [5], [[]], [() => ({})]])(
+    'F-cfg %s are no options',
+    (options) => {
+      expect(() => createValidator(options as never)).toThrow(
+        'createValidator takes an object with',
+      )
+      expect(() => forExpress.authenticate(options as never)).toThrow(TypeError)
+      expect(() => forKoa.authenticate(options as never)).toThrow(TypeError)
+      expect(() => forHttp.authenticate(options as never)).toThrow(TypeError)
+    },
+  )
+
+  it('F-cfg what is changed after construction changes nothing', async () => {
+    const audience = [AUD]
+    const algorithms = ['RS256' as const]
+    const tokenLocations = ['header' as const]
+    const options = fixtureOptions({ audience, algorithms, tokenLocations })
+    const validator = createValidator(options)
+    audience[0] = 'https://other.test'
+    algorithms.length = 0
+    tokenLocations.length = 0
+    Object.assign(options, { audience: false, profile: 'jwt' })
+    await accepts(validator, t0())
+    await refuses(validator, t0({ aud: 'https://other.test' }), 'wrong_audience')
+    await refuses(validator, t0({}, { typ: 'JWT' }), 'wrong_type')
+  })
+})
+
+describe('audience', () => {
+  it('F-cfg2 cannot be missing or empty', () => {
+    expectRefused(
+      [undefined],
+      (audience) => construct({ audience }),
+      'audience is missing: it takes',
+    )
+    expectRefused(
+      [[]],
+      (audience) => construct({ audience }),
+      'audience must not be empty: it takes',
+    )
+    expectRefused(
+      ['', [''], [AUD, ''], [[AUD]], true, new Set([AUD]), ...noStrings],
+      (audience) => construct({ audience }),
+      'audience must be identifiers that are not empty, or false',
+    )
+    expectRefused(
+      ['', []],
+      (audience) => withIssuer({ jwks, audience }),
+      `issuer ${ISS}: audience must`,
+    )
+  })
+
+  it('is one identifier, or several of which one is enough, or none by word', async () => {
+    const other = t0({ aud: 'https://other.test' })
+    await refuses(fixtureValidator(), other, 'wrong_audience')
+    await accepts(fixtureValidator({ audience: ['https://other.test', AUD] }), other)
+    await accepts(fixtureValidator({ audience: false, profile: 'jwt' }), t0({ aud: undefined }))
+  })
+
+  it('of an issuer wins over the validator’s', async () => {
+    const issuer = { issuer: ISS, jwks, audience: 'https://own.test' }
+    await accepts(fixtureValidator({ issuer }), t0({ aud: 'https://own.test' }))
+    await refuses(fixtureValidator({ issuer }), t0(), 'wrong_audience')
+    const off = { issuer: ISS, jwks, audience: false as const }
+    await accepts(fixtureValidator({ issuer: off }), t0({ aud: 'https://any.test' }))
+  })
+})
+
+describe('issuer', () => {
+  it('F-cfg2 cannot be missing or empty', () => {
+    expectRefused([undefined, []], (issuer) => construct({ issuer }), 'issuer is missing: it takes')
+    expectRefused(
+      [
+        '',
+        'as.test',
+        '/issuer',
+        'https://',
+        'https:as.test',
+        ' https://as.test',
+        'https://as.test\n',
+      ],
+      (issuer) => construct({ issuer }),
+      'is not an absolute URL',
+    )
+    expectRefused(
+      [null, 5, true, [[]], [null]],
+      (issuer) => construct({ issuer }),
+      'issuer takes an object with',
+    )
+    expectRefused(
+      [{}, { issuer: undefined }, { issuer: null }, { issuer: 5 }, { issuer: [ISS] }],
+      (issuer) => construct({ issuer }),
+      'is not an absolute URL',
+    )
+  })
+
+  it.each([
+    ['http://as.test', 'is an http URL beyond loopback, which needs allowInsecureHttp: true'],
+    ['http://127.0.0.1.evil.test', 'is an http URL beyond loopback'],
+    ['http://localhost.evil.test', 'is an http URL beyond loopback'],
+    ['http://10.0.0.1', 'is an http URL beyond loopback'],
+    ['ftp://as.test', 'is not an https URL'],
+    ['file:///etc/passwd', 'is not an https URL'],
+    ['https://user:pass@as.test', 'has credentials in it'],
+    ['https://user@as.test', 'has credentials in it'],
+    ['https://as.test/#x', 'has a fragment'],
+    ['https://as.test#', 'has a fragment'],
+    ['https://as.test/?x=1', 'has a query'],
+    ['https://as.test?', 'has a query'],
+  ])('is a URL that keys may come from, unlike %s', (issuer, doubt) => {
+    expect(() => construct({ issuer })).toThrow(TypeError)
+    expect(() => construct({ issuer })).toThrow(`${JSON.stringify(issuer)} ${doubt}`)
+    if (doubt !== 'has a query') {
+      expect(() => withIssuer({ jwksUri: issuer })).toThrow(`jwksUri of issuer ${ISS} ${doubt}`)
+    }
+  })
+
+  it.each([
+    'http://127.0.0.1:8080',
+    'http://localhost',
+    'http://[::1]:1/x',
+    'https://as.test/',
+    'https://AS.test/a/b',
+  ])('is a URL that keys may come from, like %s', (issuer) => {
+    expect(() => construct({ issuer })).not.toThrow()
+  })
+
+  it('may be of http beyond loopback only by word', () => {
+    expect(() =>
+      construct({ issuer: { issuer: 'http://as', allowInsecureHttp: true } }),
+    ).not.toThrow()
+    expect(() =>
+      construct({
+        issuer: { issuer: 'http://as', jwksUri: 'http://keys/', allowInsecureHttp: true },
+      }),
+    ).not.toThrow()
+    expectRefused(
+      ['true', 1, null, {}],
+      (allowInsecureHttp) => construct({ issuer: { issuer: 'http://as', allowInsecureHttp } }),
+      'issuer.allowInsecureHttp must be true or false',
+    )
+  })
+
+  it('is not listed twice, and a slash makes another one', () => {
+    const twice = [ISS, { issuer: ISS, jwks }]
+    expect(() => construct({ issuer: twice })).toThrow(`issuer ${ISS} is listed twice`)
+    expect(() => construct({ issuer: [ISS, `${ISS}/`] })).not.toThrow()
+  })
+
+  it('has either its keys or the address of its keys', () => {
+    expect(() => withIssuer({ jwks, jwksUri: 'https://as.test/jwks' })).toThrow(
+      `issuer ${ISS} has both jwks and jwksUri: set one of them`,
+    )
+    expectRefused(
+      [null, 5, '', 'jwks', '/jwks', {}],
+      (jwksUri) => withIssuer({ jwksUri }),
+      'jwksUri of issuer',
+    )
+    expect(() => withIssuer({ jwksUri: 'https://as.test/jwks?v=1' })).not.toThrow()
+  })
+
+  it('F-cfg2 cannot have keys of which none is usable', () => {
+    const secret = { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }
+    expectRefused(
+      [null, {}, [], 'keys', { keys: [] }, { keys: {} }, { keys: [secret] }, { keys: [null] }],
+      (value) => withIssuer({ jwks: value }),
+      `jwks of issuer ${ISS}`,
+    )
+  })
+
+  it('may be one of several, each with rules and keys of its own', async () => {
+    const other = 'https://other.test'
+    const validator = fixtureValidator({
+      issuer: [
+        { issuer: ISS, jwks: { keys: [rsa1.jwk] } },
+        {
+          issuer: other,
+          jwks: { keys: [ec1.jwk] },
+          audience: 'b',
+          profile: 'jwt',
+          scopeClaim: 'scp',
+        },
+      ],
+    })
+    await accepts(validator, t0())
+    await accepts(validator, t0({ iss: other, aud: 'b', jti: undefined }, { typ: 'JWT' }, ec1))
+    await refuses(validator, t0({ iss: other, aud: 'b' }), 'unknown_key')
+    await refuses(validator, t0({}, {}, ec1), 'unknown_key')
+    await refuses(validator, t0({ iss: other }, {}, ec1), 'wrong_audience')
+    await refuses(validator, t0({}, { typ: 'JWT' }), 'wrong_type')
+  })
+})
+
+describe('profile, algorithms and claims', () => {
+  it('profile is one of two names, and of jwt by default', async () => {
+    expectRefused(
+      ['RFC9068', 'JWT', '', 'at+jwt', ...noStrings],
+      (profile) => construct({ profile }),
+      "profile must be 'jwt' or 'rfc9068'",
+    )
+    expectRefused(
+      ['x'],
+      (profile) => withIssuer({ jwks, profile }),
+      `issuer ${ISS}: profile must be`,
+    )
+    const plain = t0({ jti: undefined }, { typ: 'JWT' })
+    await accepts(fixtureValidator({ profile: undefined }), plain)
+    await refuses(fixtureValidator(), plain, 'wrong_type')
+    const issuer = { issuer: ISS, jwks, profile: 'rfc9068' as const }
+    await refuses(fixtureValidator({ issuer, profile: 'jwt' }), plain, 'wrong_type')
+  })
+
+  it('F-cfg2 algorithms cannot be empty, nor name what is no signature by a private key', () => {
+    expectRefused([[]], (algorithms) => construct({ algorithms }), 'algorithms must not be empty')
+    expectRefused(
+      [
+        ['none'],
+        ['HS256'],
+        ['RS256', 'HS512'],
+        ['rs256'],
+        ['RS1'],
+        ['ES256K'],
+        [''],
+        '',
+        ['RS256', undefined],
+        'RS256 PS256',
+        ...noStrings,
+      ],
+      (algorithms) => construct({ algorithms }),
+      `algorithms must be a list of ${allAlgorithms.join(', ')}`,
+    )
+    expectRefused(
+      [['none']],
+      (algorithms) => withIssuer({ jwks, algorithms }),
+      `issuer ${ISS}: algorithms`,
+    )
+  })
+
+  it('algorithms are all by default, or those that are named, by issuer first', async () => {
+    await accepts(fixtureValidator(), t0({}, {}, ec1))
+    await refuses(fixtureValidator({ algorithms: ['RS256'] }), t0({}, {}, ec1), 'wrong_algorithm')
+    const issuer = { issuer: ISS, jwks, algorithms: ['ES256' as const] }
+    await accepts(fixtureValidator({ issuer, algorithms: ['RS256'] }), t0({}, {}, ec1))
+    await refuses(fixtureValidator({ issuer, algorithms: ['RS256'] }), t0(), 'wrong_algorithm')
+  })
+
+  it('scopeClaim is the name of a claim or a function', async () => {
+    expectRefused(
+      ['', [], ['scp'], null, 5, {}],
+      (scopeClaim) => construct({ scopeClaim }),
+      'scopeClaim must be the name of a claim or a function',
+    )
+    const scopes = async (changes: Partial<ValidatorOptions>, claims: object) =>
+      (await fixtureValidator(changes).validate(t0({ ...claims }))).scopes
+    expect(await scopes({}, { scope: 'a b', scp: ['c'] })).toEqual(['a', 'b'])
+    expect(await scopes({ scopeClaim: 'scp' }, { scope: 'a', scp: ['c', 'd'] })).toEqual(['c', 'd'])
+    expect(await scopes({ scopeClaim: 'scp' }, { scope: 'a', scp: 'c d' })).toEqual(['c', 'd'])
+    const scopeClaim = ({ permissions }: Record<string, unknown>) => permissions as string[]
+    expect(await scopes({ scopeClaim }, { permissions: ['e'] })).toEqual(['e'])
+    const issuer = { issuer: ISS, jwks, scopeClaim: 'scp' }
+    expect(await scopes({ issuer, scopeClaim: 'x' }, { x: 'a', scp: 'c' })).toEqual(['c'])
+  })
+
+  it('requirement holds for every token', async () => {
+    const validator = fixtureValidator({ requirement: { scopes: 'write:a' } })
+    await accepts(validator, t0({ scope: 'write:a' }))
+    await expect(validator.validate(t0())).rejects.toMatchObject({ scopes: ['write:a'] })
+    expectRefused(
+      [null, {}, 'write:a', { scopes: [] }],
+      (requirement) => construct({ requirement }),
+      'requirement',
+    )
+  })
+})
+
+describe('time', () => {
+  const odd = [
+    Number.NaN,
+    -1,
+    '5',
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    null,
+    true,
+    [5],
+    {},
+    5n,
+  ]
+  const at = (time: number) => () => time * 1000
+  const now = seconds()
+
+  it('F-clock clockTolerance is a number of seconds between 0 and 300', () => {
+    expectRefused(
+      [...odd, 300.001, 301, 60_000],
+      (clockTolerance) => construct({ clockTolerance }),
+      'clockTolerance must be a number of seconds between 0 and 300',
+    )
+    for (const clockTolerance of [0, 0.5, 300])
+      expect(() => construct({ clockTolerance })).not.toThrow()
+  })
+
+  it('F-clock clockTolerance is 5 by default, and counts for exp and nbf', async () => {
+    const token = t0({ iat: now, nbf: now, exp: now + 60 })
+    for (const [clockTolerance, tolerance] of [
+      [undefined, 5],
+      [0, 0],
+      [0.5, 0.5],
+      [300, 300],
+    ] as const) {
+      const validator = (time: number) => fixtureValidator({ clockTolerance, now: at(time) })
+      await accepts(validator(now - tolerance), token)
+      await refuses(validator(now - tolerance - 0.25), token, 'not_yet_valid')
+      await accepts(validator(now + 60 + tolerance - 0.25), token)
+      await refuses(validator(now + 60 + tolerance), token, 'expired')
+    }
+  })
+
+  it('F-clock the clock is the one that is given, and is asked for cached tokens too', async () => {
+    let time = now
+    const validator = fixtureValidator({ now: () => time * 1000 })
+    const token = t0({ iat: now, exp: now + 60 })
+    await accepts(validator, token)
+    time = now + 64.9
+    await accepts(validator, token)
+    time = now + 65
+    await refuses(validator, token, 'expired')
+    time = now
+    await accepts(validator, token)
+    expectRefused(
+      [0, Date.now(), null, '5', {}],
+      (value) => construct({ now: value }),
+      'now must be a function',
+    )
+  })
+
+  it('F-clock a clock that shows no time lets no token pass', async () => {
+    const validator = fixtureValidator({ now: () => Number.NaN })
+    await expect(validator.validate(t0())).rejects.toThrow('now must return the time')
+  })
+
+  it('F-clock maxTokenAge is a number of seconds from 1 on, counted from iat', async () => {
+    expectRefused(
+      [...odd, 0, 0.5],
+      (maxTokenAge) => construct({ maxTokenAge }),
+      'maxTokenAge must be a number of seconds between 1 and',
+    )
+    expectRefused(
+      [0],
+      (maxTokenAge) => withIssuer({ jwks, maxTokenAge }),
+      `issuer ${ISS}: maxTokenAge`,
+    )
+    const token = t0({ iat: now, exp: now + 10_000 })
+    const validator = (time: number, maxTokenAge = 60) =>
+      fixtureValidator({ maxTokenAge, now: at(time) })
+    await accepts(validator(now + 64.75), token)
+    await refuses(validator(now + 65), token, 'too_old')
+    await accepts(fixtureValidator({ now: at(now + 9_999) }), token)
+    const issuer = { issuer: ISS, jwks, maxTokenAge: 10 }
+    await refuses(
+      fixtureValidator({ issuer, maxTokenAge: 100, now: at(now + 15) }),
+      token,
+      'too_old',
+    )
+    await refuses(
+      fixtureValidator({ profile: 'jwt', maxTokenAge: 60 }),
+      t0({ iat: undefined }),
+      'missing_claim',
+    )
+  })
+
+  it('F-clock keys.maxAge, keys.staleIfError and keys.timeout are numbers of seconds', () => {
+    // What is meant in milliseconds lies beyond: 600,000 and 86,400,000.
+    const bounds = {
+      maxAge: [1, 86_400, 0.5],
+      staleIfError: [0, 31_536_000, -0.5],
+      timeout: [0.001, 300, 0],
+    } as const
+    for (const [name, [min, max, tooLow]] of Object.entries(bounds)) {
+      const message = `keys.${name} must be a number of seconds between ${min} and ${max}`
+      expectRefused(
+        [...odd, tooLow, max + 1],
+        (value) => construct({ keys: { [name]: value } }),
+        message,
+      )
+      expect(read({ keys: { [name]: min } }).keyPolicy).toMatchObject({ [name]: min })
+      expect(read({ keys: { [name]: max } }).keyPolicy).toMatchObject({ [name]: max })
+    }
+    expect(read().keyPolicy).toEqual({ maxAge: 600, staleIfError: 86_400, timeout: 5 })
+    expectRefused([null, 5, [], '600'], (keys) => construct({ keys }), 'keys takes an object with')
+  })
+})
+
+describe('what surrounds a validator', () => {
+  it('tokenLocations are a list of three names', () => {
+    expectRefused(
+      [[]],
+      (tokenLocations) => construct({ tokenLocations }),
+      'tokenLocations must not be empty',
+    )
+    expectRefused(
+      [['cookie'], ['Header'], ['header', ''], '', [undefined], ...noStrings],
+      (tokenLocations) => construct({ tokenLocations }),
+      "tokenLocations must be a list of 'header', 'body' and 'query'",
+    )
+    expect(read().tokenLocations).toEqual(['header'])
+    expect(read({ tokenLocations: ['query', 'header', 'query'] }).tokenLocations).toEqual([
+      'query',
+      'header',
+    ])
+  })
+
+  it('realm is printable ASCII, by default the first audience', () => {
+    expectRefused(
+      ['', 'a\r\n', '\t', 'é', '😀', ...noStrings],
+      (realm) => construct({ realm }),
+      'realm must be a string of printable ASCII characters',
+    )
+    expect(read({ realm: 'my "api"' }).realm).toBe('my "api"')
+    expect(read({ audience: ['https://a.test', 'b'] }).realm).toBe('https://a.test')
+    expect(read({ audience: 'urn:é\n' }).realm).toBe('urn:??')
+    expect(read({ audience: false }).realm).toBe('api')
+  })
+
+  it('tokenCache bounds what is cached, or switches it off', async () => {
+    expectRefused(
+      [null, true, 5, [], '100'],
+      (tokenCache) => construct({ tokenCache }),
+      'tokenCache takes an object with',
+    )
+    expectRefused(
+      [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1_000_001, '10', null],
+      (maxEntries) => construct({ tokenCache: { maxEntries } }),
+      'tokenCache.maxEntries must be a whole number between 1 and 1000000',
+    )
+    const cached = async (tokenCache: ValidatorOptions['tokenCache']) => {
+      const onEvent = vi.fn()
+      const { validate } = fixtureValidator({ tokenCache, onEvent })
+      const token = t0()
+      for (let time = 0; time < 2; time++) await validate(token)
+      return onEvent.mock.calls.map(([event]) => event.cached)
+    }
+    expect(await cached(undefined)).toEqual([false, true])
+    expect(await cached({})).toEqual([false, true])
+    expect(await cached({ maxEntries: 1 })).toEqual([false, true])
+    expect(await cached(false)).toEqual([false, false])
+    expect(read().maxRemembered).toBe(10_000)
+    expect(read({ tokenCache: { maxEntries: 1_000_000 } }).maxRemembered).toBe(1_000_000)
+  })
+
+  it('fetch, now and onEvent are functions', () => {
+    for (const name of ['fetch', 'now', 'onEvent']) {
+      expectRefused(
+        [null, 5, 'x', {}, []],
+        (value) => construct({ [name]: value }),
+        `${name} must be a function`,
+      )
+    }
+  })
+
+  it('fetch makes the requests, and by default it is the global one of that moment', async () => {
+    const answer = async () => Response.json(jwks)
+    const own = vi.fn(answer)
+    const issuer = { issuer: ISS, jwksUri: 'https://as.test/jwks' }
+    await accepts(fixtureValidator({ issuer, fetch: own }), t0())
+    expect(own).toHaveBeenCalledOnce()
+    const validator = fixtureValidator({ issuer })
+    const later = vi.spyOn(globalThis, 'fetch').mockImplementation(answer)
+    await accepts(validator, t0())
+    expect(later).toHaveBeenCalledWith('https://as.test/jwks', expect.anything())
+    later.mockRestore()
+  })
+
+  it('onEvent is told', async () => {
+    const onEvent = vi.fn()
+    await fixtureValidator({ onEvent }).validate(t0())
+    expect(onEvent.mock.calls).toMatchObject([
+      [{ type: 'token.accepted', issuer: ISS, clientId: 'client-1' }],
+    ])
+  })
+
+  it('fetches nothing at construction', () => {
+    const own = vi.fn()
+    construct({ issuer: ISS, fetch: own })
+    expect(own).not.toHaveBeenCalled()
+  })
+})
+
+describe('the options of authenticate', () => {
+  const adapters = { express: forExpress, koa: forKoa, http: forHttp }
+
+  for (const [name, { authenticate }] of Object.entries(adapters)) {
+    it(`are checked at construction in ${name}`, () => {
+      const make = (options: object) => authenticate(fixtureValidator(), options)
+      for (const option of ['optional', 'passErrors']) {
+        expectRefused(
+          ['true', 1, 0, null, {}],
+          (value) => make({ [option]: value }),
+          `authenticate.${option} must be true or false`,
+        )
+      }
+      expectRefused(
+        [{}, null, 'a'],
+        (requirement) => make({ requirement }),
+        'authenticate.requirement',
+      )
+      expectRefused(
+        [null, 5, 'optional', []],
+        (value) => make(value as object),
+        'authenticate takes an object with',
+      )
+      expect(make({})).toHaveProperty('name', 'authenticate')
+      expect(
+        make({ optional: undefined, passErrors: undefined, requirement: undefined }),
+      ).toBeTypeOf('function')
+    })
+  }
+})

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it, vi } from 'vitest'
+import { createTokenCache, digestOf, notFound } from '../../../src/pipeline/token-cache.ts'
+import { jwks, t0 } from '../../support/fixture.ts'
+import { createApi, JWKS_URI, remoteIssuer } from '../../support/verdict.ts'
+
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`)
+
+describe('the name of a token', () => {
+  const token = t0()
+  const hash = createHash('sha256').update(token).digest()
+
+  it('is its SHA-256, and says nothing of the token', () => {
+    expect([hash.toString('base64'), hash.toString('latin1')]).toContain(digestOf(token))
+    expect(digestOf(`${token} `)).not.toBe(digestOf(token))
+  })
+
+  it('is the same where node:crypto has no one-shot hash', async () => {
+    vi.resetModules()
+    vi.doMock('node:crypto', async (load) => ({ ...(await load<object>()), hash: undefined }))
+    const older = await import('../../../src/pipeline/token-cache.ts')
+    expect(older.digestOf).not.toBe(digestOf)
+    expect(older.digestOf(token)).toBe(digestOf(token))
+    vi.doUnmock('node:crypto')
+  })
+})
+
+const header = { alg: 'RS256' }
+
+/** A cache that is asked as the validator asks it, about tokens of one header. */
+function createCache<V>(maxEntries: number) {
+  const cache = createTokenCache<V>(maxEntries)
+  return {
+    get: (text: string) => cache.find(`head.${text}`).value,
+    set(text: string, value: V) {
+      const token = `head.${text}`
+      cache.set(token, cache.find(token), header, value)
+    },
+  }
+}
+
+describe('the cache', () => {
+  it('gives back what was set last', () => {
+    const cache = createCache<number>(10)
+    expect(cache.get('a')).toBeUndefined()
+    cache.set('a', 1)
+    cache.set('b', 2)
+    expect([cache.get('a'), cache.get('b')]).toEqual([1, 2])
+    cache.set('a', 3)
+    expect(cache.get('a')).toBe(3)
+  })
+
+  it('serves the newer of two values after the older one has aged', () => {
+    const cache = createCache<number>(4)
+    cache.set('a', 1)
+    cache.set('b', 1)
+    cache.set('c', 1)
+    cache.set('a', 2)
+    cache.set('d', 1)
+    expect(cache.get('a')).toBe(2)
+  })
+
+  it.each([1, 2, 3, 4, 5, 10, 101])('holds no more than %i entries', (maxEntries) => {
+    const cache = createCache<object>(maxEntries)
+    for (const name of numbered(5 * maxEntries + 3)) {
+      cache.set(name, {})
+      // To ask moves entries about, but adds none.
+      const held = numbered(5 * maxEntries + 3).filter((other) => cache.get(other) !== undefined)
+      expect(held.length).toBeLessThanOrEqual(maxEntries)
+    }
+  })
+
+  it('holds fewer entries where tokens are long, for what they say takes memory', () => {
+    const cache = createCache<number>(100)
+    for (const name of numbered(100)) cache.set(name + 'x'.repeat(16_384), 1)
+    expect(
+      numbered(100).filter((name) => cache.get(name + 'x'.repeat(16_384)) !== undefined).length,
+    ).toBeLessThan(12)
+  })
+
+  it('counts a token once that is set many times, as by many requests at once', () => {
+    const cache = createCache<number>(4)
+    cache.set('a', 1)
+    for (let time = 0; time < 20; time++) cache.set('x'.repeat(16_000), time)
+    expect(cache.get('a')).toBe(1)
+    expect(cache.get('x'.repeat(16_000))).toBe(19)
+  })
+
+  it.each([2, 3, 10, 100])('keeps the newest half, of %i entries', (maxEntries) => {
+    const cache = createCache<string>(maxEntries)
+    const names = numbered(10 * maxEntries)
+    for (const name of names) cache.set(name, name)
+    const newest = names.slice(-Math.floor(maxEntries / 2))
+    for (const name of newest) expect(cache.get(name)).toBe(name)
+    expect(cache.get('t0')).toBeUndefined()
+  })
+
+  it('digests no token whose header is that of no cached one', () => {
+    const cache = createTokenCache<number>(100)
+    expect(cache.find('head.a')).toEqual(notFound)
+    cache.set('head.a', cache.find('head.a'), header, 1)
+    cache.set('hat.a', notFound, { alg: 'ES256' }, 2)
+    expect(cache.find('head.a')).toEqual({
+      known: { segment: 'head.', header },
+      digest: digestOf('head.a'),
+      value: 1,
+    })
+    expect(cache.find('hat.a')).toMatchObject({ known: { header: { alg: 'ES256' } }, value: 2 })
+    for (const token of ['hat.b', 'head.b', 'head.', 'head.a.']) {
+      expect(cache.find(token)).toMatchObject({ digest: digestOf(token), value: undefined })
+    }
+    for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
+      expect(cache.find(token)).toBe(notFound)
+    }
+  })
+
+  it('keeps one header for all tokens that have it, as the first one brought it', () => {
+    const cache = createTokenCache<number>(4)
+    for (const name of numbered(20)) {
+      const token = `head.${name}`
+      cache.set(token, cache.find(token), name === 't0' ? header : { alg: 'other' }, 1)
+      expect(cache.find('head.x').known?.header).toBe(header)
+    }
+  })
+
+  it('keeps headers no longer than tokens that have them', () => {
+    const cache = createTokenCache<number>(4)
+    const add = (token: string) => cache.set(token, cache.find(token), header, 1)
+    add('once.a')
+    for (const name of numbered(4)) add(`head.${name}`)
+    expect(cache.find('once.a').known).toBeUndefined()
+    expect(cache.find('head.t3').known?.header).toBe(header)
+  })
+
+  it('keeps what is used, whatever else comes by', () => {
+    const cache = createCache<number>(100)
+    cache.set('used', 1)
+    cache.set('unused', 1)
+    for (const name of numbered(10_000)) {
+      cache.set(name, 0)
+      expect(cache.get('used')).toBe(1)
+    }
+    expect(cache.get('unused')).toBeUndefined()
+  })
+})
+
+describe('the cache at work', () => {
+  const rememberedOf = async ({ accepts, events }: ReturnType<typeof createApi>, token: string) => {
+    events.length = 0
+    await accepts(token)
+    return events.map((event) => event.type === 'token.accepted' && event.cached)
+  }
+
+  it('remembers a token that was good, and shares what was verified', async () => {
+    const api = createApi()
+    const token = t0()
+    expect(await rememberedOf(api, token)).toEqual([false])
+    expect(await rememberedOf(api, token)).toEqual([true])
+    const [first, second] = [await api.accepts(token), await api.accepts(token)]
+    expect(first).not.toBe(second)
+    expect(first.claims).toBe(second.claims)
+    expect([first.token, second.token]).toEqual([token, token])
+  })
+
+  it.each([1, 900])('shares the header too, frozen, of any size (%i)', async (size) => {
+    const api = createApi()
+    const special = { x: { y: [{}] }, z: 'z'.repeat(size) }
+    const [one, two] = [await api.accepts(t0({}, special)), await api.accepts(t0({}, special))]
+    expect(one.header).toBe(two.header)
+    const { x } = one.header as unknown as typeof special
+    for (const part of [one.header, x, x.y, x.y[0]]) expect(part).toSatisfy(Object.isFrozen)
+  })
+
+  it('keeps the headers of 500 keys apart', async () => {
+    const api = createApi({ tokenCache: { maxEntries: 100 } })
+    const marks = Array.from({ length: 500 }, (_, index) => `m${index}`)
+    const tokens = marks.map((mark) => t0({}, { mark }))
+    for (let round = 0; round < 2; round++) {
+      const headers = []
+      for (const token of tokens) headers.push((await api.accepts(token)).header.mark)
+      expect(headers).toEqual(marks)
+    }
+  })
+
+  it('remembers nothing where it is switched off', async () => {
+    const api = createApi({ tokenCache: false })
+    const token = t0()
+    expect(await rememberedOf(api, token)).toEqual([false])
+    expect(await rememberedOf(api, token)).toEqual([false])
+  })
+
+  it('remembers no more tokens than it is told to', async () => {
+    const api = createApi({ tokenCache: { maxEntries: 4 } })
+    const tokens = Array.from({ length: 8 }, () => t0())
+    for (const token of tokens) await api.accepts(token)
+    expect(await rememberedOf(api, tokens[7] as string)).toEqual([true])
+    expect(await rememberedOf(api, tokens[0] as string)).toEqual([false])
+  })
+
+  it('never remembers a token that was refused', async () => {
+    const api = createApi()
+    const token = `${t0().slice(0, -8)}AAAAAAAA`
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(api.validator.validate(token)).rejects.toMatchObject({ status: 401 })
+    }
+    expect(api.events.map(({ type }) => type)).toEqual(Array(3).fill('token.refused'))
+  })
+
+  it('never takes one token for another that shares its signing input or signature', async () => {
+    const api = createApi()
+    const [one, two] = [t0(), t0()]
+    await api.accepts(one)
+    await api.accepts(two)
+    const input = one.slice(0, one.lastIndexOf('.'))
+    const signature = two.slice(two.lastIndexOf('.'))
+    await api.refuses(input + signature, 'bad_signature')
+    await api.refuses(`${one}=`, 'malformed')
+    await api.refuses(`${one} `, 'malformed')
+  })
+
+  it('holds a cached token against the requirement of each request', async () => {
+    const api = createApi()
+    const token = t0()
+    await api.accepts(token)
+    await api.forbids(token, { scopes: 'write:a' }, 'write:a')
+    await api.accepts(token, { scopes: 'read:a' })
+  })
+
+  it('forgets a token once its key is removed, and knows it again once that is back', async () => {
+    let now = 1_800_000_000
+    const served: Record<string, unknown> = { [JWKS_URI]: jwks }
+    const api = createApi({ issuer: remoteIssuer, now: () => now * 1000 }, served)
+    const token = t0({ iat: now, exp: now + 10_000 })
+    await api.accepts(token)
+    served[JWKS_URI] = { keys: jwks.keys.filter(({ kid }) => kid !== 'rsa1') }
+    expect(await rememberedOf(api, token)).toEqual([true])
+    now += 601
+    await api.refuses(token, 'unknown_key')
+    await api.refuses(token, 'unknown_key')
+    served[JWKS_URI] = jwks
+    now += 601
+    await api.accepts(token)
+  })
+
+  it('tells the refusal of a cached token as fully as that of a new one', async () => {
+    let now = 1_800_000_000
+    const token = t0({ iat: now, exp: now + 60 })
+    const options = { now: () => now * 1000 }
+    const [warm, cold] = [createApi(options), createApi(options)]
+    await warm.accepts(token)
+    now += 100
+    const { detail } = await warm.refuses(token, 'expired')
+    expect(detail).toEqual((await cold.refuses(token, 'expired')).detail)
+    expect(warm.events).toContainEqual(expect.objectContaining({ issuer: 'https://as.test' }))
+  })
+})

@@ -1,0 +1,219 @@
+import { type AccessToken, InsufficientScopeError, type Requirement } from 'oauth-resource-server'
+import * as forExpress from 'oauth-resource-server/express'
+import * as forHttp from 'oauth-resource-server/http'
+import * as forKoa from 'oauth-resource-server/koa'
+import { describe, expect, it, vi } from 'vitest'
+import { compileRequirement, satisfy, scopesOf } from '../../../src/requirement/requirement.ts'
+import { fixtureOptions, fixtureValidator, t0 } from '../../support/fixture.ts'
+
+const compile = (requirement: unknown) => compileRequirement(requirement as Requirement, 'route')
+const token = (...scopes: string[]) =>
+  ({ issuer: 'https://as.test', scopes, claims: {} }) as never as AccessToken
+
+describe('a requirement', () => {
+  it.each([
+    ['one scope', { scopes: 'a' }, { scopes: ['a'], anyScope: [] }],
+    ['scopes in a string', { scopes: ' a  b ' }, { scopes: ['a', 'b'], anyScope: [] }],
+    ['scopes in a list', { scopes: ['a', 'b:c/d'] }, { scopes: ['a', 'b:c/d'], anyScope: [] }],
+    ['scopes named twice', { scopes: 'a b a' }, { scopes: ['a', 'b'], anyScope: [] }],
+    ['any of several scopes', { anyScope: 'a b' }, { scopes: [], anyScope: ['a', 'b'] }],
+    [
+      'what is undefined',
+      { scopes: 'a', anyScope: undefined, check: undefined, chekc: undefined },
+      { scopes: ['a'], anyScope: [] },
+    ],
+  ])('takes %s', (_name, requirement, expected) => {
+    expect(compile(requirement)).toEqual(expected)
+  })
+
+  it.each([
+    ['nothing', undefined, 'route takes an object with'],
+    ['null', null, 'route takes an object with'],
+    ['a scope without a name', 'read:a', 'route takes an object with'],
+    ['a list', ['read:a'], 'route takes an object with'],
+    ['a function', () => true, 'route takes an object with'],
+    [
+      'a misspelt name',
+      { scope: 'a' },
+      'route has no option "scope"; its options are scopes, anyScope, check',
+    ],
+    [
+      'one name right and one misspelt',
+      { scopes: 'a', anyscope: 'b' },
+      'route has no option "anyscope"',
+    ],
+    ['no requirement at all', {}, 'route requires nothing: set scopes, anyScope or check'],
+    ['requirements that are undefined', { scopes: undefined }, 'route requires nothing'],
+    ['no scope', { scopes: '' }, 'route.scopes must not be empty'],
+    ['only spaces', { scopes: '  ' }, 'route.scopes must not be empty'],
+    ['an empty list', { scopes: [] }, 'route.scopes must not be empty'],
+    [
+      'an empty list beside scopes',
+      { scopes: 'a', anyScope: [] },
+      'route.anyScope must not be empty',
+    ],
+    ['an empty scope', { scopes: [''] }, 'route.scopes must be a scope or a list of scopes'],
+    ['two scopes in one entry', { scopes: ['a b'] }, 'route.scopes must be'],
+    ['a tab between scopes', { scopes: 'a\tb' }, 'route.scopes must be'],
+    ['a number', { scopes: 1 }, 'route.scopes must be'],
+    ['null for scopes', { scopes: null }, 'route.scopes must be'],
+    ['a list with null', { anyScope: ['a', null] }, 'route.anyScope must be'],
+    ['a check that is no function', { check: true }, 'route.check must be a function'],
+    ['null for check', { scopes: 'a', check: null }, 'route.check must be a function'],
+  ])('does not take %s', (_name, requirement, message) => {
+    expect(() => compile(requirement)).toThrow(TypeError)
+    expect(() => compile(requirement)).toThrow(message)
+  })
+
+  it.each([
+    [
+      'authorize in Express',
+      'authorize.scopes',
+      (requirement: Requirement) => forExpress.authorize(requirement),
+    ],
+    [
+      'authorize in Koa',
+      'authorize.scopes',
+      (requirement: Requirement) => forKoa.authorize(requirement),
+    ],
+    [
+      'authorize in http',
+      'authorize.scopes',
+      (requirement: Requirement) => forHttp.authorize(requirement),
+    ],
+    [
+      'authenticate',
+      'authenticate.requirement.scopes',
+      (requirement: Requirement) => forExpress.authenticate(fixtureOptions(), { requirement }),
+    ],
+    [
+      'createValidator',
+      'requirement.scopes',
+      (requirement: Requirement) => fixtureValidator({ requirement }),
+    ],
+  ])('is checked at construction by %s', (_name, label, construct) => {
+    expect(() => construct({ scopes: [] })).toThrow(new RegExp(`^${label} must not be empty`))
+  })
+
+  it('is checked by the methods of a validator, which reject', async () => {
+    const { authenticate, validate, authorize } = fixtureValidator()
+    const accepted = await validate(t0())
+    const wrong = { scope: 'a' } as Requirement
+    const message = 'requirement has no option "scope"'
+    await expect(validate(t0(), wrong)).rejects.toThrow(message)
+    await expect(authenticate({ headers: {} }, wrong)).rejects.toThrow(message)
+    await expect(authorize(accepted, wrong)).rejects.toThrow(message)
+  })
+
+  it('is a copy, which later changes do not reach', () => {
+    const scopes = ['a']
+    const requirement = { scopes, check: () => true }
+    const compiled = compile(requirement)
+    scopes.length = 0
+    requirement.check = () => false
+    expect(compiled.scopes).toEqual(['a'])
+    expect(compiled.check?.(token())).toBe(true)
+    expect(() => Object.assign(compiled, { scopes: [] })).toThrow(TypeError)
+    expect(() => (compiled.scopes as string[]).push('b')).toThrow(TypeError)
+  })
+
+  it('that is compiled already is not compiled again', () => {
+    const compiled = compile({ scopes: 'a' })
+    expect(compile(compiled)).toBe(compiled)
+  })
+})
+
+describe('the scopes that a challenge names', () => {
+  it('are those of all requirements, each once, in their order', () => {
+    const requirements = [
+      { scopes: 'b a' },
+      { scopes: 'c', anyScope: 'a d' },
+      { check: () => true },
+    ]
+    expect(scopesOf(requirements.map(compile))).toEqual(['b', 'a', 'c', 'd'])
+    expect(scopesOf([])).toEqual([])
+  })
+})
+
+describe('a token and requirements', () => {
+  const check = (verdict: unknown) => ({ check: () => verdict })
+
+  it.each([
+    ['all scopes', ['b', 'x', 'a'], [{ scopes: 'a b' }]],
+    ['one of several', ['b'], [{ anyScope: 'a b' }]],
+    ['all, and one of several', ['c', 'b'], [{ scopes: 'c', anyScope: 'a b' }]],
+    ['several requirements', ['a', 'b'], [{ scopes: 'a' }, { scopes: 'b' }]],
+    ['a check', [], [check(true)]],
+    ['a check that takes time', [], [check(Promise.resolve(true))]],
+    ['nothing', [], []],
+  ])('fit: %s', async (_name, scopes, requirements) => {
+    await expect(satisfy(token(...scopes), requirements.map(compile))).resolves.toBeUndefined()
+  })
+
+  it.each([
+    ['one scope is missing', ['a'], [{ scopes: 'a b' }]],
+    ['no scope of several is there', ['c'], [{ anyScope: 'a b' }]],
+    ['scopes are there but none of several', ['c'], [{ scopes: 'c', anyScope: 'a b' }]],
+    ['one of several is there but scopes are not', ['a'], [{ scopes: 'c', anyScope: 'a b' }]],
+    ['the second requirement does not hold', ['a'], [{ scopes: 'a' }, { scopes: 'b' }]],
+    ['a scope has another case', ['A'], [{ scopes: 'a' }]],
+    ['a scope is longer', ['ab'], [{ scopes: 'a' }]],
+    ['the check is false', ['a'], [{ scopes: 'a', ...check(false) }]],
+    ['the check resolves to false', [], [check(Promise.resolve(false))]],
+    ['the check forgot to return', [], [check(undefined)]],
+    ['the check returns something like true', [], [check(1)]],
+  ])('do not fit: %s', async (_name, scopes, requirements) => {
+    const compiled = requirements.map(compile)
+    const error = await satisfy(token(...scopes), compiled).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(InsufficientScopeError)
+    expect(error).toMatchObject({
+      scopes: scopesOf(compiled),
+      detail: { issuer: 'https://as.test' },
+    })
+  })
+
+  it('tell the operator what was required, what was granted, and that it was the check', async () => {
+    const scopes = compile({ scopes: 'a b' })
+    await expect(satisfy(token('a', 'c'), [scopes])).rejects.toMatchObject({
+      detail: { expected: 'a b', actual: 'a c' },
+    })
+    await expect(satisfy(token('a'), [compile(check(false))])).rejects.toMatchObject({
+      detail: { hint: 'check did not return true' },
+    })
+    const hint = await satisfy(token(), [scopes]).catch((error) => error.detail.hint)
+    expect(hint).toBeUndefined()
+  })
+
+  it.each([
+    [{ scp: ['a', 'b'] }, 'the token has a claim scp: see the option scopeClaim'],
+    [{ scp: 'a b' }, 'the token has a claim scp: see the option scopeClaim'],
+    [{ scope: ['a', 'b'] }, 'the token has a claim scope: see the option scopeClaim'],
+    [{ scope: '', roles: ['a'] }, 'the token has a claim roles: see the option scopeClaim'],
+    [{ scope: '' }, undefined],
+    [Object.create({ scp: 'a' }), undefined],
+  ])('tell the operator of scopes that stand in another claim: %j', async (claims, hint) => {
+    const granted = { ...token(), claims: claims as never }
+    const error = await satisfy(granted, [compile({ scopes: 'a' })]).catch((reason) => reason)
+    expect(error.detail.hint).toBe(hint)
+  })
+
+  it('run the check last, with the token, and only if the scopes are enough', async () => {
+    const spy = vi.fn(() => true)
+    const requirement = compile({ scopes: 'a', check: spy })
+    await expect(satisfy(token('b'), [requirement])).rejects.toThrow(InsufficientScopeError)
+    await expect(satisfy(token('a'), [compile({ scopes: 'x' }), requirement])).rejects.toThrow()
+    expect(spy).not.toHaveBeenCalled()
+    const enough = token('a')
+    await satisfy(enough, [requirement])
+    expect(spy.mock.calls).toEqual([[enough]])
+  })
+
+  it('let through what the check throws, as it is', async () => {
+    const error = new RangeError('boom')
+    const throwing = () => {
+      throw error
+    }
+    await expect(satisfy(token(), [compile({ check: throwing })])).rejects.toBe(error)
+    await expect(satisfy(token(), [compile({ check: async () => throwing() })])).rejects.toBe(error)
+  })
+})

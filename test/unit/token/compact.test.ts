@@ -1,0 +1,168 @@
+import { compactVerify } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { maxTokenLength, parseCompact } from '../../../src/token/compact.ts'
+import { base64url, rsa1, signParts, t0 } from '../../support/fixture.ts'
+import { partsOf } from '../../support/verdict.ts'
+
+const failing = (token: string) => {
+  try {
+    parseCompact(token)
+  } catch (error) {
+    return error as { reason: string; detail: object }
+  }
+  return expect.fail('the token was parsed')
+}
+
+describe('a token taken apart', () => {
+  it('has the header, the claims and the bytes that jose finds in it', async () => {
+    const token = t0({ text: 'é☃𝄞' })
+    const { payload, protectedHeader } = await compactVerify(token, rsa1.jwk)
+    const jwt = parseCompact(token)
+    expect(jwt.header).toEqual(protectedHeader)
+    expect(jwt.claims).toEqual(JSON.parse(Buffer.from(payload).toString()))
+    expect(jwt.signingInput().toString()).toBe(token.slice(0, token.lastIndexOf('.')))
+    expect(jwt.signature).toEqual(Buffer.from(partsOf(token)[2], 'base64url'))
+  })
+
+  it('has the header that is known already, and claims of its own', () => {
+    const known = parseCompact(t0()).header
+    const token = t0({ sub: 'another' })
+    const jwt = parseCompact(token, known)
+    expect(jwt.header).toBe(known)
+    expect(jwt.claims).toMatchObject({ sub: 'another' })
+    expect(parseCompact(token).header).not.toBe(known)
+  })
+
+  it.each(['text/plain', 'jwtx', 'x-jwt', 'application/jwt+x', ''])(
+    'may say of its content that it is %j, which is no JWT',
+    (cty) => {
+      expect(parseCompact(t0({}, { cty })).header).toMatchObject({ cty })
+    },
+  )
+
+  it('has a header of at most 4,096 characters', () => {
+    const sized = (length: number) => {
+      const plain = { alg: 'RS256', x: '' }
+      const x = 'x'.repeat((length * 3) / 4 - JSON.stringify(plain).length)
+      const header = base64url(JSON.stringify({ ...plain, x }))
+      expect(header).toHaveLength(length)
+      return `${header}.e30.`
+    }
+    expect(parseCompact(sized(4_096)).header.alg).toBe('RS256')
+    expect(failing(sized(4_100)).detail).toEqual({ hint: 'header longer than 4096 characters' })
+  })
+
+  it('may mean U+FFFD, which stands for octets that are no UTF-8 too', () => {
+    expect(parseCompact(t0({ text: 'a\ufffdb' })).claims.text).toBe('a\ufffdb')
+    const [header = '', , signature = ''] = partsOf(t0())
+    for (const octet of ['\xff', '\xc3', '\xed\xa0\x80']) {
+      const payload = Buffer.from(`{"text":"a${octet}"}`, 'latin1').toString('base64url')
+      expect(failing(`${header}.${payload}.${signature}`).detail).toEqual({
+        hint: 'payload is not UTF-8',
+      })
+    }
+  })
+
+  it.each([0, 1, 2])(
+    'has no character beyond ASCII in part %j, though its low octet fits',
+    (part) => {
+      const parts = partsOf(t0())
+      const text = parts[part] ?? ''
+      // U+0141, say, is read as `A` by the decoder of Buffer.
+      const beyond = String.fromCharCode(0x100 + text.charCodeAt(0)) + text.slice(1)
+      expect(Buffer.from(beyond, 'base64url')).toEqual(Buffer.from(text, 'base64url'))
+      const token = parts.with(part, beyond).join('.')
+      expect(failing(token).detail).toEqual({ hint: 'not ASCII' })
+      const known = parseCompact(t0()).header
+      expect(() => parseCompact(token, known)).toThrow(
+        expect.objectContaining({ reason: 'malformed' }),
+      )
+    },
+  )
+
+  it('is judged anew where a header was refused before', () => {
+    const token = t0({}, { crit: ['x'], x: 1 })
+    expect(failing(token).reason).toBe('critical_header')
+    expect(failing(token).reason).toBe('critical_header')
+  })
+})
+
+describe('a token that cannot be taken apart', () => {
+  it('is as long as no header of Node can be', () => {
+    expect(maxTokenLength).toBe(16_384)
+    expect(failing('a'.repeat(16_384)).detail).toEqual({
+      hint: 'not three parts separated by dots',
+    })
+    expect(failing('a'.repeat(16_385)).detail).toEqual({ hint: 'longer than 16384 characters' })
+  })
+
+  it.each<[string, string, string, object]>([
+    ['is no string', undefined as never, 'malformed', { hint: 'the token is no string' }],
+    ['has no dot', 'abcd', 'malformed', { hint: 'not three parts separated by dots' }],
+    ['has one dot', 'abcd.abcd', 'malformed', { hint: 'not three parts separated by dots' }],
+    ['has three dots', 'a.b.c.d', 'malformed', { hint: 'not three parts separated by dots' }],
+    ['has five dots', 'a.b.c.d.e.f', 'malformed', { hint: 'not three parts separated by dots' }],
+    ['has four dots', 'a.b.c.d.e', 'encrypted', { hint: 'a JWE: decryption is not supported' }],
+    [
+      'has a padded header',
+      'e30=.e30.e30',
+      'malformed',
+      { hint: 'header is not canonical base64url' },
+    ],
+    [
+      'has a padded payload',
+      'eyJhbGciOiJ4In0.e30=.',
+      'malformed',
+      { hint: 'payload is not canonical base64url' },
+    ],
+    [
+      'has a padded signature',
+      'eyJhbGciOiJ4In0.e30.e30=',
+      'malformed',
+      { hint: 'signature is not canonical base64url' },
+    ],
+    ['has no JSON for its header', 'AAAA.e30.', 'malformed', { hint: 'header is not JSON' }],
+    ['has no UTF-8 for its header', '_w.e30.', 'malformed', { hint: 'header is not UTF-8' }],
+    [
+      'has an array for its header',
+      'W10.e30.',
+      'malformed',
+      { hint: 'header is not a JSON object' },
+    ],
+    ['lacks alg', 'e30.e30.', 'wrong_algorithm', { name: 'alg', actual: 'undefined' }],
+  ])('%s', (_, token, reason, detail) => {
+    expect(failing(token)).toMatchObject({ reason, detail })
+  })
+
+  it.each<[object, string, object]>([
+    [{ alg: 1 }, 'wrong_algorithm', { name: 'alg', actual: '1' }],
+    [{ alg: null }, 'wrong_algorithm', { name: 'alg', actual: 'null' }],
+    [{ alg: 'x', typ: [] }, 'wrong_type', { name: 'typ', actual: '' }],
+    [{ alg: 'x', typ: null }, 'wrong_type', { name: 'typ', actual: 'null' }],
+    [{ alg: 'x', kid: null }, 'malformed', { hint: 'kid is no string' }],
+    [{ alg: 'x', cty: 'jwt' }, 'wrong_type', { name: 'cty', actual: 'jwt' }],
+    [{ alg: 'x', crit: [] }, 'critical_header', {}],
+    [{ alg: 'x', b64: false }, 'critical_header', { name: 'b64' }],
+    [{ alg: 1, crit: [] }, 'critical_header', {}],
+  ])('has the header %j', (header, reason, detail) => {
+    const error = failing(signParts(JSON.stringify(header), '{}'))
+    expect(error.reason).toBe(reason)
+    expect(error.detail).toEqual(detail)
+  })
+
+  it('may have any other header: those are the claims’ and the issuer’s to judge', () => {
+    for (const header of [
+      { alg: 'none' },
+      { alg: '' },
+      { alg: 'x', cty: 'json' },
+      { alg: 'x', cty: 1 },
+      { alg: 'x', b64: true },
+    ]) {
+      expect(parseCompact(`${base64url(JSON.stringify(header))}.e30.`).header).toEqual(header)
+    }
+  })
+
+  it.each(['W10', 'bnVsbA', 'MQ', 'IngI', '', 'AAAA', '_w'])('has the payload %j', (payload) => {
+    expect(failing(`eyJhbGciOiJ4In0.${payload}.`)).toMatchObject({ reason: 'malformed' })
+  })
+})

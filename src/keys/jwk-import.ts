@@ -10,8 +10,11 @@ import type { KeySkipReason } from '../events.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
 import {
   type Algorithm,
+  findKeyType,
+  getAlgorithm,
   isAlgorithm,
-  suiteOf,
+  isKeyTypeName,
+  type KeyType,
   type VerificationKey,
 } from '../signature/algorithms.ts'
 
@@ -23,14 +26,6 @@ const maxExponentBytes = 4
 export const maxOperations = 16
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
-
-// Octets of a coordinate: as many as the curve's field has (RFC 7518 §6.2.1.2, RFC 8037 §2).
-const coordinateBytes: ReadonlyMap<unknown, number> = new Map([
-  ['P-256', 32],
-  ['P-384', 48],
-  ['P-521', 66],
-  ['Ed25519', 32],
-])
 
 /**
  * Makes a key of a JWK, or tells why it is not used. Never throws.
@@ -44,24 +39,26 @@ export function importJwk(
 ): VerificationKey | KeySkipReason {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
-  if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return 'type'
+  if (!isKeyTypeName(kty)) return 'type'
   if (use !== undefined && use !== 'sig') return 'use'
   if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
   if (kid !== undefined && typeof kid !== 'string') return 'kid'
   // RFC 7517 §9.2: whoever publishes the private half lets everybody sign.
   if (isPrivate(jwk)) return 'private'
   // RFC 8725 §3.1: one key, one algorithm, and it must be an algorithm of this kind of key.
-  if (alg !== undefined && !(isAlgorithm(alg) && suits(alg, kty, crv))) return 'alg'
-  const doubt = kty === 'RSA' ? doubtRsa(jwk) : doubtCurve(jwk, kty)
+  const keyType = findKeyType(kty, crv)
+  if (alg !== undefined && !(isAlgorithm(alg) && getAlgorithm(alg).keyType === keyType))
+    return 'alg'
+  if (keyType === undefined) return 'type'
+  const doubt = kty === 'RSA' ? doubtRsa(jwk) : doubtCurve(jwk, keyType)
   if (doubt !== undefined) return doubt
-  const keyObject = toKeyObject(jwk, kty, made)
+  const keyObject = toKeyObject(jwk, keyType, made)
   if (keyObject === undefined) return 'malformed'
   const modulusLength = Math.ceil((keyObject.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
   return {
     kid,
     alg: alg as Algorithm | undefined,
-    kty,
-    crv: kty === 'RSA' ? undefined : (crv as string),
+    keyType,
     modulusLength,
     keyObject,
   }
@@ -75,12 +72,7 @@ export function isPrivate(jwk: object): boolean {
 /** Tells whether a key may verify signatures of an algorithm. */
 export function mayVerify(key: VerificationKey, algorithm: Algorithm): boolean {
   if (key.alg !== undefined) return key.alg === algorithm
-  return suits(algorithm, key.kty, key.crv)
-}
-
-function suits(algorithm: Algorithm, kty: string, crv: unknown): boolean {
-  const suite = suiteOf(algorithm)
-  return suite.kty === kty && (suite.crv === undefined || suite.crv === crv)
+  return getAlgorithm(algorithm).keyType === key.keyType
 }
 
 // RFC 7517 §4.3: an array of strings, none of them twice.
@@ -111,11 +103,11 @@ function doubtRsa(jwk: object): KeySkipReason | undefined {
   return undefined
 }
 
-function doubtCurve(jwk: object, kty: 'EC' | 'OKP'): KeySkipReason | undefined {
-  const { crv, x, y } = jwk as Record<string, unknown>
-  const length = coordinateBytes.get(crv)
-  if (length === undefined || (kty === 'OKP') !== (crv === 'Ed25519')) return 'type'
-  const complete = bytesOf(x)?.length === length && (kty === 'OKP' || bytesOf(y)?.length === length)
+function doubtCurve(jwk: object, keyType: KeyType): KeySkipReason | undefined {
+  const numbers = keyType.members.filter((member) => member !== 'crv')
+  const complete = numbers.every(
+    (member) => bytesOf((jwk as Members)[member])?.length === keyType.coordinateLength,
+  )
   return complete ? undefined : 'malformed'
 }
 
@@ -125,43 +117,35 @@ function bitLength(bytes: Buffer): number {
   return (bytes.length - start) * 8 - (Math.clz32(bytes[start] as number) - 24)
 }
 
+type Members = Readonly<Record<string, unknown>>
+
 function toKeyObject(
   jwk: object,
-  kty: 'RSA' | 'EC' | 'OKP',
+  keyType: KeyType,
   made: Map<string, KeyObject>,
 ): KeyObject | undefined {
-  const { n, e, crv, x, y } = jwk as Record<string, unknown>
+  const values = keyType.members.map((member) => (jwk as Members)[member])
   // All are canonical base64url by now, or a name out of a list: no comma in them.
-  const numbers = (
-    kty === 'RSA' ? [kty, n, e] : kty === 'EC' ? [kty, crv, x, y] : [kty, crv, x]
-  ).join()
-  const keyObject = made.get(numbers) ?? createKeyObject(jwk, kty)
+  const numbers = [keyType.kty, ...values].join()
+  const keyObject = made.get(numbers) ?? createKeyObject(jwk as Members, keyType)
   if (keyObject !== undefined) made.set(numbers, keyObject)
   return keyObject
 }
 
 /** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
-function createKeyObject(jwk: object, kty: 'RSA' | 'EC' | 'OKP'): KeyObject | undefined {
-  const { n, e, crv, x, y } = jwk as Record<string, unknown>
-  const members =
-    kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x }
+function createKeyObject(
+  jwk: Members,
+  { kty, members, spkiPrefix }: KeyType,
+): KeyObject | undefined {
   try {
     // OpenSSL refuses a point that is not on its curve, whichever form it gets it in.
-    const prefix = kty === 'EC' ? spkiPrefixes.get(crv as string) : undefined
-    if (prefix !== undefined) {
-      const key = Buffer.concat([prefix, bytesOf(x) as Buffer, bytesOf(y) as Buffer])
+    if (spkiPrefix !== undefined) {
+      const key = Buffer.concat([spkiPrefix, bytesOf(jwk.x) as Buffer, bytesOf(jwk.y) as Buffer])
       return createPublicKey({ key, format: 'der', type: 'spki' })
     }
-    return createPublicKey({ key: members as JsonWebKeyInput['key'], format: 'jwk' })
+    const key = { kty, ...Object.fromEntries(members.map((member) => [member, jwk[member]])) }
+    return createPublicKey({ key: key as JsonWebKeyInput['key'], format: 'jwk' })
   } catch {
     return undefined
   }
 }
-
-// What stands before x and y in the SubjectPublicKeyInfo of a curve. From a JWK, OpenSSL multiplies the
-// point by the curve's order, which takes milliseconds on the large curves and blocks the event loop;
-// with a cofactor of 1 that tells nothing that being on the curve does not.
-const spkiPrefixes: ReadonlyMap<string, Buffer> = new Map([
-  ['P-384', Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex')],
-  ['P-521', Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex')],
-])

@@ -1,14 +1,16 @@
 /**
- * @module The signature algorithms: what each one asks of a key and of a signature. A noun that keys
- * and signatures share; it imports nothing but constants of `node:crypto`.
+ * @module The signature algorithms and their key types: one table entry holds everything about one
+ * algorithm, and one entry everything about one type of key. Imports no other folder.
  */
+import { Buffer } from 'node:buffer'
 import { constants, type KeyObject } from 'node:crypto'
+import { encodeEcdsaSignature } from './ecdsa-signature.ts'
 
 /**
- * The algorithms that can be verified: asymmetric ones only. `none` and `HS*` cannot be switched on.
+ * The algorithms that can be verified: asymmetric ones only. `none` and `HS*` cannot be enabled.
  *
- * `EdDSA` means Ed25519; so does its newer name `Ed25519`. The two names are never taken for each
- * other: a list, a key or a token that says one does not admit the other.
+ * `EdDSA` means Ed25519; so does its newer name `Ed25519`. The two names are not interchangeable: a
+ * list, a key or a token with one of them does not admit the other.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-3 | RFC 7518, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9864 | RFC 9864}
@@ -26,83 +28,127 @@ export type Algorithm =
   | 'EdDSA'
   | 'Ed25519'
 
-/** What an algorithm asks of its key and how `crypto.verify` is told to check it. */
-export interface AlgorithmSuite {
+/** A type of public key, as a JWK describes it. */
+export interface KeyType {
   readonly kty: 'RSA' | 'EC' | 'OKP'
+  /** The curve; absent for RSA. */
   readonly crv?: string
-  /** The digest; `null` where the algorithm brings its own. */
-  readonly hash: string | null
-  /** What is not the default of a key: RSASSA-PSS instead of PKCS #1 version 1.5. */
-  readonly pss?: { readonly padding: number; readonly saltLength: number }
-  /** Octets of a signature; absent for RSA, where it is the length of the modulus. */
-  readonly signatureLength?: number
+  /** The JWK members that make the public key: two JWKs that agree in these hold the same key. */
+  readonly members: readonly string[]
+  /** Octets of each of `x` and `y` (RFC 7518 §6.2.1.2, RFC 8037 §2); absent for RSA. */
+  readonly coordinateLength?: number
+  /**
+   * The octets before `x` and `y` in a DER-encoded SubjectPublicKeyInfo, where a key should be
+   * imported from that form. From a JWK, OpenSSL also multiplies the point by the order of the
+   * curve, which blocks the event loop for milliseconds on the large curves. These curves have a
+   * cofactor of 1: a point on the curve always has that order.
+   */
+  readonly spkiPrefix?: Buffer
 }
 
-/** A public key that may verify signatures, made once from its JWK. */
+/** Everything that is specific to one signature algorithm. */
+export interface AlgorithmEntry {
+  readonly keyType: KeyType
+  /** The digest; `null` where the algorithm includes its own. */
+  readonly hash: string | null
+  /** The RSA padding, where it is not the default of a key, PKCS #1 version 1.5. */
+  readonly rsaPadding?: { readonly padding: number; readonly saltLength: number }
+  /** Octets of a signature; absent for RSA, where it is the length of the modulus. */
+  readonly signatureLength?: number
+  /** Converts a JWS signature to the form that OpenSSL takes; absent where the two are the same. */
+  readonly encodeSignature?: (signature: Buffer) => Buffer
+}
+
+/** A public key that may verify signatures, imported once from its JWK. */
 export interface VerificationKey {
   readonly kid: string | undefined
-  /** The one algorithm that the JWK binds the key to, if it names one. */
+  /** The one algorithm that the JWK restricts the key to, if it names one. */
   readonly alg: Algorithm | undefined
-  readonly kty: string
-  readonly crv: string | undefined
+  readonly keyType: KeyType
   /** Octets of the RSA modulus; 0 for other keys. */
   readonly modulusLength: number
   readonly keyObject: KeyObject
 }
 
-const pkcs1 = (hash: string): AlgorithmSuite => ({
-  kty: 'RSA',
-  hash,
-})
+const rsa: KeyType = { kty: 'RSA', members: ['n', 'e'] }
+const p256: KeyType = { kty: 'EC', crv: 'P-256', members: ['crv', 'x', 'y'], coordinateLength: 32 }
+const p384: KeyType = {
+  kty: 'EC',
+  crv: 'P-384',
+  members: ['crv', 'x', 'y'],
+  coordinateLength: 48,
+  spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
+}
+const p521: KeyType = {
+  kty: 'EC',
+  crv: 'P-521',
+  members: ['crv', 'x', 'y'],
+  coordinateLength: 66,
+  spkiPrefix: Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex'),
+}
+const ed25519: KeyType = { kty: 'OKP', crv: 'Ed25519', members: ['crv', 'x'], coordinateLength: 32 }
 
 // RFC 7518 §3.5: the salt is as long as the hash, and MGF1 uses the same hash (OpenSSL's default).
-const pss = (hash: string): AlgorithmSuite => ({
-  kty: 'RSA',
-  hash,
-  pss: {
-    padding: constants.RSA_PKCS1_PSS_PADDING,
-    saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
-  },
-})
-
-// RFC 7518 §3.4: R and S side by side, each as long as the curve's order.
-const ecdsa = (hash: string, crv: string, signatureLength: number): AlgorithmSuite => ({
-  kty: 'EC',
-  crv,
-  hash,
-  signatureLength,
-})
-
-// RFC 8037 §3.1
-const eddsa: AlgorithmSuite = {
-  kty: 'OKP',
-  crv: 'Ed25519',
-  hash: null,
-  signatureLength: 64,
+const pss = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
 }
 
-const suites: ReadonlyMap<string, AlgorithmSuite> = new Map<Algorithm, AlgorithmSuite>([
-  ['RS256', pkcs1('sha256')],
-  ['RS384', pkcs1('sha384')],
-  ['RS512', pkcs1('sha512')],
-  ['PS256', pss('sha256')],
-  ['PS384', pss('sha384')],
-  ['PS512', pss('sha512')],
-  ['ES256', ecdsa('sha256', 'P-256', 64)],
-  ['ES384', ecdsa('sha384', 'P-384', 96)],
-  ['ES512', ecdsa('sha512', 'P-521', 132)],
-  ['EdDSA', eddsa],
-  ['Ed25519', eddsa],
-])
+const algorithms: Readonly<Record<Algorithm, AlgorithmEntry>> = {
+  RS256: { keyType: rsa, hash: 'sha256' },
+  RS384: { keyType: rsa, hash: 'sha384' },
+  RS512: { keyType: rsa, hash: 'sha512' },
+  PS256: { keyType: rsa, hash: 'sha256', rsaPadding: pss },
+  PS384: { keyType: rsa, hash: 'sha384', rsaPadding: pss },
+  PS512: { keyType: rsa, hash: 'sha512', rsaPadding: pss },
+  // RFC 7518 §3.4: R and S one after the other, each as long as the order of the curve.
+  ES256: {
+    keyType: p256,
+    hash: 'sha256',
+    signatureLength: 64,
+    encodeSignature: encodeEcdsaSignature,
+  },
+  ES384: {
+    keyType: p384,
+    hash: 'sha384',
+    signatureLength: 96,
+    encodeSignature: encodeEcdsaSignature,
+  },
+  ES512: {
+    keyType: p521,
+    hash: 'sha512',
+    signatureLength: 132,
+    encodeSignature: encodeEcdsaSignature,
+  },
+  // RFC 8037 §3.1, RFC 9864 §2.2
+  EdDSA: { keyType: ed25519, hash: null, signatureLength: 64 },
+  Ed25519: { keyType: ed25519, hash: null, signatureLength: 64 },
+}
+
+// A Map, so that no inherited property of an object can pass for an algorithm.
+const entries: ReadonlyMap<string, AlgorithmEntry> = new Map(Object.entries(algorithms))
+const keyTypes: readonly KeyType[] = [...new Set([...entries.values()].map((e) => e.keyType))]
 
 /** Every algorithm, the default of the option `algorithms`. */
-export const allAlgorithms: readonly Algorithm[] = [...suites.keys()] as Algorithm[]
+export const allAlgorithms: readonly Algorithm[] = [...entries.keys()] as Algorithm[]
 
-/** Tells whether a name is, case-sensitively, one of {@link Algorithm}. */
+/** Returns whether a name is, case-sensitively, one of {@link Algorithm}. */
 export function isAlgorithm(name: unknown): name is Algorithm {
-  return typeof name === 'string' && suites.has(name)
+  return typeof name === 'string' && entries.has(name)
 }
 
-export function suiteOf(algorithm: Algorithm): AlgorithmSuite {
-  return suites.get(algorithm) as AlgorithmSuite
+export function getAlgorithm(name: Algorithm): AlgorithmEntry {
+  return entries.get(name) as AlgorithmEntry
+}
+
+/** Returns whether some algorithm uses keys of this `kty`, whatever their curve. */
+export function isKeyTypeName(kty: unknown): kty is KeyType['kty'] {
+  return keyTypes.some((keyType) => keyType.kty === kty)
+}
+
+/** Finds the type of the keys with this `kty` and `crv`; an RSA key has no curve. */
+export function findKeyType(kty: unknown, crv: unknown): KeyType | undefined {
+  return keyTypes.find(
+    (keyType) => keyType.kty === kty && (keyType.crv === undefined || keyType.crv === crv),
+  )
 }

@@ -10,7 +10,7 @@ import { importJwk } from '../../../src/keys/jwk-import.ts'
 import {
   type Algorithm,
   allAlgorithms,
-  suiteOf,
+  getAlgorithm,
   type VerificationKey,
 } from '../../../src/signature/algorithms.ts'
 import {
@@ -40,7 +40,7 @@ const keyPairs: Record<string, { privateKey: KeyObject; jwk: JWK }> = {
 
 /** One algorithm, its key, and the verdict of this package beside that of jose. */
 async function contestants(alg: Algorithm) {
-  const { kty, crv } = suiteOf(alg)
+  const { kty, crv } = getAlgorithm(alg).keyType
   const { privateKey, jwk: published } = keyPairs[crv ?? kty] as (typeof keyPairs)[string]
   const { alg: _, ...jwk } = published
   const input = Buffer.from(`${base64url(JSON.stringify({ alg }))}.${payload}`)
@@ -134,7 +134,7 @@ function forgeries(
       ],
     ]
   }
-  if (suiteOf(alg).kty === 'RSA') {
+  if (getAlgorithm(alg).keyType.kty === 'RSA') {
     const hash = `sha${alg.slice(2)}`
     const pss = (saltLength: number, digest = hash) =>
       sign(digest, input, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
@@ -195,7 +195,8 @@ describe.each([...allAlgorithms])('%s', (alg) => {
   it('verifies a whole token, where its key is published for it', async () => {
     const key = { ...keyOf(alg), alg }
     const own = createApi({ issuer: { issuer: 'https://as.test', jwks: { keys: [key.jwk] } } })
-    const other = suiteOf(alg).kty === 'RSA' ? ps1.privateKey : makeKey(alg, 'other').privateKey
+    const other =
+      getAlgorithm(alg).keyType.kty === 'RSA' ? ps1.privateKey : makeKey(alg, 'other').privateKey
     const token = t0({}, {}, key)
     expect((await own.accepts(token)).header.alg).toBe(alg)
     await own.refuses(
@@ -216,7 +217,7 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
   ]
   it.each(shapes)('admits R and S where one %s, as jose does', async (_, fits) => {
     const { ours, theirs, privateKey, input } = await contestants(alg)
-    const half = (suiteOf(alg).signatureLength as number) / 2
+    const half = (getAlgorithm(alg).signatureLength as number) / 2
     for (const part of [0, half]) {
       // One in 512 is of the rarest shape: that none of 20,000 is has odds of 1 : 10^16.
       let signature = signBytes(alg, privateKey, input)
@@ -230,7 +231,7 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
 })
 
 function keyOf(alg: Algorithm) {
-  const { kty, crv } = suiteOf(alg)
+  const { kty, crv } = getAlgorithm(alg).keyType
   const { privateKey, jwk } = keyPairs[crv ?? kty] as (typeof keyPairs)[string]
   return { privateKey, jwk: { ...jwk, alg, kid: 'k' } }
 }
@@ -249,7 +250,7 @@ describe('a verification', () => {
     for (const alg of allAlgorithms) {
       for (const jwk of jwks.keys) {
         const key = importJwk(jwk) as VerificationKey
-        const { signatureLength = key.modulusLength } = suiteOf(alg)
+        const { signatureLength = key.modulusLength } = getAlgorithm(alg)
         const verdict = await verifySignature(
           alg,
           key,

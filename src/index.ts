@@ -40,6 +40,7 @@ export type {
   TokenRefusedEvent,
   ValidatorEvent,
 } from './events.ts'
+export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
 export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options/types.ts'
 export type { Algorithm } from './signature/algorithms.ts'
 export type { Profile } from './token/claims.ts'

@@ -1,8 +1,12 @@
 /**
- * @module One bounded outbound request for a JSON object: no redirects, a limit of bytes while
- * reading, an end in time. Whoever calls decides what the object means.
+ * @module One bounded outbound request for a JSON object: no redirects, a limit of octets while
+ * reading, an end in time. The caller decides what the object means.
  */
-import type { FetchFailureReason } from '../events.ts'
+import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
+import type { FetchLike, FetchLikeResponse } from './fetch-like.ts'
+import { BodyTooLargeError, readBody, releaseBody, type UnlessAborted } from './response-body.ts'
+
+export { FetchFailure } from './fetch-failure.ts'
 
 /** The most that is read of one answer, in octets, decompressed. */
 const maxBodyBytes = 256 * 1024
@@ -14,37 +18,8 @@ export interface JsonAnswer {
   readonly cacheControl: string | undefined
 }
 
-/** Why a request failed. Internal: it becomes the `cause` of the error that the caller throws. */
-export class FetchFailure extends Error {
-  readonly reason: FetchFailureReason
-  readonly url: string
-  readonly status: number | undefined
-  /** Seconds, from the header `Retry-After`. */
-  readonly retryAfter: number | undefined
-  /** The header `Location` of a redirect. */
-  readonly location: string | undefined
-
-  constructor(
-    reason: FetchFailureReason,
-    url: string,
-    message: string,
-    more: { status?: number; retryAfter?: number; location?: string; cause?: unknown } = {},
-  ) {
-    super(`${url}: ${message}`, more.cause === undefined ? undefined : { cause: more.cause })
-    this.reason = reason
-    this.url = url
-    this.status = more.status
-    this.retryAfter = more.retryAfter
-    this.location = more.location
-  }
-
-  override get name(): string {
-    return 'FetchFailure'
-  }
-}
-
 export interface FetchJsonOptions {
-  readonly fetch: typeof fetch
+  readonly fetch: FetchLike
   /** Ends the request, also where `fetch` itself does not listen to it. */
   readonly signal: AbortSignal
   readonly etag?: string | undefined
@@ -53,74 +28,90 @@ export interface FetchJsonOptions {
 }
 
 /**
- * Gets a JSON object.
+ * Gets a JSON object. Repeats the request once, at once, when the connection was reset: the server may
+ * have closed a connection that was kept alive.
  *
  * @throws FetchFailure for everything else than 200 with a JSON object, or 304 to a request with an
- * ETag. Redirects are not followed: the keys of whoever is redirected to would be trusted.
+ * ETag. Redirects are not followed, because the keys of their target would be trusted.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1 | RFC 9112, section 9.3.1}
  */
 export async function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
+  try {
+    return await requestJson(url, options)
+  } catch (error) {
+    if (options.signal.aborted || !isConnectionReset(error)) throw error
+    return await requestJson(url, options)
+  }
+}
+
+async function requestJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
   const { signal, etag } = options
   const headers: Record<string, string> = { accept: 'application/json, application/jwk-set+json' }
   if (etag !== undefined) headers['if-none-match'] = etag
   const aborted = rejectionOf(signal)
-  const unlessAborted = <T>(promise: Promise<T>): Promise<T> =>
-    Promise.race([promise, aborted.promise])
-  let response: Response | undefined
+  const unlessAborted: UnlessAborted = (promise) => Promise.race([promise, aborted.promise])
+  let response: FetchLikeResponse | undefined
   try {
     response = await unlessAborted(
       options.fetch(url, { headers, redirect: 'manual', signal, credentials: 'omit' }),
     )
+    checkResponse(response)
     if (response.status === 304 && etag !== undefined) {
-      return { json: undefined, etag, cacheControl: cacheControlOf(response) }
+      return { json: undefined, etag, cacheControl: getHeader(response, 'cache-control') }
     }
     refuseOtherStatus(url, response, options.now)
-    const json = parse(url, await readBody(url, response, unlessAborted))
+    const json = parseObject(url, await readBody(response, maxBodyBytes, unlessAborted))
     return {
       json,
-      etag: response.headers.get('etag') ?? undefined,
-      cacheControl: cacheControlOf(response),
+      etag: getHeader(response, 'etag'),
+      cacheControl: getHeader(response, 'cache-control'),
     }
   } catch (error) {
-    if (error instanceof FetchFailure) throw error
-    if (signal.aborted) throw new FetchFailure('timeout', url, 'no complete answer in time')
-    throw new FetchFailure('network', url, `the request failed${codeOf(error)}`, { cause: error })
+    throw toFetchFailure(error, url, signal)
   } finally {
     aborted.forget()
-    // Frees the connection of an answer that was not read to its end.
-    if (response?.body && !response.body.locked) response.body.cancel().catch(() => {})
+    releaseBody(response)
   }
 }
 
-/** What the innermost cause calls itself: ECONNREFUSED, ENOTFOUND, DEPTH_ZERO_SELF_SIGNED_CERT … */
-function codeOf(error: unknown): string {
-  let code: unknown
-  let cause = error
-  for (let depth = 0; depth < 5 && cause instanceof Error; depth++) {
-    code = (cause as { code?: unknown }).code ?? code
-    cause = cause.cause
+/** The `fetch` may be the application's own, and a test's may return anything. */
+function checkResponse(response: Partial<FetchLikeResponse> | null | undefined): void {
+  if (typeof response?.status !== 'number') {
+    throw new TypeError('the response of fetch has no status')
   }
-  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : ''
+  if (typeof response.headers?.get !== 'function') {
+    throw new TypeError('the response of fetch has no headers.get()')
+  }
 }
 
-function cacheControlOf(response: Response): string | undefined {
-  return response.headers.get('cache-control') ?? undefined
+function toFetchFailure(error: unknown, url: string, signal: AbortSignal): FetchFailure {
+  if (error instanceof FetchFailure) return error
+  if (error instanceof BodyTooLargeError) {
+    return new FetchFailure('too_large', url, `the answer exceeds ${maxBodyBytes} octets`)
+  }
+  if (signal.aborted) return new FetchFailure('timeout', url, 'no complete answer in time')
+  const what = describeCause(error)
+  const message = what === '' ? 'the request failed' : `the request failed: ${what}`
+  return new FetchFailure('network', url, message, { cause: error })
 }
 
-function refuseOtherStatus(url: string, response: Response, now: () => number): void {
+function getHeader(response: FetchLikeResponse, name: string): string | undefined {
+  const value: unknown = response.headers.get(name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function refuseOtherStatus(url: string, response: FetchLikeResponse, now: () => number): void {
   const { status } = response
-  const location = response.headers.get('location') ?? undefined
-  if (
-    response.redirected ||
-    response.type === 'opaqueredirect' ||
-    (status >= 300 && status < 400)
-  ) {
+  const { redirected, type } = response as { readonly redirected?: boolean; readonly type?: string }
+  if (redirected || type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    const location = getHeader(response, 'location')
     throw new FetchFailure('redirect', url, 'redirects are not followed', {
       status,
       ...(location !== undefined && { location }),
     })
   }
   if (status !== 200) {
-    const retryAfter = parseRetryAfter(response.headers.get('retry-after'), now)
+    const retryAfter = parseRetryAfter(getHeader(response, 'retry-after'), now)
     throw new FetchFailure('status', url, `the answer has status ${status}`, {
       status,
       ...(retryAfter !== undefined && { retryAfter }),
@@ -129,43 +120,16 @@ function refuseOtherStatus(url: string, response: Response, now: () => number): 
 }
 
 // RFC 9110 §10.2.3: seconds, or an HTTP-date.
-function parseRetryAfter(value: string | null, now: () => number): number | undefined {
-  if (value === null) return undefined
+function parseRetryAfter(value: string | undefined, now: () => number): number | undefined {
+  if (value === undefined) return undefined
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - now()) / 1000
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
 }
 
-async function readBody(
-  url: string,
-  response: Response,
-  unlessAborted: <T>(promise: Promise<T>) => Promise<T>,
-): Promise<Buffer> {
-  const tooLarge = () =>
-    new FetchFailure('too_large', url, `the answer exceeds ${maxBodyBytes} octets`)
-  if (Number(response.headers.get('content-length')) > maxBodyBytes) throw tooLarge()
-  if (response.body === null) return Buffer.alloc(0)
-  const reader = response.body.getReader()
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for (;;) {
-      const { done, value } = await unlessAborted(reader.read())
-      if (done) return Buffer.concat(chunks)
-      if (!(value instanceof Uint8Array)) throw new TypeError('the body is not made of bytes')
-      // An empty chunk counts too, or a stream of them would never end.
-      length += Math.max(1, value.byteLength)
-      if (length > maxBodyBytes) throw tooLarge()
-      chunks.push(value)
-    }
-  } catch (error) {
-    reader.cancel().catch(() => {})
-    throw error
-  }
-}
+// RFC 8259 §8.1: a parser may ignore a byte order mark, and the decoder removes one.
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function parse(url: string, body: Buffer): Readonly<Record<string, unknown>> {
+function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unknown>> {
   let json: unknown
   try {
     json = JSON.parse(utf8.decode(body))

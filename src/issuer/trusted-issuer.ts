@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError, printable } from '../errors.ts'
 import type { Observer } from '../events.ts'
+import type { FetchLike } from '../internal/fetch-like.ts'
 import { isPromised } from '../internal/maybe-promise.ts'
 import { createKeysEndpoint } from '../keys/jwks-client.ts'
 import type { KeySet } from '../keys/key-set.ts'
@@ -42,7 +43,7 @@ export interface TrustedIssuer extends IssuerSettings {
 /** What issuers share: the network, the clock, and who is told. */
 export interface IssuerEnvironment {
   readonly keyPolicy: KeyLifePolicy
-  readonly fetch: typeof fetch
+  readonly fetch: FetchLike
   /** Milliseconds. */
   readonly now: () => number
   readonly observer: Observer

@@ -5,6 +5,7 @@
 
 import type { TokenLocation } from '../credentials/credentials.ts'
 import type { ValidatorEvent } from '../events.ts'
+import type { FetchLike } from '../internal/fetch-like.ts'
 import { doubtUrl } from '../internal/secure-url.ts'
 import type { IssuerSettings } from '../issuer/trusted-issuer.ts'
 import type { KeyLifePolicy } from '../keys/remote-keys.ts'
@@ -33,7 +34,7 @@ export interface Settings {
   readonly keyPolicy: KeyLifePolicy
   /** 0: nothing is cached. */
   readonly maxRemembered: number
-  readonly fetch: typeof fetch
+  readonly fetch: FetchLike
   readonly now: () => number
   readonly onEvent: ((event: ValidatorEvent) => void) | undefined
 }
@@ -113,7 +114,7 @@ export function readOptions(options: ValidatorOptions): Settings {
     keyPolicy: readKeyPolicy(options.keys),
     maxRemembered: readMaxRemembered(options.tokenCache),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
-    now: options.now === undefined ? Date.now : checkedClock(options.now),
+    now: options.now === undefined ? () => Date.now() : checkedClock(options.now),
     onEvent: options.onEvent,
   }
 }

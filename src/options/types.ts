@@ -6,6 +6,7 @@ import type { JSONWebKeySet } from 'jose'
 import type { JwtClaims, Requirement } from '../access-token.ts'
 import type { TokenLocation } from '../credentials/credentials.ts'
 import type { ValidatorEvent } from '../events.ts'
+import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 import type { Profile } from '../token/claims.ts'
 import type { ScopeClaim } from '../token/scope.ts'
@@ -123,12 +124,12 @@ export interface ValidatorOptions {
   readonly tokenCache?: { readonly maxEntries?: number | undefined } | false | undefined
   /**
    * Makes the outbound requests: for proxies, private certificate authorities, tests.
-   * @defaultValue the global `fetch`
+   * @defaultValue the global `fetch`, looked up at each request
    */
-  readonly fetch?: typeof fetch | undefined
+  readonly fetch?: FetchLike | undefined
   /**
    * The time in milliseconds.
-   * @defaultValue `Date.now`
+   * @defaultValue `Date.now`, looked up at each call
    */
   readonly now?: (() => number) | undefined
   /** Is told of everything that happens. What it throws is reported once, as a process warning. */

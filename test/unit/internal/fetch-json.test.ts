@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { PassThrough, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FetchFailure, fetchJson } from '../../../src/internal/fetch-json.ts'
@@ -85,6 +86,10 @@ describe('a good answer', () => {
     expect(fetch.mock.calls[0]?.[1]?.headers).toMatchObject({ 'if-none-match': '"1"' })
   })
 
+  it('may begin with a byte order mark', async () => {
+    expect((await get(() => new Response('\ufeff{"a":1}')).result).json).toEqual({ a: 1 })
+  })
+
   it('takes the last of two members with one name', async () => {
     expect((await get(() => new Response('{"a":1,"a":2}')).result).json).toEqual({ a: 2 })
   })
@@ -112,12 +117,22 @@ describe('a bad answer', () => {
     expect(await failureOf(() => status(304))).toMatchObject({ status: 304 })
   })
 
-  it.each(['', 'x', '{', '{}{}', '<!doctype html>', '\ufeff{}', 'NaN', '[]', 'null', '"x"', '1'])(
-    'is no JSON object: %j',
-    async (text) => {
-      expect(await failureOf(() => new Response(text))).toMatchObject({ reason: 'not_json' })
-    },
-  )
+  it.each([
+    '',
+    'x',
+    '{',
+    '{}{}',
+    '<!doctype html>',
+    '\ufeff',
+    '\ufeff\ufeff{}',
+    'NaN',
+    '[]',
+    'null',
+    '"x"',
+    '1',
+  ])('is no JSON object: %j', async (text) => {
+    expect(await failureOf(() => new Response(text))).toMatchObject({ reason: 'not_json' })
+  })
 
   it('is no UTF-8', async () => {
     const body = Buffer.from('{"a":"\xff"}', 'latin1')
@@ -144,21 +159,44 @@ describe('what the operator reads of a failure', () => {
       (cause, code) => Object.assign(new Error('x', { cause }), { code }),
       undefined,
     )
+  const refusedAt = (message: string) => Object.assign(new Error(message), { code: 'ECONNREFUSED' })
+  const unreadable = Object.defineProperty(new Error(), 'message', {
+    get: () => {
+      throw new Error('from the getter')
+    },
+  })
   const throws = (error: unknown) => () => Promise.reject(error)
   const aborted = { signal: AbortSignal.abort() }
 
   it.each<[string, () => Outcome, object]>([
-    ['the request failed', throws(new Error('x')), {}],
-    ['the request failed (ENOTFOUND)', throws(coded('ENOTFOUND')), {}],
-    ['the request failed (ECONNREFUSED)', throws(coded(undefined, 'ECONNREFUSED')), {}],
-    ['the request failed (CERT_HAS_EXPIRED)', throws(coded('UND_ERR', 'CERT_HAS_EXPIRED')), {}],
-    ['the request failed (OUTER)', throws(coded('OUTER', undefined)), {}],
-    ['the request failed (E)', throws(coded('A', 'B', 'C', 'D', 'E', 'F')), {}],
-    ['the request failed', throws(coded('\r\nSet-Cookie')), {}],
-    ['the request failed', throws(coded('AB c')), {}],
-    ['the request failed', throws(coded('c AB')), {}],
-    ['the request failed', throws(coded(7)), {}],
-    ['the request failed', throws({ code: 'NO_ERROR' }), {}],
+    ['the request failed: x', throws(new Error('x')), {}],
+    ['the request failed: x (ENOTFOUND)', throws(coded('ENOTFOUND')), {}],
+    ['the request failed: x (ECONNREFUSED)', throws(coded(undefined, 'ECONNREFUSED')), {}],
+    ['the request failed: x (CERT_HAS_EXPIRED)', throws(coded('UND_ERR', 'CERT_HAS_EXPIRED')), {}],
+    ['the request failed: x (OUTER)', throws(coded('OUTER', undefined)), {}],
+    ['the request failed: x (H)', throws(coded('A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I')), {}],
+    ['the request failed: x', throws(coded('\r\nSet-Cookie')), {}],
+    ['the request failed: x', throws(coded('AB c')), {}],
+    ['the request failed: x', throws(coded('c AB')), {}],
+    ['the request failed: x', throws(coded(7)), {}],
+    ['the request failed: object', throws({ code: 'NO_ERROR' }), {}],
+    ['the request failed: no network in tests', throws('no network in tests'), {}],
+    ['the request failed', throws(''), {}],
+    ['the request failed', throws(undefined), {}],
+    ['the request failed: null', throws(null), {}],
+    [
+      'the request failed: bad port',
+      throws(new TypeError('fetch failed', { cause: Error('bad port') })),
+      {},
+    ],
+    [
+      'the request failed: connect ECONNREFUSED ::1:9',
+      throws(new AggregateError([refusedAt('connect ECONNREFUSED ::1:9')], '')),
+      {},
+    ],
+    ['the request failed: one?two?', throws(new Error('one\ntwo\u202e')), {}],
+    [`the request failed: ${'a'.repeat(200)}`, throws(new Error('a'.repeat(9_000))), {}],
+    ['the request failed: an error that cannot be read', throws(unreadable), {}],
     ['no complete answer in time', throws(new Error('x')), aborted],
     ['redirects are not followed', () => status(300), {}],
     ['the answer has status 418', () => status(418), {}],
@@ -257,6 +295,166 @@ describe('the limit of 256 KiB', () => {
       now: Date.now,
     })
     await expect(answer).rejects.toMatchObject({ reason: 'too_large' })
+  })
+})
+
+describe('a fetch that is not quite WHATWG', () => {
+  const headersOf = (headers: Record<string, string>) => new Headers(headers)
+  const of = (parts: object) => () => parts as unknown as Response
+  const text = (body: string, headers: Record<string, string>) =>
+    of({ status: 200, headers: headersOf(headers), text: async () => body })
+
+  it.each([
+    ['no status', null],
+    ['no status', 'x'],
+    ['no status', { ok: true, json: async () => ({}) }],
+    ['no headers.get()', { ok: true, status: 200, json: async () => ({}) }],
+    ['no headers.get()', { status: 200, headers: {} }],
+    ['neither a stream as body nor text()', { status: 200, headers: headersOf({}) }],
+    ['neither a stream as body nor text()', { status: 200, headers: headersOf({}), body: {} }],
+  ])('is described by what its response lacks: %s (%#)', async (what, response) => {
+    const failure = await failureOf(of(response as object))
+    expect(failure.reason).toBe('network')
+    expect(failure.message).toContain(`the response of fetch has ${what}`)
+  })
+
+  it('may have a Node stream as body, as node-fetch does', async () => {
+    const body = Readable.from([Buffer.from('{"a"'), Buffer.from(':1}')])
+    const { result } = get(of({ status: 200, headers: headersOf({}), body }))
+    expect((await result).json).toEqual({ a: 1 })
+  })
+
+  it('has the same limit for a Node stream, which is then destroyed', async () => {
+    const body = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(64 * 1024, 0x20)
+      })(),
+    )
+    const failure = await failureOf(of({ status: 200, headers: headersOf({}), body }))
+    expect(failure.reason).toBe('too_large')
+    expect(body.destroyed).toBe(true)
+  })
+
+  it('may break off a Node stream, and emit an error later', async () => {
+    const body = new PassThrough()
+    body.write('{')
+    const result = failureOf(of({ status: 200, headers: headersOf({}), body }), {
+      signal: AbortSignal.timeout(10),
+    })
+    expect(await result).toMatchObject({ reason: 'timeout' })
+    expect(() => body.emit('error', new Error('aborted'))).not.toThrow()
+    const unread = new PassThrough()
+    await failureOf(of({ status: 500, headers: headersOf({}), body: unread }))
+    expect(() => unread.emit('error', new Error('aborted'))).not.toThrow()
+    expect(unread.destroyed).toBe(true)
+  })
+
+  it('may have no stream, where Content-Length shows that text() is within the limit', async () => {
+    const { result } = get(text('\ufeff{"a":1}', { 'content-length': '10' }))
+    expect((await result).json).toEqual({ a: 1 })
+  })
+
+  it.each([
+    ['no Content-Length', {}],
+    ['a Content-Length that is no number', { 'content-length': 'x' }],
+    ['a compressed body', { 'content-length': '7', 'content-encoding': 'gzip' }],
+  ])('is refused without a stream and with %s', async (_what, headers) => {
+    expect((await failureOf(text('{"a":1}', headers))).message).toMatch(
+      /has no stream as body: its text\(\) is read only with a Content-Length of at most 262144/,
+    )
+  })
+
+  it('is refused where text() gives more than Content-Length announced, beyond the limit', async () => {
+    const failure = await failureOf(text(' '.repeat(limit + 1), { 'content-length': '7' }))
+    expect(failure.reason).toBe('too_large')
+  })
+
+  it('is refused where text() gives no string', async () => {
+    const failure = await failureOf(text({} as string, { 'content-length': '7' }))
+    expect(failure.message).toContain('text() of the response of fetch is no string')
+  })
+
+  it.each([
+    ['throws', { getReader: () => ({ read: () => Promise.reject(new Error('reset by peer')) }) }],
+    [
+      'has a cancel that throws',
+      {
+        getReader: () => ({ read: () => Promise.reject(new Error('reset by peer')) }),
+        cancel: () => {
+          throw new Error('cancel failed')
+        },
+      },
+    ],
+  ])('fails by the first failure where its body %s', async (_what, body) => {
+    const failure = await failureOf(of({ status: 200, headers: headersOf({}), body }))
+    expect(failure.message).toContain('reset by peer')
+  })
+
+  it('may throw at once instead of rejecting', async () => {
+    const fetch = () => {
+      throw 'no network'
+    }
+    const result = fetchJson(url, { fetch, signal: new AbortController().signal, now: () => now })
+    await expect(result).rejects.toMatchObject({ reason: 'network', cause: 'no network' })
+  })
+})
+
+describe('a connection that the server resets', () => {
+  /** A real server that answers so many requests before it resets a connection, so many times. */
+  async function resetting(answered: number, resets: number, how: (socket: Socket) => void) {
+    let requests = 0
+    const server = createServer((request, response) => {
+      requests++
+      if (requests > answered && requests <= answered + resets) how(request.socket)
+      else response.end('{"a":1}')
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      server.close().closeAllConnections()
+    })
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    const ask = () =>
+      fetchJson(`http://127.0.0.1:${port}/`, {
+        fetch,
+        signal: AbortSignal.timeout(5_000),
+        now: Date.now,
+      })
+    return { ask, requests: () => requests }
+  }
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['reset', (socket) => socket.resetAndDestroy()],
+    ['closed', (socket) => socket.destroy()],
+    [
+      'reset in the middle of the answer',
+      (socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a"')
+        setTimeout(() => socket.resetAndDestroy(), 5)
+      },
+    ],
+  ])('is replaced at once: the kept-alive connection was %s', async (_how, how) => {
+    const { ask, requests } = await resetting(1, 1, how)
+    expect((await ask()).json).toEqual({ a: 1 })
+    expect((await ask()).json).toEqual({ a: 1 })
+    expect(requests()).toBe(3)
+  })
+
+  it('is replaced only once', async () => {
+    const { ask, requests } = await resetting(1, 9, (socket) => socket.resetAndDestroy())
+    await ask()
+    await expect(ask()).rejects.toMatchObject({ reason: 'network' })
+    expect(requests()).toBe(3)
+  })
+
+  it('is not replaced when the time is over', async () => {
+    const controller = new AbortController()
+    const fetch = vi.fn(async () => {
+      controller.abort()
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    })
+    const result = fetchJson(url, { fetch, signal: controller.signal, now: () => now })
+    await expect(result).rejects.toMatchObject({ reason: 'timeout' })
+    expect(fetch).toHaveBeenCalledOnce()
   })
 })
 

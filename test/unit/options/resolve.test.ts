@@ -7,7 +7,7 @@ import {
 import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { readOptions } from '../../../src/options/resolve.ts'
 import { allAlgorithms } from '../../../src/signature/algorithms.ts'
 import {
@@ -638,6 +638,27 @@ describe('what surrounds a validator', () => {
     expect(onEvent.mock.calls).toMatchObject([
       [{ type: 'token.accepted', issuer: ISS, clientId: 'client-1' }],
     ])
+  })
+
+  it('the default clock and the default fetch are those of the moment of each call', async () => {
+    const { now, fetch } = read()
+    vi.useFakeTimers({ now: 12_345, toFake: ['Date'] })
+    vi.stubGlobal('fetch', () => Promise.resolve('replaced'))
+    onTestFinished(() => {
+      vi.useRealTimers()
+      vi.unstubAllGlobals()
+    })
+    expect(now()).toBe(12_345)
+    const init = { headers: {}, redirect: 'manual', credentials: 'omit' } as const
+    const { signal } = new AbortController()
+    expect(await fetch('https://as.test', { ...init, signal })).toBe('replaced')
+  })
+
+  it('a validator made under fake timers goes on with the real time after them', () => {
+    vi.useFakeTimers({ now: 12_345, toFake: ['Date'] })
+    const { now } = read()
+    vi.useRealTimers()
+    expect(Math.abs(now() - Date.now())).toBeLessThan(60_000)
   })
 
   it('fetches nothing at construction', () => {

@@ -1,0 +1,94 @@
+/**
+ * @module Why an outbound request failed, as an error that an operator can read. Imports only the
+ * shared errors and events.
+ */
+import { printable } from '../errors.ts'
+import type { FetchFailureReason } from '../events.ts'
+
+/** Why a request failed. Internal: it becomes the `cause` of the error that the caller throws. */
+export class FetchFailure extends Error {
+  readonly reason: FetchFailureReason
+  readonly url: string
+  readonly status: number | undefined
+  /** Seconds, from the header `Retry-After`. */
+  readonly retryAfter: number | undefined
+  /** The header `Location` of a redirect. */
+  readonly location: string | undefined
+
+  constructor(
+    reason: FetchFailureReason,
+    url: string,
+    message: string,
+    more: { status?: number; retryAfter?: number; location?: string; cause?: unknown } = {},
+  ) {
+    super(`${printable(url)}: ${message}`, more.cause === undefined ? undefined : more)
+    this.reason = reason
+    this.url = url
+    this.status = more.status
+    this.retryAfter = more.retryAfter
+    this.location = more.location
+  }
+
+  override get name(): string {
+    return 'FetchFailure'
+  }
+}
+
+/** The most errors that are followed from one to its cause. */
+const maxDepth = 8
+
+/** The error and its causes, outermost first; of an `AggregateError` the first of its errors. */
+function causesOf(error: unknown): unknown[] {
+  const causes: unknown[] = []
+  let next = error
+  while (next !== undefined && causes.length < maxDepth) {
+    causes.push(next)
+    if (!(next instanceof Error)) break
+    next = next.cause ?? (next as Partial<AggregateError>).errors?.[0]
+  }
+  return causes
+}
+
+function findInnermost(causes: readonly unknown[], read: (cause: unknown) => unknown) {
+  return causes
+    .map(read)
+    .findLast((value): value is string => typeof value === 'string' && value !== '')
+}
+
+/**
+ * Describes an error by the message and the code of its innermost cause, because the outer ones of
+ * `fetch` say only "fetch failed". Never throws, whatever `error` is.
+ */
+export function describeCause(error: unknown): string {
+  try {
+    const causes = causesOf(error)
+    const message = printable(
+      findInnermost(causes, (cause) =>
+        cause instanceof Error ? cause.message : printable(cause),
+      ) ?? '',
+    )
+    const code = findInnermost(causes, codeOf)
+    if (code === undefined || message.includes(code)) return message
+    return message === '' ? code : `${message} (${code})`
+  } catch {
+    return 'an error that cannot be read'
+  }
+}
+
+/** For example ECONNREFUSED, ENOTFOUND or DEPTH_ZERO_SELF_SIGNED_CERT. */
+function codeOf(cause: unknown): string | undefined {
+  const code = cause instanceof Error ? (cause as { code?: unknown }).code : undefined
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
+}
+
+// What Node and undici report when the server closed or reset the connection.
+const resetCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCKET'])
+
+/** Whether the server closed or reset the connection before the answer was complete. */
+export function isConnectionReset(error: unknown): boolean {
+  try {
+    return causesOf(error).some((cause) => resetCodes.has(codeOf(cause) ?? ''))
+  } catch {
+    return false
+  }
+}

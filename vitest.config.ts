@@ -13,7 +13,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts', 'examples/testing/*.test.js', '.cache/readme/*.test.ts'],
+    include: ['test/**/*.test.ts', 'examples/testing/*.test.js', '.cache/docs/**/*.test.ts'],
     testTimeout: 15_000,
     coverage: {
       include: ['src/**'],

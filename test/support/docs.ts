@@ -1,0 +1,122 @@
+/** The documentation as the tests read it: files, blocks of code, headings and links. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface DocsFile {
+  /** Relative to the root of the repository. */
+  readonly path: string
+  readonly text: string
+}
+
+export interface CodeBlock {
+  readonly path: string
+  /** What the fence names: `ts`, `sh`, `http`, ... */
+  readonly language: string
+  readonly code: string
+  /** The file and the line of the fence, for titles of tests. */
+  readonly place: string
+}
+
+const readDocs = (path: string): DocsFile => ({
+  path,
+  text: readFileSync(`${root}/${path}`, 'utf8'),
+})
+
+/** README, everything below docs, and the documents that live beside what they describe. */
+export const docsFiles: readonly DocsFile[] = [
+  'README.md',
+  '.github/SECURITY.md',
+  ...readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => `docs/${path}`)
+    .sort(),
+].map(readDocs)
+
+export function docsFile(path: string): DocsFile {
+  const file = docsFiles.find((candidate) => candidate.path === path)
+  if (file === undefined) throw new Error(`There is no document ${path}`)
+  return file
+}
+
+/** Every block of code, in the order of the files. */
+export const codeBlocks: readonly CodeBlock[] = docsFiles.flatMap(({ path, text }) =>
+  [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(
+    ({ index, 1: language = '', 2: code = '' }) => ({
+      path,
+      language,
+      code,
+      place: `${path}:${text.slice(0, index).split('\n').length}`,
+    }),
+  ),
+)
+
+/** The only TypeScript block of a document that contains a text. */
+export function codeBlock(path: string, text: string): string {
+  const found = codeBlocks.filter(
+    (block) => block.path === path && block.language === 'ts' && block.code.includes(text),
+  )
+  if (found.length === 1) return (found[0] as CodeBlock).code
+  throw new Error(`${path} has ${found.length} blocks that contain ${text}`)
+}
+
+const withoutCode = (text: string): string =>
+  text.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()]/g, ''))
+
+/** The anchors that GitHub gives to the headings of a document. */
+export function anchorsOf({ text }: DocsFile): ReadonlySet<string> {
+  const seen = new Map<string, number>()
+  const anchors = new Set<string>()
+  for (const [, heading = ''] of text.replace(/^```.*?^```$/gms, '').matchAll(/^#{1,6} (.+)$/gm)) {
+    const slug = heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-')
+    const count = seen.get(slug) ?? 0
+    seen.set(slug, count + 1)
+    anchors.add(count === 0 ? slug : `${slug}-${count}`)
+  }
+  return anchors
+}
+
+/** The targets of all links of a document. */
+export function linksOf({ text }: DocsFile): readonly string[] {
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+}
+
+/** The names in the first column of the tables of a text, without backquotes. */
+export function rowsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  )
+}
+
+/** A folder for the blocks that one file of tests runs. */
+export function createWorkFolder(name: string): {
+  readonly path: string
+  readonly write: (file: string, content: string) => string
+  readonly remove: () => void
+} {
+  const path = `${root}/.cache/docs/${name}`
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  remove()
+  mkdirSync(path, { recursive: true })
+  return {
+    path,
+    write(file, content) {
+      writeFileSync(`${path}/${file}`, content)
+      return `${path}/${file}`
+    },
+    remove,
+  }
+}
+
+/** Points a block of code at a test issuer, and at a free port of its own. */
+export function pointAt(code: string, replacements: Readonly<Record<string, string>>): string {
+  return Object.entries(replacements).reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`The block does not contain ${from}`)
+    return text.replaceAll(from, to)
+  }, code)
+}

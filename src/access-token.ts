@@ -10,7 +10,16 @@
 export interface HttpRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> | Headers
+  /**
+   * `null` and `undefined` mean that the request has no headers. In AWS Lambda, pass `event.headers`
+   * of an HTTP API (payload version 2.0), and `event.multiValueHeaders ?? event.headers` of a REST
+   * API (version 1.0), which keeps only the last of several equal headers in `headers`.
+   */
+  readonly headers:
+    | Readonly<Record<string, string | readonly string[] | undefined>>
+    | Headers
+    | null
+    | undefined
   /** Node's list of header names and values as they came, which shows repeated fields. */
   readonly rawHeaders?: readonly string[] | undefined
   /** Node's headers with every repeated field; looked at where there are no `rawHeaders`. */

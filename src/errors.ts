@@ -51,8 +51,18 @@ export interface ErrorDetail {
   readonly kid?: string
 }
 
-/** Headers of the answer; `WWW-Authenticate` holds one challenge, and so one header line, each. */
-export type ErrorResponseHeaders = Record<string, string | readonly string[]>
+/**
+ * Headers of the response, as `response.writeHead` takes them. `WWW-Authenticate` is an array with one
+ * challenge, and so one header line, per entry. Where only strings are allowed, as in AWS Lambda, join
+ * the entries (RFC 9110 §5.3):
+ *
+ * ```js
+ * const headers = Object.fromEntries(
+ *   Object.entries(error.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+ * )
+ * ```
+ */
+export type ErrorResponseHeaders = Record<string, string | string[]>
 
 /** The JSON body of the answer. */
 export interface ErrorResponseBody {

@@ -9,7 +9,7 @@ export type {
   JwtClaims,
   Requirement,
 } from './access-token.ts'
-export type { TokenLocation } from './credentials/credentials.ts'
+export type { TokenLocation } from './credentials/presented-token.ts'
 export {
   AccessTokenError,
   type AnyAccessTokenError,
@@ -43,5 +43,5 @@ export type {
 export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
 export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options/types.ts'
 export type { Algorithm } from './signature/algorithms.ts'
-export type { Profile } from './token/claims.ts'
+export type { Profile } from './token/token-type.ts'
 export { createValidator, type Validator } from './validator.ts'

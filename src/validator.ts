@@ -10,8 +10,16 @@ import type {
   JwtClaims,
   Requirement,
 } from './access-token.ts'
-import { doubtForm, hintOfMissing, type Offer, readCredentials } from './credentials/credentials.ts'
-import { AccessTokenError, InvalidTokenError, MissingTokenError, printable } from './errors.ts'
+import { validateToken68 } from './credentials/authorization-header.ts'
+import { hintForMissingToken, readCredentials } from './credentials/credentials.ts'
+import type { PresentedToken } from './credentials/presented-token.ts'
+import {
+  AccessTokenError,
+  type ErrorDetail,
+  InvalidTokenError,
+  MissingTokenError,
+  printable,
+} from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { isPromised } from './internal/maybe-promise.ts'
 import { findSigningKey, judge, type TrustedIssuer } from './issuer/trusted-issuer.ts'
@@ -19,7 +27,11 @@ import { createTrustedIssuers } from './issuer/trusted-issuers.ts'
 import { readOptions } from './options/resolve.ts'
 import type { ValidatorOptions } from './options/types.ts'
 import { createTokenCache, type Found, notFound } from './pipeline/token-cache.ts'
-import { createAccessToken, describe, type Verified } from './pipeline/verified-token.ts'
+import {
+  createAccessToken,
+  createVerificationResult,
+  type VerificationResult,
+} from './pipeline/verified-token.ts'
 import {
   type CompiledRequirement,
   compileRequirement,
@@ -27,8 +39,10 @@ import {
   scopesOf,
 } from './requirement/requirement.ts'
 import { challengeStart, completeHeaders } from './response/challenge.ts'
-import { checkTime } from './token/claims.ts'
-import { maxTokenLength, parseCompact } from './token/compact.ts'
+import type { Claims } from './token/claim.ts'
+import { maxTokenLength, parseCompactJws } from './token/compact-jws.ts'
+import { hintForOtherKind, hintForReason } from './token/hints.ts'
+import { validateTime } from './token/time.ts'
 
 /** Decides whether an access token is good. Made by {@link createValidator}. */
 export interface Validator<C extends object = JwtClaims> {
@@ -69,9 +83,11 @@ interface Decision {
   /** Milliseconds; 0 where nobody wants to know. */
   readonly startedAt: number
   requirements: readonly CompiledRequirement[]
-  offer: Offer | undefined
-  /** The header of a token that could be taken apart. */
+  presented: PresentedToken | undefined
+  /** The header of a token that could be parsed. */
   header: JoseHeader | undefined
+  /** The claims of a token that was parsed for this decision. */
+  claims: Claims | undefined
   issuer: TrustedIssuer | undefined
 }
 
@@ -107,7 +123,9 @@ export function createValidator<C extends object = JwtClaims>(
   const observer = createObserver(settings.onEvent)
   const issuers = createTrustedIssuers(settings.issuers, { ...settings, observer })
   const cached =
-    settings.maxRemembered > 0 ? createTokenCache<Verified>(settings.maxRemembered) : undefined
+    settings.maxRemembered > 0
+      ? createTokenCache<VerificationResult>(settings.maxRemembered)
+      : undefined
   const seconds = () => settings.now() / 1000
   const challenge = challengeStart(settings.realm)
 
@@ -115,7 +133,7 @@ export function createValidator<C extends object = JwtClaims>(
     return decide(
       () => readCredentials(request, settings.tokenLocations),
       requirement,
-      () => hintOfMissing(request),
+      () => hintForMissingToken(request),
     )
   }
 
@@ -124,28 +142,28 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function validate(token: string, requirement?: Requirement) {
-    const offer = () => (token === undefined ? undefined : { token })
-    return Promise.resolve(decide(offer, requirement))
+    const readToken = () => (token === undefined ? undefined : { token })
+    return Promise.resolve(decide(readToken, requirement))
   }
 
   /** The hot path: a token that is cached is mostly answered without any waiting. */
   function decide(
-    readOffer: () => Offer | undefined,
+    readPresented: () => PresentedToken | undefined,
     requirement: Requirement | undefined,
-    hintOfNone?: () => string | undefined,
+    hintForNone?: () => string | undefined,
   ): Decided {
     const decision = begin()
     try {
       decision.requirements = requirementsWith(requirement)
-      const offer = readOffer()
-      if (offer === undefined) throw missing(decision.requirements, hintOfNone?.())
-      decision.offer = offer
-      const found = find(offer.token)
+      const presented = readPresented()
+      if (presented === undefined) throw missing(decision.requirements, hintForNone?.())
+      decision.presented = presented
+      const found = find(presented.token)
       const good = found.value !== undefined && stillGood(found.value, decision)
       if (found.value === undefined || good !== true || decision.requirements.length > 0) {
-        return examine(offer, found, good, decision)
+        return examine(presented, found, good, decision)
       }
-      return accepted(createAccessToken(found.value, offer), true, decision)
+      return accepted(createAccessToken(found.value, presented), true, decision)
     } catch (error) {
       return refuse(error, decision)
     }
@@ -157,8 +175,8 @@ export function createValidator<C extends object = JwtClaims>(
    * @param good Whether the token is cached and still good.
    */
   async function examine(
-    offer: Offer,
-    found: Found<Verified>,
+    presented: PresentedToken,
+    found: Found<VerificationResult>,
     good: boolean | Promise<boolean>,
     decision: Decision,
   ): Promise<AccessToken> {
@@ -166,8 +184,9 @@ export function createValidator<C extends object = JwtClaims>(
       const wasRemembered = good === true || (good !== false && (await good) === true)
       let verified = wasRemembered ? found.value : undefined
       if (verified === undefined) {
-        const jwt = parseCompact(offer.token, found.known?.header)
+        const jwt = parseCompactJws(presented.token, found.known?.header)
         decision.header = jwt.header
+        decision.claims = jwt.claims
         const trusted = issuers.find(jwt.claims.iss)
         const issuer = isPromised(trusted) ? await trusted : trusted
         decision.issuer = issuer
@@ -176,11 +195,11 @@ export function createValidator<C extends object = JwtClaims>(
         const key = await findSigningKey(jwt, issuer, now)
         if (key === undefined) throw new InvalidTokenError('unknown_key')
         // Again: it may have waited for keys.
-        checkTime(times, issuer, seconds())
-        verified = describe(jwt, times, issuer, key)
-        cached?.set(offer.token, found, verified.header, verified)
+        validateTime(times, issuer, seconds())
+        verified = createVerificationResult(jwt, times, issuer, key)
+        cached?.set(presented.token, found, verified.header, verified)
       }
-      const token = createAccessToken(verified, offer)
+      const token = createAccessToken(verified, presented)
       if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
       return accepted(token, wasRemembered, decision)
     } catch (error) {
@@ -217,8 +236,9 @@ export function createValidator<C extends object = JwtClaims>(
     return {
       startedAt,
       requirements: ownRequirements,
-      offer: undefined,
+      presented: undefined,
       header: undefined,
+      claims: undefined,
       issuer: undefined,
     }
   }
@@ -234,37 +254,42 @@ export function createValidator<C extends object = JwtClaims>(
    * Repeats every check that time can change for a token that was verified before. What fails here
    * without a throw is verified from the start.
    */
-  function stillGood(verified: Verified, decision: Decision): boolean | Promise<boolean> {
+  function stillGood(verified: VerificationResult, decision: Decision): boolean | Promise<boolean> {
     const found = issuers.find(verified.issuer.issuer)
     if (isPromised(found)) return found.then((issuer) => holds(verified, issuer, decision))
     return holds(verified, found, decision)
   }
 
-  function holds(verified: Verified, found: TrustedIssuer, decision: Decision) {
+  function holds(verified: VerificationResult, found: TrustedIssuer, decision: Decision) {
     const { issuer, key, header } = verified
     if (found !== issuer) return false
     decision.header = header
     decision.issuer = issuer
     const now = seconds()
-    checkTime(verified, issuer, now)
+    validateTime(verified, issuer, now)
     const keys = issuer.keys.current(now)
     if (!isPromised(keys)) return keys.has(key)
     return keys.then((set) => {
-      checkTime(verified, issuer, seconds())
+      validateTime(verified, issuer, seconds())
       return set.has(key)
     })
   }
 
-  function find(token: string): Found<Verified> {
+  function find(token: string): Found<VerificationResult> {
     const looksLikeOne = typeof token === 'string' && token.length <= maxTokenLength
     return cached !== undefined && looksLikeOne ? cached.find(token) : notFound
   }
 
   function accepted(token: AccessToken, cached: boolean, { startedAt }: Decision): AccessToken {
     if (observer.listening()) {
-      const { issuer, clientId } = token
-      const durationMs = performance.now() - startedAt
-      observer.emit({ type: 'token.accepted', issuer, clientId, cached, durationMs })
+      const { clientId } = token
+      observer.emit({
+        type: 'token.accepted',
+        issuer: printable(token.issuer),
+        clientId: clientId === undefined ? undefined : printable(clientId),
+        cached,
+        durationMs: performance.now() - startedAt,
+      })
     }
     return token
   }
@@ -275,7 +300,7 @@ export function createValidator<C extends object = JwtClaims>(
       observer.emit({ type: 'callback.failed', cause: error })
       return error
     }
-    if (error instanceof InvalidTokenError) explain(error, decision)
+    if (error instanceof InvalidTokenError) completeDetail(error, decision)
     if (error instanceof MissingTokenError)
       observer.emit({ type: 'token.missing', hint: error.detail.hint })
     else if (observer.listening()) {
@@ -312,19 +337,30 @@ function missing(
   return new MissingTokenError(scopesOf(requirements), hint === undefined ? {} : { hint })
 }
 
-/** What could not be taken apart may be no token at all; anything else was one. */
-function malformedRequest({ offer, header }: Decision): AccessTokenError | undefined {
-  return offer === undefined || header !== undefined ? undefined : doubtForm(offer)
+/** A text that could not be parsed may be no token at all; anything else was one. */
+function malformedRequest({ presented, header }: Decision): AccessTokenError | undefined {
+  return presented === undefined || header !== undefined ? undefined : validateToken68(presented)
 }
 
-/** Adds to a refusal whose token it was, for the operator: once a trusted issuer is known. */
-function explain(error: InvalidTokenError, { issuer, header }: Decision): void {
-  if (issuer === undefined || header === undefined) return
+/** Completes the detail of a refusal: the likely mistake, and the trusted issuer once it is known. */
+function completeDetail(error: InvalidTokenError, { issuer, header, claims }: Decision): void {
+  if (header === undefined) return
+  const detail = claims === undefined ? error.detail : withHint(error, header, claims)
+  error.detail = detail
+  if (issuer === undefined) return
   const { alg, kid } = header
   const algorithm = printable(alg)
-  // What is added stands first: to add after a spread takes twenty times as long.
+  const name = printable(issuer.issuer)
+  // The added members come first: adding them after a spread takes twenty times as long.
   error.detail =
     kid === undefined
-      ? { issuer: issuer.issuer, algorithm, ...error.detail }
-      : { issuer: issuer.issuer, algorithm, kid: printable(kid), ...error.detail }
+      ? { issuer: name, algorithm, ...detail }
+      : { issuer: name, algorithm, kid: printable(kid), ...detail }
+}
+
+function withHint(error: InvalidTokenError, header: JoseHeader, claims: Claims): ErrorDetail {
+  const { reason, detail } = error
+  const hint =
+    hintForOtherKind(reason, header, claims) ?? detail.hint ?? hintForReason(reason, header)
+  return hint === detail.hint || hint === undefined ? detail : { ...detail, hint }
 }

@@ -14,17 +14,11 @@ import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from '../keys/remote-keys.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { verifySignature } from '../signature/verify.ts'
-import {
-  type ClaimRules,
-  checkClaims,
-  checkTime,
-  checkType,
-  readTimes,
-  type TimeClaims,
-  type TimeRules,
-} from '../token/claims.ts'
-import type { CompactJwt } from '../token/compact.ts'
+import { type ClaimRules, validateClaims } from '../token/claims.ts'
+import type { ParsedJwt } from '../token/compact-jws.ts'
 import type { ScopeClaim } from '../token/scope.ts'
+import { readTimeClaims, type TimeClaims, type TimeRules, validateTime } from '../token/time.ts'
+import { validateType } from '../token/token-type.ts'
 
 /** The rules for one issuer, checked and complete. */
 export interface IssuerSettings extends ClaimRules, TimeRules {
@@ -68,7 +62,7 @@ function originOf({ issuer, jwksUri, jwks, allowInsecureHttp }: IssuerSettings) 
 
 function createKeySource(settings: IssuerSettings, environment: IssuerEnvironment): KeySource {
   if (settings.jwks !== undefined) {
-    return createStaticKeySource(settings.jwks, `jwks of issuer ${settings.issuer}`)
+    return createStaticKeySource(settings.jwks, `jwks of issuer ${printable(settings.issuer)}`)
   }
   const { keyPolicy: policy, observer, now } = environment
   const { issuer, jwksUri, allowInsecureHttp } = settings
@@ -91,7 +85,7 @@ function createKeySource(settings: IssuerSettings, environment: IssuerEnvironmen
  * @returns What has to be judged again when time has gone by.
  * @throws InvalidTokenError
  */
-export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): TimeClaims {
+export function judge(jwt: ParsedJwt, issuer: TrustedIssuer, now: number): TimeClaims {
   const { alg } = jwt.header
   // RFC 8725 §3.1: a list of what is allowed, per issuer; `none` is not even a name in it.
   if (!issuer.algorithms.includes(alg as Algorithm)) {
@@ -101,10 +95,10 @@ export function judge(jwt: CompactJwt, issuer: TrustedIssuer, now: number): Time
       actual: printable(alg),
     })
   }
-  checkType(jwt.header, issuer.profile)
-  const times = readTimes(jwt.claims)
-  checkTime(times, issuer, now)
-  checkClaims(jwt.claims, issuer)
+  validateType(jwt.header, issuer.profile)
+  const times = readTimeClaims(jwt.claims)
+  validateTime(times, issuer, now)
+  validateClaims(jwt.claims, issuer)
   return times
 }
 
@@ -119,7 +113,7 @@ type FoundKey = VerificationKey | undefined
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError, at once or by a rejection.
  */
 export function findSigningKey(
-  jwt: CompactJwt,
+  jwt: ParsedJwt,
   issuer: TrustedIssuer,
   now: number,
 ): FoundKey | Promise<FoundKey> {
@@ -129,7 +123,7 @@ export function findSigningKey(
     : findIn(known, jwt, issuer)
 }
 
-function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): FoundKey | Promise<FoundKey> {
+function findIn(set: KeySet, jwt: ParsedJwt, issuer: TrustedIssuer): FoundKey | Promise<FoundKey> {
   if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
   // RFC 7517 §4.5: the key may be newer than the set.
   const newer = issuer.keys.newerThan(set, (later) => candidatesIn(later, jwt).length > 0)
@@ -138,18 +132,18 @@ function findIn(set: KeySet, jwt: CompactJwt, issuer: TrustedIssuer): FoundKey |
     : verifyAgain(newer, jwt)
 }
 
-function verifyAgain(set: KeySet, jwt: CompactJwt): FoundKey | Promise<FoundKey> {
+function verifyAgain(set: KeySet, jwt: ParsedJwt): FoundKey | Promise<FoundKey> {
   return candidatesIn(set, jwt).length === 0 ? undefined : verifyIn(set, jwt, undefined)
 }
 
-function candidatesIn(set: KeySet, { header }: CompactJwt): readonly VerificationKey[] {
+function candidatesIn(set: KeySet, { header }: ParsedJwt): readonly VerificationKey[] {
   return set.find(header.alg as Algorithm, header.kid)
 }
 
 /** @param issuer Where a newer set may come from; `undefined` where that was tried. */
 function verifyIn(
   set: KeySet,
-  jwt: CompactJwt,
+  jwt: ParsedJwt,
   issuer: TrustedIssuer | undefined,
 ): Promise<FoundKey> {
   const { header, signature } = jwt
@@ -172,7 +166,7 @@ function verifyIn(
 /** A token that names no key may be signed with one that is newer than the set. */
 async function verifyInNewer(
   set: KeySet,
-  jwt: CompactJwt,
+  jwt: ParsedJwt,
   issuer: TrustedIssuer | undefined,
 ): Promise<FoundKey> {
   const mayBeNewer = jwt.header.kid === undefined && issuer !== undefined

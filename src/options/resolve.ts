@@ -3,7 +3,8 @@
  * and right; nothing after it checks an option again.
  */
 
-import type { TokenLocation } from '../credentials/credentials.ts'
+import type { TokenLocation } from '../credentials/presented-token.ts'
+import { printable } from '../errors.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { doubtUrl } from '../internal/secure-url.ts'
@@ -192,7 +193,7 @@ function readIssuers(
   const issuers = list.map((item) => readIssuer(item, defaults))
   for (const [index, { issuer: name }] of issuers.entries()) {
     if (issuers.findIndex((other) => other.issuer === name) !== index) {
-      throw new TypeError(`issuer ${name} is listed twice`)
+      throw new TypeError(`issuer ${printable(name)} is listed twice`)
     }
   }
   return issuers
@@ -205,20 +206,22 @@ function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
   const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
   // RFC 8414 §2: an https URL without query and fragment.
   const doubt = doubtUrl(issuer, allowInsecureHttp) ?? (issuer.includes('?') && 'has a query')
-  if (doubt) throw new TypeError(`issuer ${JSON.stringify(issuer)} ${doubt}`)
+  if (doubt) throw new TypeError(`issuer ${JSON.stringify(printable(issuer))} ${doubt}`)
+  // From a resolver, the identifier is that of a token, which is not verified yet.
+  const name = printable(issuer)
   if (jwks !== undefined && jwksUri !== undefined) {
-    throw new TypeError(`issuer ${issuer} has both jwks and jwksUri: set one of them`)
+    throw new TypeError(`issuer ${name} has both jwks and jwksUri: set one of them`)
   }
   const keysDoubt = jwksUri === undefined ? undefined : doubtUrl(jwksUri, allowInsecureHttp)
-  if (keysDoubt) throw new TypeError(`jwksUri of issuer ${issuer} ${keysDoubt}`)
-  const own = readRules(options, `issuer ${issuer}: `)
+  if (keysDoubt) throw new TypeError(`jwksUri of issuer ${name} ${keysDoubt}`)
+  const own = readRules(options, `issuer ${name}: `)
   return {
     ...defaults,
     ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
     issuer,
     jwksUri,
     // A copy, as everything that is checked here: keys that are taken out later must not hide in it.
-    jwks: copyOf(jwks, issuer),
+    jwks: copyOf(jwks, name),
     allowInsecureHttp,
   }
 }

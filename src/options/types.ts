@@ -4,12 +4,12 @@
  */
 import type { JSONWebKeySet } from 'jose'
 import type { JwtClaims, Requirement } from '../access-token.ts'
-import type { TokenLocation } from '../credentials/credentials.ts'
+import type { TokenLocation } from '../credentials/presented-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
-import type { Profile } from '../token/claims.ts'
 import type { ScopeClaim } from '../token/scope.ts'
+import type { Profile } from '../token/token-type.ts'
 
 /** How long keys are used, and how long they are waited for. Every duration is in seconds. */
 export interface KeyPolicy {
@@ -97,8 +97,8 @@ export interface ValidatorOptions {
    */
   readonly maxTokenAge?: number | undefined
   /**
-   * The claim that holds the scopes, or a function that reads them. A claim that is named here may be
-   * a string or an array of strings; the default accepts only the string of RFC 8693.
+   * The claim that holds the scopes, or a function that reads them. The claim may be a string of scopes
+   * separated by spaces (RFC 8693) or an array of strings, of which those with a space are ignored.
    * @defaultValue 'scope'
    */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined

@@ -1,18 +1,20 @@
 /**
- * @module The access token that a caller gets: what was verified, joined with the token as it came.
+ * @module Creates the access token that a caller gets: the verification result, which requests share,
+ * with the token of this request.
  */
 import type { AccessToken, JoseHeader, JwtClaims } from '../access-token.ts'
-import type { Offer, TokenLocation } from '../credentials/credentials.ts'
+import type { PresentedToken, TokenLocation } from '../credentials/presented-token.ts'
 import { freezeDeep } from '../internal/deep-freeze.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { VerificationKey } from '../signature/algorithms.ts'
-import { own, type TimeClaims } from '../token/claims.ts'
-import type { CompactJwt } from '../token/compact.ts'
+import { getClaim } from '../token/claim.ts'
+import type { ParsedJwt } from '../token/compact-jws.ts'
 import { readScopes } from '../token/scope.ts'
+import type { TimeClaims } from '../token/time.ts'
 
-/** What is known of a verified token, and may be cached: all but the token itself. */
-export interface Verified extends TimeClaims {
+/** The result of verifying a token, which may be cached: it does not contain the token. */
+export interface VerificationResult extends TimeClaims {
   readonly issuer: TrustedIssuer
   readonly key: VerificationKey
   readonly subject: string | undefined
@@ -23,30 +25,33 @@ export interface Verified extends TimeClaims {
   readonly header: Readonly<JoseHeader>
 }
 
-const nobody: readonly string[] = Object.freeze([])
+const noAudience: readonly string[] = Object.freeze([])
 const listOfOne = sharedLists((text) => [text])
 
-/** Says of a token, once it is verified, everything that can be shared between requests. */
-export function describe(
-  jwt: CompactJwt,
+/** Creates the result for a token whose signature is verified. */
+export function createVerificationResult(
+  jwt: ParsedJwt,
   { exp, nbf, iat }: TimeClaims,
   issuer: TrustedIssuer,
   key: VerificationKey,
-): Verified {
+): VerificationResult {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
-  const aud = own(claims, 'aud')
-  // All members stand there: to spread the optional ones is dear.
+  const aud = getClaim(claims, 'aud')
+  // Every member is set, because spreading optional ones takes longer.
   return {
     exp,
     nbf,
     iat,
     issuer,
     key,
-    subject: text(own(claims, 'sub')),
+    subject: text(getClaim(claims, 'sub')),
     clientId:
-      text(own(claims, 'client_id')) ?? text(own(claims, 'azp')) ?? text(own(claims, 'cid')),
-    // What is no string was judged to be an array, and is frozen with the claims.
-    audience: typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? nobody),
+      text(getClaim(claims, 'client_id')) ??
+      text(getClaim(claims, 'azp')) ??
+      text(getClaim(claims, 'cid')),
+    // Validation has admitted a string or an array, which is frozen with the claims.
+    audience:
+      typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? noAudience),
     scopes: readScopes(claims, issuer.scopeClaim),
     claims,
     header: freezeDeep(jwt.header),
@@ -58,8 +63,8 @@ function text(value: unknown): string | undefined {
 }
 
 /**
- * The one class besides the errors. It is made for every request, and this is the cheapest way to a
- * frozen object with one member that is not enumerable: `defineProperty` takes eight times as long.
+ * A class, because one is created for every request and this is the fastest way to a frozen object
+ * with a member that is not enumerable: `defineProperty` takes eight times as long.
  */
 class VerifiedToken implements AccessToken {
   declare readonly issuer: string
@@ -74,7 +79,7 @@ class VerifiedToken implements AccessToken {
   readonly #token: string
   readonly #location: TokenLocation | undefined
 
-  constructor(verified: Verified, { token, location }: Offer) {
+  constructor(verified: VerificationResult, { token, location }: PresentedToken) {
     this.#token = token
     this.#location = location
     this.issuer = verified.issuer.issuer
@@ -97,21 +102,24 @@ class VerifiedToken implements AccessToken {
     return #location in token ? token.#location : undefined
   }
 
-  static made(value: object): value is VerifiedToken {
+  static isInstance(value: object): value is VerifiedToken {
     return #token in value
   }
 }
 
-export function createAccessToken(verified: Verified, offer: Offer): AccessToken {
-  return new VerifiedToken(verified, offer)
+export function createAccessToken(
+  verified: VerificationResult,
+  presented: PresentedToken,
+): AccessToken {
+  return new VerifiedToken(verified, presented)
 }
 
-/** Tells whether a value was made here, and so stands for a token that is verified. */
+/** Returns whether a value was created by this module: only verified tokens are. */
 export function isVerified(value: object): value is AccessToken {
-  return VerifiedToken.made(value)
+  return VerifiedToken.isInstance(value)
 }
 
-/** Where the token stood in its request; `undefined` if it came out of none. */
+/** Returns where the token was in its request; `undefined` if the caller passed the token itself. */
 export function locationOf(token: AccessToken): TokenLocation | undefined {
   return VerifiedToken.locationOf(token)
 }

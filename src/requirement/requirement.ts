@@ -3,9 +3,9 @@
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
 import { InsufficientScopeError, notARefusal, printable } from '../errors.ts'
+import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { checkFunction, checkList, checkNames } from '../options/checks.ts'
-import { own } from '../token/claims.ts'
-import { isScope, splitScopes } from '../token/scope.ts'
+import { hintForMissingScopes } from './scope-hint.ts'
 
 /** A requirement that passed its checks; a copy, so that later changes to the original do nothing. */
 export interface CompiledRequirement {
@@ -70,7 +70,7 @@ export async function satisfy(
     const granted = (scope: string): boolean => token.scopes.includes(scope)
     const enough = scopes.every(granted) && (anyScope.length === 0 || anyScope.some(granted))
     if (enough && (check === undefined || (await passes(check, token)))) continue
-    const hint = enough ? 'check did not return true' : scopeHint(token)
+    const hint = enough ? 'check did not return true' : hintForMissingScopes(token)
     throw new InsufficientScopeError(scopesOf(requirements), {
       issuer: token.issuer,
       expected: printable(scopesOf(requirements).join(' ')),
@@ -78,15 +78,4 @@ export async function satisfy(
       ...(hint !== undefined && { hint }),
     })
   }
-}
-
-/** Tells the commonest mistake: the scopes are there, but the option `scopeClaim` does not name them. */
-function scopeHint({ scopes, claims }: AccessToken): string | undefined {
-  if (scopes.length > 0) return undefined
-  const name = ['scope', 'scp', 'permissions', 'roles'].find((claim) => {
-    const value = own(claims, claim)
-    // A string in `scope` is what is read by default.
-    return Array.isArray(value) || (typeof value === 'string' && claim !== 'scope')
-  })
-  return name === undefined ? undefined : `the token has a claim ${name}: see the option scopeClaim`
 }

@@ -414,7 +414,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     [
       '6750-3.1-i a token without scopes is not enough where some are required',
       'header',
-      [undefined, '', ['read:a', 'write:a'], { 'read:a': 1 }, 1, null].map((scope) =>
+      [undefined, '', ['read:a write:a'], { 'read:a': 1 }, 1, null].map((scope) =>
         bearer(t0({ scope }), { path: '/scoped' }),
       ),
       S403(both),

@@ -2,10 +2,13 @@
  * What the types promise; compiled, never run. Every `@ts-expect-error` is a mistake that the
  * compiler must find.
  */
+
+import type { ServerResponse } from 'node:http'
 import type express from 'express'
 import type Koa from 'koa'
 import {
   type AccessToken,
+  type AccessTokenError,
   type AnyAccessTokenError,
   createValidator,
   type HttpRequest,
@@ -49,6 +52,18 @@ export function optionalFields(token: AccessToken): void {
   token.subject.length
   // @ts-expect-error: frozen
   token.scopes.push('write:reports')
+}
+
+// The headers of an error fit Node's response, and a request may have no headers.
+export async function headersFit(error: AccessTokenError, response: ServerResponse): Promise<void> {
+  response.writeHead(error.status, error.headers).end()
+  const joined: Record<string, string> = Object.fromEntries(
+    Object.entries(error.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+  )
+  same<typeof joined, Record<string, string>>(true)
+  const { authenticate } = createValidator(options)
+  await authenticate({ headers: null })
+  await authenticate({ headers: undefined })
 }
 
 // A caller that knows its issuer says what the other claims are.

@@ -1,15 +1,22 @@
 import fc from 'fast-check'
-import { type HttpRequest, InvalidRequestError, type TokenLocation } from 'oauth-resource-server'
+import {
+  type HttpRequest,
+  InvalidRequestError,
+  MissingTokenError,
+  type TokenLocation,
+} from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { doubtForm, readCredentials } from '../../../src/credentials/credentials.ts'
+import { validateToken68 } from '../../../src/credentials/authorization-header.ts'
+import { hintForMissingToken, readCredentials } from '../../../src/credentials/credentials.ts'
+import { createApi } from '../../support/verdict.ts'
 
 const everywhere: readonly TokenLocation[] = ['header', 'body', 'query']
 const formType = 'application/x-www-form-urlencoded'
 
 const read = (request: HttpRequest, locations: readonly TokenLocation[] = ['header']) => {
   const credentials = readCredentials(request, locations)
-  const doubt = credentials && doubtForm(credentials)
-  if (doubt !== undefined) throw doubt
+  const error = credentials && validateToken68(credentials)
+  if (error !== undefined) throw error
   return credentials
 }
 
@@ -338,9 +345,50 @@ describe('several methods at once', () => {
 })
 
 describe('a request without headers', () => {
-  it.each([undefined, null, 'x'])('%s is a mistake of the caller', (headers) => {
+  it.each([null, undefined])('has no token where headers is %s', (headers) => {
+    expect(read({ headers })).toBeUndefined()
+    expect(read({ headers, rawHeaders: [], headersDistinct: {} })).toBeUndefined()
+    const request = { headers, method: 'POST', body: { access_token: 'a' }, url: '/p' }
+    expect(read(request, everywhere)).toBeUndefined()
+    expect(hintForMissingToken({ headers })).toBeUndefined()
+  })
+
+  it('may have a token in its query', () => {
+    expect(read({ headers: null, url: '/p?access_token=a' }, ['query'])).toMatchObject({
+      token: 'a',
+    })
+  })
+
+  it.each(['x', 5, true])('is a mistake of the caller where headers is %j', (headers) => {
     expect(() => readCredentials({ headers } as never, ['header'])).toThrow(
-      'authenticate takes a request with headers',
+      new TypeError('headers of the request must be an object'),
     )
+  })
+})
+
+describe('an event of AWS API Gateway', () => {
+  it('of payload version 2.0 has its token in headers', () => {
+    const event = { version: '2.0', headers: { authorization: 'Bearer a', 'x-a': '1,2' } }
+    expect(read({ headers: event.headers })).toMatchObject({ token: 'a' })
+  })
+
+  it('of payload version 1.0 has its token in multiValueHeaders, repeated fields included', () => {
+    const one = {
+      headers: { Authorization: 'Bearer a' },
+      multiValueHeaders: { Authorization: ['Bearer a'] },
+    }
+    expect(read({ headers: one.multiValueHeaders })).toMatchObject({ token: 'a' })
+    const two = { Authorization: ['Bearer b', 'Bearer a'] }
+    expect(() => read({ headers: two })).toThrow(InvalidRequestError)
+  })
+
+  it('from the test console has no headers, which is answered with 401', async () => {
+    const event = { httpMethod: 'GET', headers: null, multiValueHeaders: null }
+    const { validator } = createApi()
+    const error = await validator
+      .authenticate({ method: event.httpMethod, headers: event.multiValueHeaders ?? event.headers })
+      .catch((reason) => reason)
+    expect(error).toBeInstanceOf(MissingTokenError)
+    expect(error).toMatchObject({ status: 401 })
   })
 })

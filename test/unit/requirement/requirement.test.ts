@@ -185,10 +185,16 @@ describe('a token and requirements', () => {
   })
 
   it.each([
-    [{ scp: ['a', 'b'] }, 'the token has a claim scp: see the option scopeClaim'],
-    [{ scp: 'a b' }, 'the token has a claim scp: see the option scopeClaim'],
-    [{ scope: ['a', 'b'] }, 'the token has a claim scope: see the option scopeClaim'],
-    [{ scope: '', roles: ['a'] }, 'the token has a claim roles: see the option scopeClaim'],
+    [{ scp: ['a', 'b'] }, 'the token has its scopes in the claim scp: see the option scopeClaim'],
+    [{ scp: 'a b' }, 'the token has its scopes in the claim scp: see the option scopeClaim'],
+    [
+      { scope: ['a', 'b'] },
+      'the token has its scopes in the claim scope: see the option scopeClaim',
+    ],
+    [
+      { scope: '', roles: ['a'] },
+      'the token has its scopes in the claim roles: see the option scopeClaim',
+    ],
     [{ scope: '' }, undefined],
     [Object.create({ scp: 'a' }), undefined],
   ])('tell the operator of scopes that stand in another claim: %j', async (claims, hint) => {

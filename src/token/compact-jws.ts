@@ -1,6 +1,6 @@
 /**
- * @module Strict parsing of a JWT in the compact serialization. What leaves here is well formed and
- * nothing more: no claim has been judged, no signature checked.
+ * @module Parses a JWT in the JWS compact serialization, strictly. Validates no claim and verifies no
+ * signature.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-7.2 | RFC 7519, section 7.2}
@@ -9,46 +9,46 @@ import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import type { Claims } from './claim.ts'
 
-/** The longest token that is looked at, in characters: as much as Node lets into all headers. */
+/** The longest token that is parsed, in characters: Node's limit for all headers of a request. */
 export const maxTokenLength = 16_384
 const maxHeaderLength = 4_096
 
-/** A token taken apart. Claims and header are attacker's input until the signature is verified. */
-export interface CompactJwt {
+/** A parsed token. Claims and header are untrusted until the signature is verified. */
+export interface ParsedJwt {
   readonly header: JoseHeader
-  readonly claims: Readonly<Record<string, unknown>>
-  /** What the signature is over: everything before the second dot, in ASCII. */
+  readonly claims: Claims
+  /** Returns the signed octets: everything before the second dot, in ASCII. */
   readonly signingInput: () => Buffer
   readonly signature: Buffer
 }
 
 /**
- * Takes a token apart. What comes out of it was a token68 (RFC 6750 §2.1).
+ * Parses a token. Every token that can be parsed is a token68 (RFC 6750 §2.1).
  *
- * @param known The header, where one that is the same was parsed before.
+ * @param known The parsed header, where the same header was parsed before.
  * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
- * (no `alg` that is a string) or `wrong_type` (`typ` is no string, or the content is a nested JWT).
+ * (`alg` is not a string) or `wrong_type` (`typ` is not a string, or the content is a nested JWT).
  */
-export function parseCompact(token: string, known?: JoseHeader): CompactJwt {
-  if (typeof token !== 'string') throw malformed('the token is no string')
+export function parseCompactJws(token: string, known?: JoseHeader): ParsedJwt {
+  if (typeof token !== 'string') throw malformed('the token is not a string')
   if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
   if (!isAscii(token)) throw malformed('not ASCII')
   // RFC 7515 §7.1: exactly two dots.
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
-  if (first === -1 || second === -1) throw malformed('not three parts separated by dots')
+  if (first === -1 || second === -1) throw notJwt(token)
   const third = token.indexOf('.', second + 1)
   if (third !== -1) {
     // RFC 7516 §9: five parts are a JWE.
     const fourth = token.indexOf('.', third + 1)
     const five = fourth !== -1 && token.indexOf('.', fourth + 1) === -1
-    if (five)
-      throw new InvalidTokenError('encrypted', { hint: 'a JWE: decryption is not supported' })
-    throw malformed('not three parts separated by dots')
+    if (five) throw new InvalidTokenError('encrypted', { hint: encryptedHint })
+    throw notJwt(token)
   }
   if (first > maxHeaderLength) throw malformed(`header longer than ${maxHeaderLength} characters`)
-  const header = known ?? checkHeader(parseObject(token.slice(0, first), 'header'))
+  const header = known ?? validateHeader(parseObject(token.slice(0, first), 'header'))
   const claims = parseObject(token.slice(first + 1, second), 'payload')
   const signature = decodeAsciiBase64url(token.slice(second + 1))
   if (signature === undefined) throw malformed('signature is not canonical base64url')
@@ -58,6 +58,17 @@ export function parseCompact(token: string, known?: JoseHeader): CompactJwt {
     signingInput: () => Buffer.from(token.slice(0, second), 'latin1'),
     signature,
   }
+}
+
+const encryptedHint =
+  'a JWE: decryption is not supported. Some issuers send one when the client requests no audience'
+const opaqueHint =
+  'not three parts separated by dots: this is an opaque token, which is not supported, or no token'
+const noValueHint = 'the client sent the text undefined or null: it had no token when it sent this'
+
+// RFC 7519 §7.2
+function notJwt(token: string): InvalidTokenError {
+  return malformed(token === 'undefined' || token === 'null' ? noValueHint : opaqueHint)
 }
 
 function malformed(hint: string): InvalidTokenError {
@@ -72,7 +83,7 @@ function parseObject(segment: string, part: string): Record<string, unknown> {
   const bytes = decodeAsciiBase64url(segment)
   if (bytes === undefined) throw malformed(`${part} is not canonical base64url`)
   const text = bytes.toString()
-  // What is not UTF-8 becomes U+FFFD, which may also be meant.
+  // Octets that are not UTF-8 become U+FFFD, which a JSON text may also contain.
   if (text.includes('\ufffd') && !isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
   let value: unknown
   try {
@@ -86,8 +97,8 @@ function parseObject(segment: string, part: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function checkHeader(header: Record<string, unknown>): JoseHeader {
-  // RFC 7515 §4.1.11: no extension is understood here, so whatever is critical is refused.
+function validateHeader(header: Record<string, unknown>): JoseHeader {
+  // RFC 7515 §4.1.11: this package implements no extension, so a critical one is refused.
   if (Object.hasOwn(header, 'crit')) throw new InvalidTokenError('critical_header')
   // RFC 7797 §7: a JWT is always base64url.
   if (Object.hasOwn(header, 'b64') && header.b64 !== true) {
@@ -95,18 +106,19 @@ function checkHeader(header: Record<string, unknown>): JoseHeader {
   }
   const { alg, typ, kid, cty } = header
   // RFC 7515 §4.1.1
-  if (typeof alg !== 'string') throw new InvalidTokenError('wrong_algorithm', wrong('alg', alg))
+  if (typeof alg !== 'string')
+    throw new InvalidTokenError('wrong_algorithm', actualMember('alg', alg))
   if (typ !== undefined && typeof typ !== 'string') {
-    throw new InvalidTokenError('wrong_type', wrong('typ', typ))
+    throw new InvalidTokenError('wrong_type', actualMember('typ', typ))
   }
-  if (kid !== undefined && typeof kid !== 'string') throw malformed('kid is no string')
-  // RFC 7519 §5.2: the claims would be those of another JWT inside.
+  if (kid !== undefined && typeof kid !== 'string') throw malformed('kid is not a string')
+  // RFC 7519 §5.2: the payload is another JWT.
   if (typeof cty === 'string' && /^(?:application\/)?jwt$/i.test(cty)) {
-    throw new InvalidTokenError('wrong_type', wrong('cty', cty))
+    throw new InvalidTokenError('wrong_type', actualMember('cty', cty))
   }
   return header as unknown as JoseHeader
 }
 
-function wrong(name: string, value: unknown): { name: string; actual: string } {
+function actualMember(name: string, value: unknown): { name: string; actual: string } {
   return { name, actual: printable(value) }
 }

@@ -1,0 +1,109 @@
+/**
+ * @module Reads the Authorization header field, however the request represents its headers.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-2.1 | RFC 6750, section 2.1}
+ */
+import type { HttpRequest } from '../access-token.ts'
+import { InvalidRequestError } from '../errors.ts'
+import type { PresentedToken } from './presented-token.ts'
+
+// RFC 9110 §11.2: token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
+// RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
+const bearerScheme = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
+const emptyText = /^$/
+
+const repeatedHeader = 'The request has more than one Authorization header field'
+const malformedHeader = 'The Authorization header field is not Bearer followed by one token'
+
+/**
+ * Reads the text after the scheme Bearer; `undefined` without the field and for another scheme.
+ *
+ * @throws InvalidRequestError for repeated fields, and where nothing follows the scheme. Does not
+ * validate the text: see {@link validateToken68}.
+ */
+export function readBearerToken(request: HttpRequest): string | undefined {
+  const value = trimOuterSpace(readAuthorization(request))
+  // RFC 6750 §3.1: another scheme, or no scheme, is a request that lacks authentication information.
+  if (value === undefined || !isBearer(value)) return undefined
+  // RFC 9110 §11.4: one or more spaces, and nothing else, between scheme and token68.
+  let start = 'bearer'.length
+  while (value.charCodeAt(start) === 0x20) start++
+  if (start === 'bearer'.length) throw new InvalidRequestError(malformedHeader)
+  return value.slice(start)
+}
+
+/** Returns whether the request has an Authorization header field that is not empty. */
+export function hasAuthorization(request: HttpRequest): boolean {
+  return Boolean(trimOuterSpace(readAuthorization(request)))
+}
+
+/**
+ * Validates that a token from the header is a token68 (RFC 6750 §2.1). Elsewhere any text is allowed
+ * (RFC 6750 §2.2, §2.3). A separate step, because a token that could be parsed is always one.
+ *
+ * @returns The error, if any.
+ */
+export function validateToken68({
+  token,
+  location,
+}: PresentedToken): InvalidRequestError | undefined {
+  if (location !== 'header') return undefined
+  if (!token68.test(token)) return new InvalidRequestError(malformedHeader)
+  // The runtime keeps the text of the last match as RegExp.$_: replace it.
+  emptyText.test('')
+  return undefined
+}
+
+/** Returns whether the value of an Authorization field has the scheme Bearer, well formed or not. */
+function isBearer(value: string): boolean {
+  // Without the token, which the runtime would keep as RegExp.$_.
+  const start = value.slice(0, 'bearer '.length)
+  return start === 'Bearer ' || bearerScheme.test(start)
+}
+
+// RFC 9110 §5.5: white space around a field's value is not part of it. Node removes it, others may not.
+function trimOuterSpace(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined
+  const isSpace = (index: number) => value[index] === ' ' || value[index] === '\t'
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(start)) start++
+  while (end > start && isSpace(end - 1)) end--
+  return value.slice(start, end)
+}
+
+/** Returns the one value of the Authorization field. */
+function readAuthorization(request: HttpRequest): string | undefined {
+  const { headers, rawHeaders } = request
+  // API Gateway sends null where a request has no headers.
+  if (headers === undefined || headers === null) return undefined
+  if (typeof headers !== 'object') throw new TypeError('headers of the request must be an object')
+  if (typeof headers.get === 'function') {
+    return (headers as Headers).get('authorization') ?? undefined
+  }
+  // In `headers`, Node keeps the first of several Authorization lines and drops the others.
+  if (rawHeaders !== undefined) {
+    let fields = 0
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const name = rawHeaders[index] as string
+      if (name.length === 13 && name.toLowerCase() === 'authorization') fields++
+    }
+    if (fields > 1) throw new InvalidRequestError(repeatedHeader)
+    return single((headers as Record<string, string | string[] | undefined>).authorization)
+  }
+  const distinct = request.headersDistinct?.authorization
+  if (distinct !== undefined && distinct.length > 1) throw new InvalidRequestError(repeatedHeader)
+  const values = Object.entries(headers)
+    .filter(([name]) => name.length === 13 && name.toLowerCase() === 'authorization')
+    .flatMap(([, value]) => value)
+  return single(values.filter((value) => value !== undefined))
+}
+
+function single(value: string | readonly string[] | undefined): string | undefined {
+  if (typeof value === 'string' || value === undefined) return value
+  if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(repeatedHeader)
+  const only: unknown = Array.isArray(value) ? value[0] : value
+  if (typeof only === 'string' || only === undefined) return only
+  throw new InvalidRequestError(malformedHeader)
+}

@@ -1,0 +1,48 @@
+/**
+ * @module Names the likely mistake where a token grants no scope at all. Every hint is a fixed
+ * sentence with the name of a well-known claim.
+ */
+import type { AccessToken } from '../access-token.ts'
+import { isScope, splitScopes } from '../internal/scope-syntax.ts'
+
+/** Claims in which issuers put scopes: RFC 8693, Okta and Entra, Auth0, others. */
+const scopeClaims = ['scope', 'scp', 'permissions', 'roles']
+
+/** Returns a hint for a token without scopes; `undefined` where nothing is remarkable. */
+export function hintForMissingScopes({ scopes, claims }: AccessToken): string | undefined {
+  if (scopes.length > 0) return hintForSeparator(scopes)
+  const other = scopeClaims.find((name) => hasScopes(claims, name))
+  // Its scopes were not read, so the option names another claim.
+  if (other !== undefined) {
+    return `the token has its scopes in the claim ${other}: see the option scopeClaim`
+  }
+  return ['scope', 'scp']
+    .map((name) => hintForShape(claims, name))
+    .find((hint) => hint !== undefined)
+}
+
+function hasScopes(claims: object, name: string): boolean {
+  const value = getMember(claims, name)
+  return typeof value === 'string'
+    ? splitScopes(value).length > 0
+    : Array.isArray(value) && value.some(isScope)
+}
+
+function hintForShape(claims: object, name: string): string | undefined {
+  const value = getMember(claims, name)
+  if (value === undefined || typeof value === 'string') return undefined
+  if (!Array.isArray(value)) return `the claim ${name} is neither a string nor an array of strings`
+  if (value.length === 0) return undefined
+  return `no entry of the claim ${name} is one scope: an entry is a string without spaces`
+}
+
+function hintForSeparator(scopes: readonly string[]): string | undefined {
+  const hasComma = scopes.some((scope) => scope.includes(','))
+  return hasComma
+    ? 'a scope of the token contains a comma: scopes are separated by spaces'
+    : undefined
+}
+
+function getMember(claims: object, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name as keyof typeof claims] : undefined
+}

@@ -1,0 +1,49 @@
+/**
+ * @module Validates the claim `aud`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3 | RFC 7519, section 4.1.3}
+ */
+import { InvalidTokenError, printable, slashHint } from '../errors.ts'
+import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
+import type { Profile } from './token-type.ts'
+
+export interface AudienceRules {
+  /** `false`: any audience, or none, is accepted. */
+  readonly audience: readonly string[] | false
+  readonly profile: Profile
+}
+
+/** @throws InvalidTokenError */
+export function validateAudience(claims: Claims, { audience, profile }: AudienceRules): void {
+  const aud = getClaim(claims, 'aud')
+  if (aud === undefined) {
+    if (audience === false && profile === 'jwt') return
+    throw missingClaim('aud')
+  }
+  // RFC 7519 §4.1.3: a string, or an array of strings; anything else is malformed.
+  const values = typeof aud === 'string' ? [aud] : aud
+  if (!Array.isArray(values) || !values.every((value) => typeof value === 'string')) {
+    throw invalidClaim('aud', aud, 'a string or an array of strings')
+  }
+  if (audience === false || values.some((value) => audience.includes(value))) return
+  const hint = findSlashHint(audience, values)
+  throw new InvalidTokenError('wrong_audience', {
+    name: 'aud',
+    expected: printable(audience),
+    actual: printable(values),
+    ...(hint !== undefined && { hint }),
+  })
+}
+
+// Compares only the first few: the token is not verified yet, and may name thousands.
+const maxCompared = 5
+
+function findSlashHint(audience: readonly string[], values: readonly string[]): string | undefined {
+  for (const value of values.slice(0, maxCompared)) {
+    for (const expected of audience.slice(0, maxCompared)) {
+      const hint = slashHint(expected, value)
+      if (hint !== undefined) return hint
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,31 @@
+/**
+ * @module Reads single claims, and makes the errors for a missing and for a malformed one. Imports no
+ * other folder but the shared types and errors.
+ */
+import { InvalidTokenError, printable } from '../errors.ts'
+
+/** The JSON object in a token. Its content is untrusted until the signature is verified. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/** Returns a claim of the token itself, never a property that every object inherits. */
+export function getClaim(claims: Claims, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined
+}
+
+export function missingClaim(name: string, hint?: string): InvalidTokenError {
+  return new InvalidTokenError('missing_claim', { name, ...(hint !== undefined && { hint }) })
+}
+
+export function invalidClaim(
+  name: string,
+  value: unknown,
+  expected: string,
+  hint?: string,
+): InvalidTokenError {
+  return new InvalidTokenError('invalid_claim', {
+    name,
+    expected,
+    actual: printable(value),
+    ...(hint !== undefined && { hint }),
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * @module Recognises tokens that were meant for something else, and names the likely mistake for the
+ * operator. Every hint is a fixed sentence: it contains nothing from the token.
+ */
+import type { JoseHeader } from '../access-token.ts'
+import type { InvalidTokenReason } from '../errors.ts'
+import { type Claims, getClaim } from './claim.ts'
+
+const idTokenHint = 'this seems to be an ID token: the client must send its access token instead'
+const refreshTokenHint =
+  'this seems to be a refresh token: the client must send its access token instead'
+const graphTokenHint =
+  'the header member nonce indicates a Microsoft Entra token for Microsoft Graph, which only Graph ' +
+  'can verify: the client must request a scope of this API'
+const sharedSecretHint =
+  'the token is signed with a shared secret: the issuer must use an asymmetric algorithm'
+const unsignedHint = 'the token is not signed'
+
+/** The reasons that a token of another kind can lead to. */
+const reasonsOfOtherKinds: readonly InvalidTokenReason[] = [
+  'wrong_algorithm',
+  'wrong_type',
+  'wrong_issuer',
+  'wrong_audience',
+  'missing_claim',
+  'unknown_key',
+  'bad_signature',
+]
+
+/** Names what the token seems to be instead of an access token for this API. */
+export function hintForOtherKind(
+  reason: InvalidTokenReason,
+  header: JoseHeader,
+  claims: Claims,
+): string | undefined {
+  if (!reasonsOfOtherKinds.includes(reason)) return undefined
+  if (isRefreshToken(claims)) return refreshTokenHint
+  if (typeof header.nonce === 'string') return graphTokenHint
+  return isIdToken(claims) ? idTokenHint : undefined
+}
+
+/** Names the likely cause of a reason that does not depend on the claims. */
+export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): string | undefined {
+  switch (reason) {
+    case 'wrong_algorithm':
+      if (header.alg === 'none') return unsignedHint
+      return header.alg.startsWith('HS') ? sharedSecretHint : undefined
+    case 'unknown_key':
+      return header.kid === undefined
+        ? 'the token has no kid, and no key of the issuer fits its algorithm'
+        : 'no key of the issuer has this kid and fits the algorithm: the key was removed, or another ' +
+            'environment issued the token'
+    case 'bad_signature':
+      return 'the token was changed after it was signed, or another environment signed it'
+    default:
+      return undefined
+  }
+}
+
+// Keycloak: https://github.com/keycloak/keycloak/blob/main/core/src/main/java/org/keycloak/util/TokenUtil.java
+function isRefreshToken(claims: Claims): boolean {
+  const typ = getClaim(claims, 'typ')
+  return typ === 'Refresh' || typ === 'Offline'
+}
+
+function isIdToken(claims: Claims): boolean {
+  // Keycloak and Amazon Cognito name the kind of the token.
+  if (getClaim(claims, 'typ') === 'ID' || getClaim(claims, 'token_use') === 'id') return true
+  // OpenID Connect Core §3.1.3.6, §3.3.2.11
+  if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true
+  // Access tokens may have these two as well (RFC 9068 §2.2.1), but for an API and not for the client.
+  const isLogin = Object.hasOwn(claims, 'nonce') || Object.hasOwn(claims, 'auth_time')
+  return isLogin && isForClient(claims)
+}
+
+/** OpenID Connect Core §2: the audience of an ID token is the client. */
+function isForClient(claims: Claims): boolean {
+  const aud = getClaim(claims, 'aud')
+  const audience: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud
+  const client = getClaim(claims, 'azp') ?? getClaim(claims, 'client_id')
+  return typeof audience === 'string' && (client === undefined || client === audience)
+}

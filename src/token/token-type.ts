@@ -1,0 +1,33 @@
+/**
+ * @module Validates the header member `typ`, which separates access tokens from other JWTs.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.11 | RFC 8725, section 3.11}
+ */
+import type { JoseHeader } from '../access-token.ts'
+import { InvalidTokenError, printable } from '../errors.ts'
+
+/**
+ * How strictly a token must follow RFC 9068. `jwt`: `typ` absent, `JWT` or `at+jwt`; `iss`, `aud` and
+ * `exp` present. `rfc9068`: `typ` is `at+jwt` and all seven claims are present.
+ */
+export type Profile = 'jwt' | 'rfc9068'
+
+// RFC 9068 §2.1, RFC 7515 §4.1.9: a media type, whose prefix may be left out, in any case.
+const accessTokenType = /^(?:application\/)?at\+jwt$/i
+const plainType = /^(?:application\/)?(?:at\+)?jwt$/i
+
+/** @throws InvalidTokenError */
+export function validateType({ typ }: JoseHeader, profile: Profile): void {
+  const isAccepted =
+    typ === undefined
+      ? profile === 'jwt'
+      : (profile === 'jwt' ? plainType : accessTokenType).test(typ)
+  if (isAccepted) return
+  throw new InvalidTokenError('wrong_type', {
+    name: 'typ',
+    expected: profile === 'jwt' ? 'JWT or at+jwt' : 'at+jwt',
+    actual: printable(typ),
+    ...(profile === 'rfc9068' && { hint: "an issuer that sends typ JWT needs profile 'jwt'" }),
+  })
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { t0 } from '../../support/fixture.ts'
+import { createApi } from '../../support/verdict.ts'
+
+async function hintFor(claims: Record<string, unknown>, scopeClaim?: string) {
+  const { validator } = createApi({ scopeClaim })
+  const error = await validator.validate(t0(claims), { scopes: 'read:x' }).catch((reason) => reason)
+  expect(error).toMatchObject({ status: 403 })
+  return error.detail.hint
+}
+
+describe('the hint where a token grants no scope', () => {
+  it.each([
+    [{ scope: undefined, scp: 'read:x' }, 'scp'],
+    [{ scope: '', scp: ['read:x'] }, 'scp'],
+    [{ scope: {}, scp: ['read:x'] }, 'scp'],
+    [{ scope: undefined, permissions: ['read:x'] }, 'permissions'],
+    [{ scope: undefined, roles: ['reader'] }, 'roles'],
+  ])('names the claim that has scopes: %j', async (claims, name) => {
+    expect(await hintFor(claims)).toBe(
+      `the token has its scopes in the claim ${name}: see the option scopeClaim`,
+    )
+  })
+
+  it('names the claim scope where the option names another one', async () => {
+    expect(await hintFor({ scope: 'read:x' }, 'scp')).toMatch(/in the claim scope: see the option/)
+  })
+
+  it.each([{ read: true }, 1, true, null])(
+    'names the shape of scope and not the option, whose default is scope: %j',
+    async (scope) => {
+      const hint = 'the claim scope is neither a string nor an array of strings'
+      expect(await hintFor({ scope })).toBe(hint)
+    },
+  )
+
+  it.each([[['read:x write:x']], [[1, null]], [['']]])(
+    'names the entries of scope that are no scopes: %j',
+    async (scope) => {
+      const hint = 'no entry of the claim scope is one scope: an entry is a string without spaces'
+      expect(await hintFor({ scope })).toBe(hint)
+    },
+  )
+
+  it('names the shape of the claim that the option names', async () => {
+    const hint = await hintFor({ scope: undefined, scp: ['read:x write:x'] }, 'scp')
+    expect(hint).toBe('no entry of the claim scp is one scope: an entry is a string without spaces')
+  })
+
+  it.each([{ scope: undefined }, { scope: '' }, { scope: [] }, { scope: 'read:a' }])(
+    'is absent where nothing is remarkable: %j',
+    async (claims) => {
+      expect(await hintFor(claims)).toBeUndefined()
+    },
+  )
+})
+
+it('names commas between scopes', async () => {
+  expect(await hintFor({ scope: 'read:x,write:x' })).toBe(
+    'a scope of the token contains a comma: scopes are separated by spaces',
+  )
+})

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { type Profile, validateType } from '../../../src/token/token-type.ts'
+import { failureOf } from '../../support/failure-of.ts'
+
+describe('typ', () => {
+  const verdict = (typ: string | undefined, profile: Profile) =>
+    failureOf(() => validateType({ alg: 'x', ...(typ !== undefined && { typ }) }, profile))
+
+  it.each([
+    ['at+jwt', true, true],
+    ['application/at+jwt', true, true],
+    [undefined, true, false],
+    ['JWT', true, false],
+    ['application/jwt', true, false],
+    ['id+jwt', false, false],
+    ['jwt+at', false, false],
+    ['', false, false],
+  ])('%j is an access token for the profile jwt: %j, for rfc9068: %j', (typ, jwt, rfc9068) => {
+    expect(verdict(typ, 'jwt') === undefined).toBe(jwt)
+    expect(verdict(typ, 'rfc9068') === undefined).toBe(rfc9068)
+  })
+
+  it('is told with what was expected, and the strict profile says how to relax', () => {
+    expect(verdict('x', 'jwt')).toEqual({
+      reason: 'wrong_type',
+      name: 'typ',
+      expected: 'JWT or at+jwt',
+      actual: 'x',
+    })
+    expect(verdict(undefined, 'rfc9068')).toEqual({
+      reason: 'wrong_type',
+      name: 'typ',
+      expected: 'at+jwt',
+      actual: 'undefined',
+      hint: "an issuer that sends typ JWT needs profile 'jwt'",
+    })
+  })
+})

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { contenders } from './contenders.js'
+import { digest, order, toJson } from './digest.js'
 import { root } from './footprint.js'
 import { startIssuer } from './issuer.js'
 import { httpTable, importTable, memoryTable, refusalsTable, workloadTable } from './tables.js'
@@ -33,7 +34,8 @@ tables: cold, m2m, refusals, http, memory, import
   --patience N      measures a sample again while the host of a virtual machine took more than 2 % of
                     the CPU time (only Linux tells); N × samples in all at most; 0 without it
   --full            memory: 1,000,000 tokens
-  --json FILE       writes every sample
+  --json FILE       writes medians, quartiles and extremes; every sample goes to a second file whose
+                    name ends with .raw.json
 `
 
 const { values: options, positionals } = parseArgs({
@@ -231,9 +233,9 @@ for (const name of names) {
 const seconds = secondsSince(started)
 console.log(`\n${seconds} s in all.`)
 if (options.json) {
-  const content = { date, commit, node: process.versions.node, machine, seconds, figures }
-  const short = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
-    typeof value === 'number' ? Number(value.toPrecision(5)) : value
-  writeFileSync(options.json, `${JSON.stringify(content, short, 2)}\n`)
+  const run = { date, commit, node: process.versions.node, machine, seconds }
+  const raw = options.json.replace(/(\.json)?$/, '.raw.json')
+  writeFileSync(raw, toJson({ ...run, figures }))
+  writeFileSync(options.json, toJson({ ...run, order, figures: digest(figures) }))
 }
 process.exit()

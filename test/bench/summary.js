@@ -5,13 +5,13 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { contenderOf } from './contenders.js'
-import { figure, markdown, median } from './table.js'
+import { figure, markdown } from './table.js'
 
 /** @param {string} name */
 const results = (name) =>
   JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8'))
 
-/** @typedef {Record<string, any[]>} Rounds */
+/** @typedef {Record<string, any>} Table the figures of each contender, as `digest.js` reduces them */
 
 const rivals = [
   'jose',
@@ -23,22 +23,21 @@ const rivals = [
   'express-jwt',
 ]
 
-/** @param {any[]} samples @param {string} key */
-const medianOf = (samples, key) => median(samples.map((sample) => sample[key]))
+/** @param {readonly number[]} numbers in the order of `digest.js` */
+const medianOf = ([, , median = NaN]) => median
 
-/** @param {Rounds} rounds @param {string} name @param {string} key */
-function ratio(rounds, name, key) {
-  const others = rounds[name]
-  if (others === undefined) return '–'
-  const value = median((rounds.ours ?? []).map((sample, round) => sample[key] / others[round][key]))
+/** @param {Table} table @param {string} name @param {string} key */
+function ratio(table, name, key) {
+  if (table[name] === undefined) return '–'
+  const value = medianOf(table[name].ratio[key])
   return `${value < 10 ? value.toFixed(value < 1 ? 2 : 1) : Math.round(value)} ×`
 }
 
-/** @param {string} what @param {Rounds} rounds @param {string} [key] */
-const row = (what, rounds, key = 'perSecond') => [
+/** @param {string} what @param {Table} table @param {string} [key] */
+const row = (what, table, key = 'perSecond') => [
   what,
-  figure(medianOf(rounds.ours ?? [], key)),
-  ...rivals.map((name) => ratio(rounds, name, key)),
+  figure(medianOf(table.ours[key])),
+  ...rivals.map((name) => ratio(table, name, key)),
 ]
 
 /** @param {string} date */
@@ -75,8 +74,8 @@ export function inProcessTable(date) {
 /** @param {string} date */
 export function httpTable(date) {
   const { figures } = results(date)
-  const lost = (/** @type {Rounds} */ rounds, /** @type {string} */ name) =>
-    rounds[name] === undefined ? '–' : `${Math.round(medianOf(rounds[name], 'lost'))} %`
+  const lost = (/** @type {Table} */ table, /** @type {string} */ name) =>
+    table[name] === undefined ? '–' : `${Math.round(medianOf(table[name].lost))} %`
   const names = [
     'empty',
     'ours',
@@ -95,8 +94,8 @@ export function httpTable(date) {
       ...names.slice(1).map((name) => (name === 'ours' ? 'ours' : contenderOf(name).label)),
     ],
     Object.entries(frameworks).map(([framework, label]) => {
-      const rounds = figures[`Over HTTP, machine to machine: ${framework}, RS256, 64 connections`]
-      return [label, ...names.map((name) => lost(rounds, name))]
+      const table = figures[`Over HTTP, machine to machine: ${framework}, RS256, 64 connections`]
+      return [label, ...names.map((name) => lost(table, name))]
     }),
   )
 }

@@ -1,16 +1,18 @@
 /** @module Numbers as Markdown. */
 
-/** @param {readonly number[]} values */
-export function spread(values) {
+/** Minimum, lower quartile, median, upper quartile, maximum. @param {readonly number[]} values */
+export function fiveNumbers(values) {
   const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? NaN
-  const median = sorted.length % 2 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2
-  return { median, min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN }
+  return [0, 0.25, 0.5, 0.75, 1].map((share) => {
+    const position = share * (sorted.length - 1)
+    const lower = sorted[Math.floor(position)] ?? NaN
+    const upper = sorted[Math.ceil(position)] ?? NaN
+    return lower + (upper - lower) * (position % 1)
+  })
 }
 
 /** @param {readonly number[]} values */
-export const median = (values) => spread(values).median
+export const median = (values) => fiveNumbers(values)[2] ?? NaN
 
 /** Three digits that count: 41,300 · 318 · 7.95 · 0.412. @param {number} value */
 export function figure(value) {
@@ -21,8 +23,8 @@ export function figure(value) {
 /** `median (min–max)` @param {readonly number[]} values @param {(value: number) => string} [format] */
 export function range(values, format = figure) {
   if (values.length === 0) return '–'
-  const { median, min, max } = spread(values)
-  return `${format(median)} (${format(min)}–${format(max)})`
+  const [min = NaN, , middle = NaN, , max = NaN] = fiveNumbers(values)
+  return `${format(middle)} (${format(min)}–${format(max)})`
 }
 
 /** @param {readonly string[]} head @param {readonly (readonly string[])[]} rows */

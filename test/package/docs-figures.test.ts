@@ -22,7 +22,9 @@ describe('README and docs', () => {
       `${root}/test/bench/summary.js`
     )
     const [, date = '', minutes] =
-      /on (\d{4}-\d\d-\d\d) \((\d+) minutes; \[every sample\]/.exec(performanceText) ?? []
+      /on (\d{4}-\d\d-\d\d) \((\d+) minutes; \[medians, quartiles and extremes\]/.exec(
+        performanceText,
+      ) ?? []
     const { seconds } = JSON.parse(readFileSync(`${root}/test/bench/results/${date}.json`, 'utf8'))
     expect(Number(minutes)).toBe(Math.round(seconds / 60))
     expect(performanceText).toContain(`\n\n${inProcessTable(date)}\n\n`)

@@ -23,7 +23,11 @@ try {
     install(
       typed,
       { [name]: tarball },
-      versions('typescript', '@types/express', '@types/koa', '@types/node'),
+      {
+        ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
+        // The last major version that has `moduleResolution: node10`.
+        typescript5: 'npm:typescript@5.9.3',
+      },
     ),
   ])
   await cp(join(root, 'test/runtimes/servers'), servers, { recursive: true })
@@ -76,9 +80,14 @@ try {
       expect((await run(process.execPath, args, { cwd: servers })).stdout.trim(), 'true')
     })
   }
-  for (const project of ['node-next.json', 'bundler.json']) {
+  for (const [compiler, project] of [
+    ['typescript', 'node-next.json'],
+    ['typescript', 'bundler.json'],
+    ['typescript5', 'node10.json'],
+  ]) {
     await check(`TypeScript compiles its users with ${project}`, async () => {
-      await run(join(typed, 'node_modules/.bin/tsc'), ['-p', project], { cwd: typed })
+      const tsc = join(typed, `node_modules/${compiler}/bin/tsc`)
+      await run(process.execPath, [tsc, '-p', project], { cwd: typed })
     })
   }
 } finally {

@@ -7,6 +7,7 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { answers, install, manifest, npm, pack, root, run, versions } from '../runtimes/project.js'
+import { followJestGuide } from './jest.js'
 
 const { name } = manifest
 const temp = await mkdtemp(join(tmpdir(), `${name}-`))
@@ -89,6 +90,9 @@ try {
       const tsc = join(typed, `node_modules/${compiler}/bin/tsc`)
       await run(process.execPath, [tsc, '-p', project], { cwd: typed })
     })
+  }
+  for (const { title, runTests } of await followJestGuide(join(temp, 'jest'), tarball)) {
+    await check(`Jest passes what its guide shows: ${title}`, runTests)
   }
 } finally {
   await rm(temp, { recursive: true, force: true })

@@ -28,6 +28,9 @@ try {
         ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
         // The last major version that has `moduleResolution: node10`.
         typescript5: 'npm:typescript@5.9.3',
+        // What typed/fetch.ts gives as the option `fetch`.
+        'node-fetch': '3.3.2',
+        undici: '7.30.2',
       },
     ),
   ])

@@ -4,7 +4,7 @@
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
 import { AccessTokenError, MissingTokenError } from '../errors.ts'
-import { checkBoolean, checkNames } from '../options/checks.ts'
+import { checkBoolean, readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { locationOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
@@ -50,9 +50,10 @@ export interface Guard {
 /** @throws TypeError for a wrong option. */
 export function createGuard(
   validatorOrOptions: Validator<object> | ValidatorOptions,
-  options: AuthenticateOptions,
+  authenticateOptions: AuthenticateOptions,
 ): Guard {
-  checkNames(options, ['optional', 'passErrors', 'requirement'], 'authenticate')
+  const names = ['optional', 'passErrors', 'requirement'] as const
+  const options = readOwnOptions<AuthenticateOptions>(authenticateOptions, names, 'authenticate')
   const { requirement } = options
   const validator: Validator<object> = isValidator(validatorOrOptions)
     ? validatorOrOptions

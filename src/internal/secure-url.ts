@@ -1,26 +1,95 @@
 /**
- * @module Which URLs may be fetched: `https`, and `http` within this machine.
+ * @module Which URLs may be fetched: `https`, and `http` within this machine, in the one form to which
+ * the URL parser does not change anything. What is compared, logged and fetched is then the same.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
+ * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
  */
+import { printable } from '../errors.ts'
 
 /**
- * Tells what is wrong with a URL from which keys or metadata would be fetched; `undefined` if nothing.
+ * Validates a URL from which keys are fetched. Its scheme, host and port may be written in any case
+ * and with the default port; everything else must be in its parsed form.
  *
- * @param allowInsecureHttp Admits `http` beyond loopback too.
+ * @param allowInsecureHttp Accepts `http` beyond loopback too.
+ * @returns What is wrong with it; `undefined` if nothing.
  */
-export function doubtUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
-  // URL itself mends what is malformed; here it must be right as it stands.
-  if (
-    typeof text !== 'string' ||
-    !URL.canParse(text) ||
-    !/^[a-z]+:\/\/[^\s\p{Cc}]+$/iu.test(text)
-  ) {
-    return 'is not an absolute URL'
-  }
-  const { protocol, hostname, username, password } = new URL(text)
-  if (username !== '' || password !== '') return 'has credentials in it'
-  if (text.includes('#')) return 'has a fragment'
+export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
+  if (!isAbsoluteUrl(text)) return 'is not an absolute URL'
+  const url = new URL(text)
+  return (
+    validateParts(text) ??
+    validateTransport(url, allowInsecureHttp) ??
+    validateForm(withParsedOrigin(text, url), url)
+  )
+}
+
+/**
+ * Validates an issuer identifier whose metadata are fetched: a URL as above, without a query, and equal
+ * to its own parsed form.
+ *
+ * @returns What is wrong with it; `undefined` if nothing.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
+ */
+export function validateFetchedIssuer(
+  issuer: unknown,
+  allowInsecureHttp: boolean,
+): string | undefined {
+  if (!isAbsoluteUrl(issuer)) return 'is not an absolute URL'
+  return (
+    validateParts(issuer) ??
+    validateTransport(new URL(issuer), allowInsecureHttp) ??
+    validateHttpIssuer(issuer)
+  )
+}
+
+/**
+ * Validates the form of an identifier that is an `http` or `https` URL: no credentials, no query, no
+ * fragment, and equal to its own parsed form. Otherwise it could pass a comparison of prefixes and
+ * still be fetched from elsewhere, as `https://host/a/../b`.
+ *
+ * @returns What is wrong with it; `undefined` if nothing, and for every other identifier.
+ */
+export function validateHttpIssuer(issuer: string): string | undefined {
+  if (!hasHttpScheme(issuer)) return undefined
+  if (!isAbsoluteUrl(issuer)) return 'is not an absolute URL'
+  const problem = validateParts(issuer)
+  if (problem !== undefined) return problem
+  if (issuer.includes('?')) return 'has a query'
+  const url = new URL(issuer)
+  return validateForm(issuer, url) ?? validatePath(url.pathname)
+}
+
+function hasHttpScheme(text: string): boolean {
+  if (!URL.canParse(text)) return /^\s*https?:/iu.test(text)
+  const { protocol } = new URL(text)
+  return protocol === 'https:' || protocol === 'http:'
+}
+
+// The parser removes spaces and control characters, reads a backslash as a slash, and adds slashes
+// that are missing.
+function isAbsoluteUrl(text: unknown): text is string {
+  return (
+    typeof text === 'string' &&
+    /^[a-z]+:\/\/[^\s\p{Cc}\\]+$/iu.test(text) &&
+    !/^https?:\/\/[/?#]/i.test(text) &&
+    URL.canParse(text)
+  )
+}
+
+function authorityOf(text: string): string {
+  return /^[a-z]+:\/\/[^/?#]*/i.exec(text)?.[0] ?? ''
+}
+
+function validateParts(text: string): string | undefined {
+  if (authorityOf(text).includes('@')) return 'has credentials in it'
+  return text.includes('#') ? 'has a fragment' : undefined
+}
+
+function validateTransport(
+  { protocol, hostname }: URL,
+  allowInsecureHttp: boolean,
+): string | undefined {
   if (protocol === 'https:') return undefined
   if (protocol !== 'http:') return 'is not an https URL'
   if (allowInsecureHttp || isLoopback(hostname)) return undefined
@@ -29,4 +98,27 @@ export function doubtUrl(text: unknown, allowInsecureHttp: boolean): string | un
 
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
+}
+
+function validateForm(text: string, { href, pathname, search }: URL): string | undefined {
+  // The parser gives an empty path its one slash.
+  const isOwnForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
+  return isOwnForm ? undefined : `is not in its parsed form, which is ${printable(href)}`
+}
+
+/** The text with the scheme, host and port of the parsed URL, where they differ in case or port only. */
+function withParsedOrigin(text: string, { protocol, pathname, search }: URL): string {
+  const authority = authorityOf(text)
+  const port = protocol === 'https:' ? /:443$/ : /:80$/
+  const rest = text.slice(authority.length)
+  const path = pathname === '/' && search !== '' && !rest.startsWith('/') ? `/${rest}` : rest
+  return authority.toLowerCase().replace(port, '') + path
+}
+
+// Many servers decode these before they resolve `..`, and Servlet containers remove `;` and what follows.
+function validatePath(pathname: string): string | undefined {
+  if (/%(?:2e|2f|5c|25)/i.test(pathname)) {
+    return 'has an encoded dot, slash, backslash or percent sign'
+  }
+  return /\/\.{1,2};/.test(pathname) ? 'has a path segment of dots' : undefined
 }

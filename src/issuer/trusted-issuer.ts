@@ -12,23 +12,13 @@ import { createKeysEndpoint } from '../keys/jwks-client.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from '../keys/remote-keys.ts'
+import type { IssuerSettings } from '../options/issuers.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { verifySignature } from '../signature/verify.ts'
-import { type ClaimRules, validateClaims } from '../token/claims.ts'
+import { validateClaims } from '../token/claims.ts'
 import type { ParsedJwt } from '../token/compact-jws.ts'
-import type { ScopeClaim } from '../token/scope.ts'
-import { readTimeClaims, type TimeClaims, type TimeRules, validateTime } from '../token/time.ts'
+import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
-
-/** The rules for one issuer, checked and complete. */
-export interface IssuerSettings extends ClaimRules, TimeRules {
-  readonly algorithms: readonly Algorithm[]
-  readonly scopeClaim: ScopeClaim | undefined
-  readonly jwksUri: string | undefined
-  /** Set: no network at all. */
-  readonly jwks: unknown
-  readonly allowInsecureHttp: boolean
-}
 
 export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource

@@ -4,11 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError, printable, ServiceUnavailableError, slashHint } from '../errors.ts'
+import type { IssuerSettings } from '../options/issuers.ts'
 import type { Settings } from '../options/resolve.ts'
 import {
   createTrustedIssuer,
   type IssuerEnvironment,
-  type IssuerSettings,
   type TrustedIssuer,
 } from './trusted-issuer.ts'
 

@@ -5,7 +5,7 @@
  */
 import { printable, slashHint } from '../errors.ts'
 import { FetchFailure, type JsonAnswer } from '../internal/fetch-json.ts'
-import { doubtUrl } from '../internal/secure-url.ts'
+import { validateFetchedUrl } from '../internal/secure-url.ts'
 
 /** What of an issuer's metadata is used. `id_token_signing_alg_values_supported` is not: it is not about access tokens. */
 export interface Metadata {
@@ -96,7 +96,7 @@ function readMetadata(
     )
   }
   const doubt =
-    doubtUrl(jwksUri, allowInsecureHttp) ??
+    validateFetchedUrl(jwksUri, allowInsecureHttp) ??
     doubtDowngrade(jwksUri as string, issuer, allowInsecureHttp)
   if (doubt !== undefined) throw new FetchFailure('not_metadata', url, `jwks_uri ${doubt}`)
   return { jwksUri: jwksUri as string, cacheControl }

@@ -4,30 +4,40 @@
  */
 
 /**
- * Refuses anything but a plain options object, and every name that is not an option.
+ * Reads an options object: checks the names, and copies the options that the object itself has. The
+ * copy has no prototype, so a property that is added to `Object.prototype` is not taken for an option.
  *
  * @param elsewhere Where options belong that are often put here.
+ * @throws TypeError for anything but an object, and for a name that is not an option.
  */
-export function checkNames(
+export function readOwnOptions<T extends object>(
   value: unknown,
-  names: readonly string[],
+  names: readonly (keyof T & string)[],
   label: string,
   elsewhere: Readonly<Record<string, string>> = {},
-): void {
+): Partial<T> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TypeError(`${label} takes an object with ${names.join(', ')}`)
   }
+  const options: Record<string, unknown> = Object.create(null)
+  for (const name of names) {
+    if (Object.hasOwn(value, name)) options[name] = (value as Record<string, unknown>)[name]
+  }
   for (const [name, member] of Object.entries(value)) {
-    if (member !== undefined && !names.includes(name)) {
+    if (member !== undefined && !(names as readonly string[]).includes(name)) {
       const place = Object.hasOwn(elsewhere, name) ? `it belongs in ${elsewhere[name]}` : undefined
       throw new TypeError(
         `${label} has no option "${name}"; ${place ?? `its options are ${names.join(', ')}`}`,
       )
     }
   }
+  return options as Partial<T>
 }
 
-/** A finite number of seconds. */
+/** In seconds. */
+export const day = 86_400
+
+/** A finite number of seconds. The largest durations are such that milliseconds are refused. */
 export function checkSeconds(
   value: unknown,
   label: string,
@@ -69,4 +79,9 @@ export function checkBoolean(value: unknown, label: string): boolean {
 
 export function isFilledString(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
+}
+
+/** Whether a text is safe in a log line and as a label: no control character, no other line end. */
+export function isPrintable(text: string): boolean {
+  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(text)
 }

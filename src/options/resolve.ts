@@ -1,34 +1,27 @@
 /**
- * @module The one place that checks options and fills in their defaults. What leaves here is complete
- * and right; nothing after it checks an option again.
+ * @module Checks the options of a validator and fills in their defaults. The result is complete and
+ * valid: no other module checks an option again.
  */
-
 import type { TokenLocation } from '../credentials/presented-token.ts'
-import { printable } from '../errors.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
-import { doubtUrl } from '../internal/secure-url.ts'
-import type { IssuerSettings } from '../issuer/trusted-issuer.ts'
 import type { KeyLifePolicy } from '../keys/remote-keys.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { isRealm } from '../response/challenge.ts'
-import { allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
-import type { ScopeClaim } from '../token/scope.ts'
+import { allAlgorithms } from '../signature/algorithms.ts'
+import { checkFunction, checkList, checkSeconds, day, readOwnOptions } from './checks.ts'
 import {
-  checkBoolean,
-  checkFunction,
-  checkList,
-  checkNames,
-  checkSeconds,
-  isFilledString,
-} from './checks.ts'
-import type { IssuerOptions, KeyPolicy, ValidatorOptions } from './types.ts'
+  type IssuerDefaults,
+  type IssuerSettings,
+  type ResolveIssuer,
+  readIssuers,
+  readRules,
+} from './issuers.ts'
+import type { KeyPolicy, ValidatorOptions } from './types.ts'
 
 /** The options, checked and complete. */
 export interface Settings {
-  readonly issuers:
-    | readonly IssuerSettings[]
-    | ((iss: string) => Promise<IssuerSettings | undefined>)
+  readonly issuers: readonly IssuerSettings[] | ResolveIssuer
   readonly requirement: CompiledRequirement | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
@@ -40,22 +33,8 @@ export interface Settings {
   readonly onEvent: ((event: ValidatorEvent) => void) | undefined
 }
 
-type IssuerDefaults = Omit<IssuerSettings, 'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp'>
-
-const issuerOptionNames = [
-  'issuer',
-  'jwksUri',
-  'jwks',
-  'audience',
-  'profile',
-  'algorithms',
-  'scopeClaim',
-  'maxTokenAge',
-  'allowInsecureHttp',
-]
-
 /** Every option of a validator. */
-export const optionNames: readonly string[] = [
+export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'issuer',
   'audience',
   'profile',
@@ -89,8 +68,8 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /** @throws TypeError that names the first wrong option and what it takes. */
-export function readOptions(options: ValidatorOptions): Settings {
-  checkNames(options, optionNames, 'createValidator', elsewhere)
+export function readOptions(value: ValidatorOptions): Settings {
+  const options = readOwnOptions<ValidatorOptions>(value, optionNames, 'createValidator', elsewhere)
   const rules = readRules(options, '')
   if (rules.audience === undefined) {
     throw new TypeError('audience is missing: it takes a string, a list of strings, or false')
@@ -120,117 +99,12 @@ export function readOptions(options: ValidatorOptions): Settings {
   }
 }
 
-/** A clock that is out of order refuses everything, loudly: no comparison with NaN may decide. */
+/** Throws for anything but a finite number: a comparison with NaN must not decide about a token. */
 function checkedClock(now: () => number): () => number {
   return () => {
     const time: unknown = now()
     if (typeof time === 'number' && Number.isFinite(time)) return time
     throw new TypeError('now must return the time in milliseconds')
-  }
-}
-
-/** What a validator and one of its issuers may both set. */
-// The largest durations are such that milliseconds, where seconds are meant, are refused.
-const day = 86_400
-
-function readRules(options: ValidatorOptions | IssuerOptions, prefix: string) {
-  const { audience, profile, scopeClaim } = options
-  const audiences: readonly string[] | false | undefined =
-    audience === false
-      ? audience
-      : checkList(
-          audience,
-          `${prefix}audience`,
-          'identifiers that are not empty, or false',
-          isFilledString,
-        )
-  if (profile !== undefined && profile !== 'jwt' && profile !== 'rfc9068') {
-    throw new TypeError(`${prefix}profile must be 'jwt' or 'rfc9068'`)
-  }
-  const algorithms = checkList(
-    options.algorithms,
-    `${prefix}algorithms`,
-    `a list of ${allAlgorithms.join(', ')}`,
-    isAlgorithm,
-  )
-  if (scopeClaim !== undefined && !isFilledString(scopeClaim) && typeof scopeClaim !== 'function') {
-    throw new TypeError(`${prefix}scopeClaim must be the name of a claim or a function`)
-  }
-  const maxTokenAge = checkSeconds(options.maxTokenAge, `${prefix}maxTokenAge`, {
-    min: 1,
-    max: 31 * day,
-  })
-  return {
-    audience: audiences,
-    profile,
-    algorithms,
-    scopeClaim: scopeClaim as ScopeClaim,
-    maxTokenAge,
-  }
-}
-
-function readIssuers(
-  issuer: ValidatorOptions['issuer'],
-  defaults: IssuerDefaults,
-): Settings['issuers'] {
-  if (typeof issuer === 'function') {
-    return async (iss) => {
-      const options = await issuer(iss)
-      if (options === undefined) return undefined
-      const settings = readIssuer(options, defaults)
-      if (settings.issuer === iss) return settings
-      throw new TypeError(
-        'issuer, as a function, must answer with options of the issuer it is asked for',
-      )
-    }
-  }
-  const list: readonly unknown[] = Array.isArray(issuer) ? issuer : [issuer]
-  if (issuer === undefined || list.length === 0) {
-    throw new TypeError(
-      'issuer is missing: it takes a URL, issuer options, a list of these, or a function',
-    )
-  }
-  const issuers = list.map((item) => readIssuer(item, defaults))
-  for (const [index, { issuer: name }] of issuers.entries()) {
-    if (issuers.findIndex((other) => other.issuer === name) !== index) {
-      throw new TypeError(`issuer ${printable(name)} is listed twice`)
-    }
-  }
-  return issuers
-}
-
-function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
-  const options = (typeof item === 'string' ? { issuer: item } : item) as IssuerOptions
-  checkNames(options, issuerOptionNames, 'issuer')
-  const { issuer, jwksUri, jwks } = options
-  const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
-  // RFC 8414 §2: an https URL without query and fragment.
-  const doubt = doubtUrl(issuer, allowInsecureHttp) ?? (issuer.includes('?') && 'has a query')
-  if (doubt) throw new TypeError(`issuer ${JSON.stringify(printable(issuer))} ${doubt}`)
-  // From a resolver, the identifier is that of a token, which is not verified yet.
-  const name = printable(issuer)
-  if (jwks !== undefined && jwksUri !== undefined) {
-    throw new TypeError(`issuer ${name} has both jwks and jwksUri: set one of them`)
-  }
-  const keysDoubt = jwksUri === undefined ? undefined : doubtUrl(jwksUri, allowInsecureHttp)
-  if (keysDoubt) throw new TypeError(`jwksUri of issuer ${name} ${keysDoubt}`)
-  const own = readRules(options, `issuer ${name}: `)
-  return {
-    ...defaults,
-    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
-    issuer,
-    jwksUri,
-    // A copy, as everything that is checked here: keys that are taken out later must not hide in it.
-    jwks: copyOf(jwks, name),
-    allowInsecureHttp,
-  }
-}
-
-function copyOf(jwks: unknown, issuer: string): unknown {
-  try {
-    return structuredClone(jwks)
-  } catch (cause) {
-    throw new TypeError(`jwks of issuer ${issuer} must be a JWK Set, as JSON has it`, { cause })
   }
 }
 
@@ -250,8 +124,8 @@ function readRealm(realm: unknown, audience: readonly string[] | false): string 
   throw new TypeError('realm must be a string of printable ASCII characters')
 }
 
-function readKeyPolicy(keys: KeyPolicy = {}): KeyLifePolicy {
-  checkNames(keys, ['maxAge', 'staleIfError', 'timeout'], 'keys')
+function readKeyPolicy(value: KeyPolicy = {}): KeyLifePolicy {
+  const keys = readOwnOptions<KeyPolicy>(value, ['maxAge', 'staleIfError', 'timeout'], 'keys')
   return {
     maxAge: checkSeconds(keys.maxAge, 'keys.maxAge', { min: 1, max: day }) ?? 600,
     staleIfError:
@@ -260,10 +134,9 @@ function readKeyPolicy(keys: KeyPolicy = {}): KeyLifePolicy {
   }
 }
 
-function readMaxRemembered(tokenCache: ValidatorOptions['tokenCache'] = {}): number {
-  if (tokenCache === false) return 0
-  checkNames(tokenCache, ['maxEntries'], 'tokenCache')
-  const { maxEntries = 10_000 } = tokenCache
+function readMaxRemembered(value: ValidatorOptions['tokenCache'] = {}): number {
+  if (value === false) return 0
+  const { maxEntries = 10_000 } = readOwnOptions<typeof value>(value, ['maxEntries'], 'tokenCache')
   if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 1_000_000) {
     throw new TypeError('tokenCache.maxEntries must be a whole number between 1 and 1000000')
   }

@@ -4,14 +4,14 @@
 import type { AccessToken, Requirement } from '../access-token.ts'
 import { InsufficientScopeError, notARefusal, printable } from '../errors.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
-import { checkFunction, checkList, checkNames } from '../options/checks.ts'
+import { checkFunction, checkList, readOwnOptions } from '../options/checks.ts'
 import { hintForMissingScopes } from './scope-hint.ts'
 
 /** A requirement that passed its checks; a copy, so that later changes to the original do nothing. */
 export interface CompiledRequirement {
   readonly scopes: readonly string[]
   readonly anyScope: readonly string[]
-  readonly check?: (token: AccessToken) => boolean | Promise<boolean>
+  readonly check: Requirement['check']
 }
 
 const compiled = new WeakSet<object>()
@@ -19,10 +19,11 @@ const compiled = new WeakSet<object>()
 /** @throws TypeError for unknown names, no or malformed scopes, and for a requirement of nothing. */
 export function compileRequirement(requirement: Requirement, label: string): CompiledRequirement {
   if (compiled.has(requirement)) return requirement as CompiledRequirement
-  checkNames(requirement, ['scopes', 'anyScope', 'check'], label)
-  const { check } = requirement
-  const scopes = checkScopes(requirement.scopes, `${label}.scopes`)
-  const anyScope = checkScopes(requirement.anyScope, `${label}.anyScope`)
+  const names = ['scopes', 'anyScope', 'check'] as const
+  const options = readOwnOptions<Requirement>(requirement, names, label)
+  const { check } = options
+  const scopes = checkScopes(options.scopes, `${label}.scopes`)
+  const anyScope = checkScopes(options.anyScope, `${label}.anyScope`)
   checkFunction(check, `${label}.check`)
   if (scopes === undefined && anyScope === undefined && check === undefined) {
     throw new TypeError(`${label} requires nothing: set scopes, anyScope or check`)
@@ -30,7 +31,7 @@ export function compileRequirement(requirement: Requirement, label: string): Com
   const result: CompiledRequirement = Object.freeze({
     scopes: scopes ?? [],
     anyScope: anyScope ?? [],
-    ...(check !== undefined && { check }),
+    check,
   })
   compiled.add(result)
   return result

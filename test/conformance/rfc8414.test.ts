@@ -227,10 +227,9 @@ describe('RFC 8414 §3.3: the issuer', () => {
   it.each([
     ['https://as.test/%7Ea', 'https://as.test/~a'],
     ['https://as.test/%7ea', 'https://as.test/%7Ea'],
-    ['https://bücher.test', 'https://xn--bcher-kva.test'],
     ['https://xn--bcher-kva.test', 'https://bücher.test'],
-    ['https://as.test/\u00e9', 'https://as.test/e\u0301'],
-    ['https://as.test/a/../b', 'https://as.test/b'],
+    ['https://as.test/%C3%A9', 'https://as.test/\u00e9'],
+    ['https://as.test/b', 'https://as.test/a/../b'],
   ])('8414-4-a %s and %s are two issuers: nothing is normalised', async (iss, actual) => {
     const issuer = simulateIssuer()
     issuer.metadata = () => json({ issuer: actual, jwks_uri: jwksUri })
@@ -239,6 +238,13 @@ describe('RFC 8414 §3.3: the issuer', () => {
     expect(await verdict(validate(t0({ iss: actual })))).toBe('T401 wrong_issuer')
     expect(issuer.count().jwks).toBe(0)
   })
+
+  it.each(['https://bücher.test', 'https://as.test/\u00e9', 'https://as.test/a/../b'])(
+    '8414-4-a %s is refused as an option, because the URL parser changes it',
+    (issuer) => {
+      expect(() => simulateIssuer().validator({ issuer })).toThrow('is not in its parsed form')
+    },
+  )
 
   it('8414-cons-a of two documents that differ the first one counts, which an event tells', async () => {
     const {

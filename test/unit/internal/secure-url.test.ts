@@ -1,26 +1,18 @@
-import { expect, it } from 'vitest'
-import { doubtUrl } from '../../../src/internal/secure-url.ts'
+import { describe, expect, it } from 'vitest'
+import {
+  validateFetchedIssuer,
+  validateFetchedUrl,
+  validateHttpIssuer,
+} from '../../../src/internal/secure-url.ts'
 
-it.each([
-  'https://as.test',
-  'https://as.test:8443/a/b?c=d',
-  'HTTPS://AS.TEST/',
-  'https://bücher.test/',
-  'http://localhost:3000/jwks',
-  'http://LOCALHOST/',
+const loopback = [
+  'http://localhost:3000',
   'http://127.0.0.1:3000/',
   'http://127.255.255.254/',
   'http://[::1]:3000/',
-])('%s may be fetched', (url) => {
-  expect(doubtUrl(url, false)).toBeUndefined()
-})
+]
 
-it.each([
-  undefined,
-  null,
-  1,
-  ['https://as.test'],
-  new URL('https://as.test'),
+const notAbsolute = [
   '',
   'as.test',
   '/jwks',
@@ -29,32 +21,33 @@ it.each([
   'https:as.test',
   'data:application/json,{}',
   'https:/as.test',
+  'https:///as.test',
+  'https://?a',
   'https:\\\\as.test',
+  'https:\\/as.test',
+  'https://as.test\\jwks',
   ' https://as.test',
   'https://as.test\n',
   'https://as.te\tst',
   'https://as.test/a b',
   'https://as.test/\u0000',
   'https://as.test/\u0085',
-])('%j is not an absolute URL', (url) => {
-  expect(doubtUrl(url, true)).toBe('is not an absolute URL')
-})
+  'https://as.test:99999/',
+]
 
-it.each([
+const wrongParts = [
   ['https://user@as.test', 'has credentials in it'],
   ['https://user:password@as.test', 'has credentials in it'],
   ['https://:password@as.test', 'has credentials in it'],
+  ['https://@as.test/', 'has credentials in it'],
+  ['https://:@as.test/', 'has credentials in it'],
   ['https://as.test#', 'has a fragment'],
   ['https://as.test/#a', 'has a fragment'],
-  ['ftp://as.test', 'is not an https URL'],
-  ['file:///etc/passwd', 'is not an https URL'],
-  ['ws://127.0.0.1', 'is not an https URL'],
-])('%s %s, also where http is allowed', (url, doubt) => {
-  expect(doubtUrl(url, false)).toBe(doubt)
-  expect(doubtUrl(url, true)).toBe(doubt)
-})
+] as const
 
-it.each([
+const otherScheme = ['ftp://as.test', 'file:///etc/passwd', 'ws://127.0.0.1']
+
+const insecure = [
   'http://as.test',
   'http://169.254.169.254/',
   'http://10.0.0.1/',
@@ -64,9 +57,145 @@ it.each([
   'http://127.0.0.1.evil.test/',
   'http://evil.test/127.0.0.1',
   'http://[::2]/',
-])('%s is an http URL beyond loopback, which must be allowed', (url) => {
-  expect(doubtUrl(url, false)).toBe(
-    'is an http URL beyond loopback, which needs allowInsecureHttp: true',
+]
+
+/** What the URL parser reads as another text, whatever the URL is for. */
+const rewritten = [
+  'https://as.test/realms/../files/mallory',
+  'https://as.test/realms/..',
+  'https://as.test/realms/./a',
+  'https://as.test/realms/%2e%2e/files',
+  'https://as.test/realms/.%2E/files',
+  'https://a\u00ads.test/',
+  'https://bücher.test/',
+  'https://ａs.test/',
+  'https://as。test/',
+  'https://as.test/ü',
+  'https://as.test/"a"',
+  'https://0x7f.1/',
+  'https://2130706433/',
+  'https://%61s.test/',
+]
+
+describe('a URL that is fetched', () => {
+  it.each([
+    ...loopback,
+    'https://as.test',
+    'https://as.test?a=b',
+    'https://as.test:8443/a/b?c=d',
+    'https://as.test/a//b/%2F/..a/',
+    'https://xn--bcher-kva.test/',
+  ])('may be %s', (url) => {
+    expect(validateFetchedUrl(url, false)).toBeUndefined()
+  })
+
+  it.each([
+    'HTTPS://AS.TEST/',
+    'https://as.test:443/jwks',
+    'https://AS.test:443?a',
+    'http://LOCALHOST:80/',
+  ])('may be written in any case and with its default port: %s', (url) => {
+    expect(validateFetchedUrl(url, false)).toBeUndefined()
+  })
+
+  it.each([...notAbsolute, undefined, null, 1, ['https://as.test'], new URL('https://as.test')])(
+    '%j is not an absolute URL',
+    (url) => {
+      expect(validateFetchedUrl(url, true)).toBe('is not an absolute URL')
+    },
   )
-  expect(doubtUrl(url, true)).toBeUndefined()
+
+  it.each([...wrongParts, ...otherScheme.map((url) => [url, 'is not an https URL'] as const)])(
+    '%s %s, also where http is allowed',
+    (url, problem) => {
+      expect(validateFetchedUrl(url, false)).toBe(problem)
+      expect(validateFetchedUrl(url, true)).toBe(problem)
+    },
+  )
+
+  it.each(insecure)('%s is an http URL beyond loopback, which must be allowed', (url) => {
+    expect(validateFetchedUrl(url, false)).toBe(
+      'is an http URL beyond loopback, which needs allowInsecureHttp: true',
+    )
+    expect(validateFetchedUrl(url, true)).toBeUndefined()
+  })
+
+  it.each(rewritten)('%s is refused, because the parser reads another one', (url) => {
+    expect(validateFetchedUrl(url, true)).toBe(
+      `is not in its parsed form, which is ${new URL(url).href}`,
+    )
+  })
+})
+
+describe('an issuer whose metadata are fetched', () => {
+  it.each([...loopback, 'https://as.test', 'https://as.test/', 'https://as.test:8443/a/b/'])(
+    'may be %s',
+    (issuer) => {
+      expect(validateFetchedIssuer(issuer, false)).toBeUndefined()
+    },
+  )
+
+  it.each([...rewritten, 'HTTPS://as.test', 'https://AS.test/a', 'https://as.test:443/a'])(
+    '%s is refused, because it is not in its parsed form',
+    (issuer) => {
+      expect(validateFetchedIssuer(issuer, true)).toBe(
+        `is not in its parsed form, which is ${new URL(issuer).href}`,
+      )
+    },
+  )
+
+  it.each([
+    ...notAbsolute.map((issuer) => [issuer, 'is not an absolute URL']),
+    ...wrongParts,
+    ...otherScheme.map((issuer) => [issuer, 'is not an https URL']),
+    ['https://as.test?', 'has a query'],
+    ['https://as.test/?a=b', 'has a query'],
+    ['https://as.test/a/..%2fb', 'has an encoded dot, slash, backslash or percent sign'],
+    ['https://as.test/a/..%5Cb', 'has an encoded dot, slash, backslash or percent sign'],
+    ['https://as.test/a/%252e%252e/b', 'has an encoded dot, slash, backslash or percent sign'],
+    ['https://as.test/a/..;/b', 'has a path segment of dots'],
+    ['https://as.test/a/..;x=1/b', 'has a path segment of dots'],
+  ])('%j %s', (issuer, problem) => {
+    expect(validateFetchedIssuer(issuer as string, true)).toBe(problem)
+  })
+
+  it.each(insecure)('%s needs allowInsecureHttp', (issuer) => {
+    expect(validateFetchedIssuer(issuer, false)).toContain('allowInsecureHttp')
+    expect(validateFetchedIssuer(issuer, true)).toBeUndefined()
+  })
+})
+
+describe('an issuer identifier of any kind', () => {
+  it.each([
+    'http://as.test/adfs/services/trust',
+    'https://as.test',
+    'https://as.test/realms/a',
+    'urn:example:issuer',
+    'example',
+    'httpsissuer',
+    'accounts.example.com',
+    'spiffe://example.org/../a',
+    'file:///etc/passwd',
+  ])('%s has no http URL that is malformed', (issuer) => {
+    expect(validateHttpIssuer(issuer)).toBeUndefined()
+  })
+
+  it.each([
+    ...rewritten,
+    ...wrongParts.map(([issuer]) => issuer),
+    'https:///h',
+    'https:as.test',
+    'https://',
+    'HTTP://as.test',
+    'https://as.test:99999/',
+    ' https://as.test',
+    'h\nttps://as.test',
+    'ht\ttp://as.test',
+    '\u0000https://as.test',
+    'https:\\\\as.test\\a',
+    'https://as.test?',
+    'http://as.test/a/..%2fb',
+  ])('%j is refused', (issuer) => {
+    expect(validateHttpIssuer(issuer)).toEqual(expect.any(String))
+  })
 })

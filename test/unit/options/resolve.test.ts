@@ -8,6 +8,7 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { printable } from '../../../src/errors.ts'
 import { readOptions } from '../../../src/options/resolve.ts'
 import { allAlgorithms } from '../../../src/signature/algorithms.ts'
 import {
@@ -269,9 +270,13 @@ describe('issuer', () => {
     ['https://as.test#', 'has a fragment'],
     ['https://as.test/?x=1', 'has a query'],
     ['https://as.test?', 'has a query'],
+    ['https:///as.test', 'is not an absolute URL'],
+    ['https://@as.test/', 'has credentials in it'],
+    ['https://a\u00ads.test/', 'is not in its parsed form, which is https://as.test/'],
+    ['https://as.test/a/../b', 'is not in its parsed form, which is https://as.test/b'],
   ])('is a URL that keys may come from, unlike %s', (issuer, doubt) => {
     expect(() => construct({ issuer })).toThrow(TypeError)
-    expect(() => construct({ issuer })).toThrow(`${JSON.stringify(issuer)} ${doubt}`)
+    expect(() => construct({ issuer })).toThrow(`${JSON.stringify(printable(issuer))} ${doubt}`)
     if (doubt !== 'has a query') {
       expect(() => withIssuer({ jwksUri: issuer })).toThrow(`jwksUri of issuer ${ISS} ${doubt}`)
     }
@@ -282,7 +287,7 @@ describe('issuer', () => {
     'http://localhost',
     'http://[::1]:1/x',
     'https://as.test/',
-    'https://AS.test/a/b',
+    'https://as.test/a/b',
   ])('is a URL that keys may come from, like %s', (issuer) => {
     expect(() => construct({ issuer })).not.toThrow()
   })
@@ -301,6 +306,74 @@ describe('issuer', () => {
       (allowInsecureHttp) => construct({ issuer: { issuer: 'http://as', allowInsecureHttp } }),
       'issuer.allowInsecureHttp must be true or false',
     )
+  })
+
+  it.each(['https://AS.test/a/b', 'https://as.test:443'])(
+    'is equal to its own parsed form where its metadata are fetched, unlike %s',
+    (issuer) => {
+      expect(() => construct({ issuer })).toThrow('is not in its parsed form')
+      expect(() => withIssuer({ jwksUri: issuer })).not.toThrow()
+    },
+  )
+
+  const withoutDiscovery = [
+    'http://sts.as.test/adfs/services/trust',
+    'http://as.test/a/../b',
+    'urn:example:as',
+    'example',
+    'ex\u00e4mple ?#',
+    'https://user@as.test/?a#b',
+  ]
+
+  it.each(withoutDiscovery)('without discovery may be any string: %s', async (issuer) => {
+    await accepts(fixtureValidator({ issuer: { issuer, jwks } }), t0({ iss: issuer }))
+    const fetched: unknown[] = []
+    const remote = fixtureValidator({
+      issuer: { issuer, jwksUri: 'https://keys.test/' },
+      fetch: async (url) => {
+        fetched.push(url)
+        return Response.json(jwks)
+      },
+    })
+    await accepts(remote, t0({ iss: issuer }))
+    expect(fetched).toEqual(['https://keys.test/'])
+    expect(() => construct({ issuer })).toThrow(TypeError)
+  })
+
+  it('without discovery is not empty and can be printed', () => {
+    expectRefused(
+      ['', undefined, null, 5, ['a'], {}],
+      (issuer) => construct({ issuer: { issuer, jwks } }),
+      'is not a string that is not empty',
+    )
+    expectRefused(
+      ['a\nb', 'a\u202eb', 'a\u00adb', '\ud800', '\0'],
+      (issuer) => construct({ issuer: { issuer, jwks } }),
+      'has a character that cannot be printed',
+    )
+  })
+
+  it('allowInsecureHttp is about the URLs that are fetched', () => {
+    const issuer = 'http://as.test'
+    const secure = { issuer, jwksUri: 'https://as.test/jwks' }
+    expect(() => construct({ issuer: secure })).not.toThrow()
+    expect(() => construct({ issuer: { issuer, jwksUri: 'http://as.test/jwks' } })).toThrow(
+      `jwksUri of issuer ${issuer} is an http URL beyond loopback`,
+    )
+  })
+
+  it('is named in messages on one line and in 200 characters', () => {
+    const issuer = `\n\u202e${'x'.repeat(900)}`
+    for (const options of [issuer, { issuer, jwks }, { issuer, jwksUri: 'x' }]) {
+      let message = ''
+      try {
+        construct({ issuer: options })
+      } catch (error) {
+        message = (error as Error).message
+      }
+      expect(message).toContain('issuer')
+      expect(message).toMatch(/^[\x20-\x7e]{1,300}$/)
+    }
   })
 
   it('is not listed twice, and a slash makes another one', () => {

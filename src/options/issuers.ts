@@ -1,0 +1,188 @@
+/**
+ * @module Checks the options of issuers, whether they are listed or returned by a function, and fills
+ * them in from those of the validator.
+ */
+import { printable } from '../errors.ts'
+import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
+import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
+import type { ClaimRules } from '../token/claims.ts'
+import type { ScopeClaim } from '../token/scope.ts'
+import type { TimeRules } from '../token/time.ts'
+import {
+  checkBoolean,
+  checkList,
+  checkSeconds,
+  day,
+  isFilledString,
+  isPrintable,
+  readOwnOptions,
+} from './checks.ts'
+import type { IssuerOptions, ValidatorOptions } from './types.ts'
+
+/** The options of one issuer, checked and complete. */
+export interface IssuerSettings extends ClaimRules, TimeRules {
+  readonly algorithms: readonly Algorithm[]
+  readonly scopeClaim: ScopeClaim | undefined
+  readonly jwksUri: string | undefined
+  /** Set: no network at all. */
+  readonly jwks: unknown
+  readonly allowInsecureHttp: boolean
+}
+
+/** What an issuer has from the validator where its own options do not set it. */
+export type IssuerDefaults = Omit<
+  IssuerSettings,
+  'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp'
+>
+
+/** Finds the settings of an issuer; `undefined` for one that is not trusted. */
+export type ResolveIssuer = (iss: string) => Promise<IssuerSettings | undefined>
+
+const issuerOptionNames: readonly (keyof IssuerOptions)[] = [
+  'issuer',
+  'jwksUri',
+  'jwks',
+  'audience',
+  'profile',
+  'algorithms',
+  'scopeClaim',
+  'maxTokenAge',
+  'allowInsecureHttp',
+]
+
+/** What a validator and each of its issuers may set. */
+interface Rules {
+  readonly audience: IssuerSettings['audience'] | undefined
+  readonly profile: IssuerSettings['profile'] | undefined
+  readonly algorithms: IssuerSettings['algorithms'] | undefined
+  readonly scopeClaim: IssuerSettings['scopeClaim']
+  readonly maxTokenAge: IssuerSettings['maxTokenAge']
+}
+
+/**
+ * Reads what a validator and each of its issuers may set.
+ *
+ * @param options Own properties only.
+ */
+export function readRules(
+  options: Partial<ValidatorOptions | IssuerOptions>,
+  prefix: string,
+): Rules {
+  const { audience, profile, scopeClaim } = options
+  const takes = 'identifiers that are not empty, or false'
+  const audiences: readonly string[] | false | undefined =
+    audience === false ? audience : checkList(audience, `${prefix}audience`, takes, isFilledString)
+  if (profile !== undefined && profile !== 'jwt' && profile !== 'rfc9068') {
+    throw new TypeError(`${prefix}profile must be 'jwt' or 'rfc9068'`)
+  }
+  const algorithms = checkList(
+    options.algorithms,
+    `${prefix}algorithms`,
+    `a list of ${allAlgorithms.join(', ')}`,
+    isAlgorithm,
+  )
+  if (scopeClaim !== undefined && !isFilledString(scopeClaim) && typeof scopeClaim !== 'function') {
+    throw new TypeError(`${prefix}scopeClaim must be the name of a claim or a function`)
+  }
+  const maxTokenAge = checkSeconds(options.maxTokenAge, `${prefix}maxTokenAge`, {
+    min: 1,
+    max: 31 * day,
+  })
+  return {
+    audience: audiences,
+    profile,
+    algorithms,
+    scopeClaim: scopeClaim as ScopeClaim | undefined,
+    maxTokenAge,
+  }
+}
+
+/** Reads the option `issuer`. What a function returns is read each time that it is called. */
+export function readIssuers(
+  issuer: ValidatorOptions['issuer'] | undefined,
+  defaults: IssuerDefaults,
+): readonly IssuerSettings[] | ResolveIssuer {
+  if (typeof issuer === 'function') {
+    return async (iss) => {
+      const options = await issuer(iss)
+      if (options === undefined) return undefined
+      const settings = readIssuer(options, defaults)
+      if (settings.issuer === iss) return settings
+      throw new TypeError(
+        'issuer, as a function, must answer with options of the issuer it is asked for',
+      )
+    }
+  }
+  const list: readonly unknown[] = Array.isArray(issuer) ? issuer : [issuer]
+  if (issuer === undefined || list.length === 0) {
+    throw new TypeError(
+      'issuer is missing: it takes a URL, issuer options, a list of these, or a function',
+    )
+  }
+  const issuers = list.map((item) => readIssuer(item, defaults))
+  for (const [index, { issuer: name }] of issuers.entries()) {
+    if (issuers.findIndex((other) => other.issuer === name) !== index) {
+      throw new TypeError(`issuer ${printable(name)} is listed twice`)
+    }
+  }
+  return issuers
+}
+
+function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
+  const options = readOwnOptions<IssuerOptions>(
+    typeof item === 'string' ? { issuer: item } : item,
+    issuerOptionNames,
+    'issuer',
+  )
+  const { jwksUri, jwks } = options
+  const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
+  const issuer = readIdentifier(options, allowInsecureHttp)
+  // A function may return what an unverified token says.
+  const label = printable(issuer)
+  if (jwks !== undefined && jwksUri !== undefined) {
+    throw new TypeError(`issuer ${label} has both jwks and jwksUri: set one of them`)
+  }
+  const problem = jwksUri === undefined ? undefined : validateFetchedUrl(jwksUri, allowInsecureHttp)
+  if (problem !== undefined) throw new TypeError(`jwksUri of issuer ${label} ${problem}`)
+  const rules = readRules(options, `issuer ${label}: `)
+  return {
+    audience: rules.audience ?? defaults.audience,
+    profile: rules.profile ?? defaults.profile,
+    algorithms: rules.algorithms ?? defaults.algorithms,
+    clockTolerance: defaults.clockTolerance,
+    maxTokenAge: rules.maxTokenAge ?? defaults.maxTokenAge,
+    scopeClaim: rules.scopeClaim ?? defaults.scopeClaim,
+    issuer,
+    jwksUri,
+    // A copy, because keys that are removed from the original later would still be used.
+    jwks: copyOf(jwks, label),
+    allowInsecureHttp,
+  }
+}
+
+/** Only an issuer whose metadata are fetched has to be a URL. Otherwise RFC 7519 §2: a StringOrURI. */
+function readIdentifier(
+  { issuer, jwks, jwksUri }: Partial<IssuerOptions>,
+  allowInsecureHttp: boolean,
+): string {
+  const isFetched = jwks === undefined && jwksUri === undefined
+  const problem = isFetched
+    ? validateFetchedIssuer(issuer, allowInsecureHttp)
+    : validateStringOrUri(issuer)
+  if (problem === undefined) return issuer as string
+  const text = typeof issuer === 'string' ? JSON.stringify(printable(issuer)) : printable(issuer)
+  throw new TypeError(`issuer ${text} ${problem}`)
+}
+
+function validateStringOrUri(issuer: unknown): string | undefined {
+  if (!isFilledString(issuer)) return 'is not a string that is not empty'
+  return isPrintable(issuer) ? undefined : 'has a character that cannot be printed'
+}
+
+function copyOf(jwks: unknown, issuer: string): unknown {
+  try {
+    return structuredClone(jwks)
+  } catch (cause) {
+    throw new TypeError(`jwks of issuer ${issuer} must be a JWK Set, as JSON has it`, { cause })
+  }
+}

@@ -79,6 +79,19 @@ export interface KeysRateLimitedEvent {
   readonly issuer: string
 }
 
+/**
+ * With a function as `issuer`: a token was answered with 503, because tokens that are not verified name
+ * too many issuers. Issuers with a verified token are not affected.
+ */
+export interface IssuersRateLimitedEvent {
+  readonly type: 'issuers.rate_limited'
+  /**
+   * What there is too much of: calls of the function in progress (100), key sets being fetched (50), or
+   * requests (600, and 10 more each second), all for issuers without a verified token.
+   */
+  readonly limit: 'resolver_calls' | 'fetches_in_flight' | 'requests_per_minute'
+}
+
 /** A JWK of the issuer's set is not used. */
 export interface KeySkippedEvent {
   readonly type: 'keys.skipped'
@@ -137,6 +150,7 @@ export type ValidatorEvent =
   | KeysRefreshedEvent
   | KeysFailedEvent
   | KeysRateLimitedEvent
+  | IssuersRateLimitedEvent
   | KeySkippedEvent
   | MetadataRefreshedEvent
   | MetadataFailedEvent

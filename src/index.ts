@@ -28,6 +28,7 @@ export {
 export type {
   CallbackFailedEvent,
   FetchFailureReason,
+  IssuersRateLimitedEvent,
   KeySkippedEvent,
   KeySkipReason,
   KeysFailedEvent,

@@ -19,10 +19,13 @@ import {
   InvalidTokenError,
   MissingTokenError,
   printable,
+  ServiceUnavailableError,
 } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
 import { isPromised } from './internal/maybe-promise.ts'
-import { findSigningKey, judge, type TrustedIssuer } from './issuer/trusted-issuer.ts'
+import { withTimeout } from './internal/timeout.ts'
+import { findSigningKey } from './issuer/signing-key.ts'
+import { type TrustedIssuer, validateHeaderAndClaims } from './issuer/trusted-issuer.ts'
 import { createTrustedIssuers } from './issuer/trusted-issuers.ts'
 import { readOptions } from './options/resolve.ts'
 import type { ValidatorOptions } from './options/types.ts'
@@ -71,7 +74,8 @@ export interface Validator<C extends object = JwtClaims> {
   /**
    * Fetches metadata and keys now, where they are not fresh, for start-up and health checks. Resolves
    * also while old keys serve on in an outage; rejects as soon as one issuer has none, though the
-   * tokens of others are good. With a function as `issuer` it covers the issuers that are known by now.
+   * tokens of others are good. With a function as `issuer` it covers the issuers of which a token was
+   * verified, while the function's answer is current.
    *
    * @throws ServiceUnavailableError, whose `cause` tells an outage from a wrong issuer.
    */
@@ -82,6 +86,8 @@ export interface Validator<C extends object = JwtClaims> {
 interface Decision {
   /** Milliseconds; 0 where nobody wants to know. */
   readonly startedAt: number
+  /** When it began to wait for the function given as issuer, in milliseconds; if it did. */
+  waitingSince: number | undefined
   requirements: readonly CompiledRequirement[]
   presented: PresentedToken | undefined
   /** The header of a token that could be parsed. */
@@ -188,14 +194,16 @@ export function createValidator<C extends object = JwtClaims>(
         decision.header = jwt.header
         decision.claims = jwt.claims
         const trusted = issuers.find(jwt.claims.iss)
+        if (isPromised(trusted)) startWaiting(decision)
         const issuer = isPromised(trusted) ? await trusted : trusted
         decision.issuer = issuer
         const now = seconds()
-        const times = judge(jwt, issuer, now)
-        const key = await findSigningKey(jwt, issuer, now)
+        const times = validateHeaderAndClaims(jwt, issuer, now)
+        const key = await limitWait(findSigningKey(jwt, issuer, now), issuer, decision)
         if (key === undefined) throw new InvalidTokenError('unknown_key')
         // Again: it may have waited for keys.
         validateTime(times, issuer, seconds())
+        if (!issuer.status.verified) issuers.recordVerified(issuer)
         verified = createVerificationResult(jwt, times, issuer, key)
         cached?.set(presented.token, found, verified.header, verified)
       }
@@ -225,7 +233,7 @@ export function createValidator<C extends object = JwtClaims>(
 
   async function ready() {
     try {
-      await Promise.all([...issuers.all()].map(({ keys }) => keys.current()))
+      await Promise.all([...issuers.inUse()].map(({ keys }) => keys.current()))
     } catch (error) {
       throw completed(error)
     }
@@ -235,6 +243,7 @@ export function createValidator<C extends object = JwtClaims>(
     const startedAt = observer.listening() ? performance.now() : 0
     return {
       startedAt,
+      waitingSince: undefined,
       requirements: ownRequirements,
       presented: undefined,
       header: undefined,
@@ -256,8 +265,30 @@ export function createValidator<C extends object = JwtClaims>(
    */
   function stillGood(verified: VerificationResult, decision: Decision): boolean | Promise<boolean> {
     const found = issuers.find(verified.issuer.issuer)
-    if (isPromised(found)) return found.then((issuer) => holds(verified, issuer, decision))
-    return holds(verified, found, decision)
+    if (!isPromised(found)) return holds(verified, found, decision)
+    startWaiting(decision)
+    return found.then((issuer) => limitWait(holds(verified, issuer, decision), issuer, decision))
+  }
+
+  function startWaiting(decision: Decision): void {
+    decision.waitingSince ??= performance.now()
+  }
+
+  /** A request that waited for the function given as issuer has the rest of the time for the keys. */
+  function limitWait<T>(
+    keys: T | Promise<T>,
+    { issuer }: TrustedIssuer,
+    { waitingSince }: Decision,
+  ): T | Promise<T> {
+    if (waitingSince === undefined || !isPromised(keys)) return keys
+    const { timeout } = settings.keyPolicy
+    const left = timeout * 1000 - (performance.now() - waitingSince)
+    const hint = `the function given as issuer and the keys together took more than ${timeout} s`
+    return withTimeout(
+      keys,
+      Math.max(0, left),
+      () => new ServiceUnavailableError('keys', 1, { issuer, hint }),
+    )
   }
 
   function holds(verified: VerificationResult, found: TrustedIssuer, decision: Decision) {

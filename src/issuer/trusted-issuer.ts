@@ -7,24 +7,32 @@ import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError, printable } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
-import { isPromised } from '../internal/maybe-promise.ts'
 import { createKeysEndpoint } from '../keys/jwks-client.ts'
-import type { KeySet } from '../keys/key-set.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
-import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
-import { verifySignature } from '../signature/verify.ts'
+import type { Algorithm } from '../signature/algorithms.ts'
+import type { VerificationQueue } from '../signature/verification-queue.ts'
 import { validateClaims } from '../token/claims.ts'
 import type { ParsedJwt } from '../token/compact-jws.ts'
 import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
+import { createLimitedKeySource, type UnverifiedLimits } from './unverified-limits.ts'
+
+/** What is known of an issuer beyond its options. Kept when a function returns other options for it. */
+export interface IssuerStatus {
+  /** Whether a token of the issuer was verified. A listed issuer counts as verified from the start. */
+  verified: boolean
+}
 
 export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource
+  readonly status: IssuerStatus
+  /** `undefined` for a validator with one issuer, which shares the thread pool with no other. */
+  readonly verifications: VerificationQueue | undefined
 }
 
-/** What issuers share: the network, the clock, and who is told. */
+/** What the issuers of a validator share. */
 export interface IssuerEnvironment {
   readonly keyPolicy: KeyLifePolicy
   readonly fetch: FetchLike
@@ -33,49 +41,84 @@ export interface IssuerEnvironment {
   readonly observer: Observer
 }
 
+/** What the issuers of a validator with several of them share besides. */
+export interface SharedLimits {
+  readonly verifications: VerificationQueue | undefined
+  /** `undefined` where issuers are listed. */
+  readonly unverified: UnverifiedLimits | undefined
+}
+
 /**
- * @param before The same issuer with other rules: its keys are kept where they come from one place.
+ * @param before The same issuer with other rules: its status is kept, and its keys where they come from
+ * the same place.
  * @throws TypeError for a static key set without a usable key.
  */
 export function createTrustedIssuer(
   settings: IssuerSettings,
   environment: IssuerEnvironment,
+  limits: SharedLimits,
   before?: TrustedIssuer,
 ): TrustedIssuer {
+  const status = before?.status ?? { verified: limits.unverified === undefined }
   const keep = before !== undefined && isDeepStrictEqual(originOf(before), originOf(settings))
-  return { ...settings, keys: keep ? before.keys : createKeySource(settings, environment) }
+  return {
+    ...settings,
+    keys: keep ? before.keys : createKeySource(settings, environment, status, limits),
+    status,
+    verifications: limits.verifications,
+  }
+}
+
+/** Whether an issuer has these settings. */
+export function hasSettings(issuer: TrustedIssuer, settings: IssuerSettings): boolean {
+  const { keys, status, verifications, ...own } = issuer
+  return isDeepStrictEqual(own, settings)
 }
 
 function originOf({ issuer, jwksUri, jwks, allowInsecureHttp }: IssuerSettings) {
   return { issuer, jwksUri, jwks, allowInsecureHttp }
 }
 
-function createKeySource(settings: IssuerSettings, environment: IssuerEnvironment): KeySource {
-  if (settings.jwks !== undefined) {
-    return createStaticKeySource(settings.jwks, `jwks of issuer ${printable(settings.issuer)}`)
-  }
-  const { keyPolicy: policy, observer, now } = environment
-  const { issuer, jwksUri, allowInsecureHttp } = settings
+function createKeySource(
+  settings: IssuerSettings,
+  { keyPolicy: policy, observer, now, fetch }: IssuerEnvironment,
+  status: IssuerStatus,
+  { unverified }: SharedLimits,
+): KeySource {
+  const { issuer, jwksUri, jwks, allowInsecureHttp } = settings
+  if (jwks !== undefined) return createStaticKeySource(jwks, `jwks of issuer ${printable(issuer)}`)
+  const isLimited = () => unverified !== undefined && !status.verified
   const endpoint = createKeysEndpoint({
     issuer,
     jwksUri,
     allowInsecureHttp,
     maxAge: policy.maxAge,
-    fetch: environment.fetch,
+    fetch: (...request) => {
+      if (isLimited()) unverified?.countRequest()
+      return fetch(...request)
+    },
     now,
     observer,
   })
-  return createRemoteKeySource({ issuer, endpoint, policy, now, observer })
+  const shared = { issuer, policy, now, observer }
+  if (unverified === undefined) return createRemoteKeySource({ ...shared, endpoint })
+  return createLimitedKeySource({ endpoint, issuer, status, limits: unverified }, (limited) =>
+    createRemoteKeySource({ ...shared, endpoint: limited }),
+  )
 }
 
 /**
- * Everything that can be judged without a key.
+ * Validates what needs no key: algorithm, type and claims.
  *
  * @param now Seconds since 1970.
- * @returns What has to be judged again when time has gone by.
+ * @returns What has to be validated again when time has passed.
  * @throws InvalidTokenError
  */
-export function judge(jwt: ParsedJwt, issuer: TrustedIssuer, now: number): TimeClaims {
+export function validateHeaderAndClaims(
+  jwt: ParsedJwt,
+  issuer: TrustedIssuer,
+  now: number,
+): TimeClaims {
   const { alg } = jwt.header
   // RFC 8725 §3.1: a list of what is allowed, per issuer; `none` is not even a name in it.
   if (!issuer.algorithms.includes(alg as Algorithm)) {
@@ -90,78 +133,4 @@ export function judge(jwt: ParsedJwt, issuer: TrustedIssuer, now: number): TimeC
   validateTime(times, issuer, now)
   validateClaims(jwt.claims, issuer)
   return times
-}
-
-/** `undefined`: the issuer has no such key. (A throw would keep V8 from ever compiling these functions.) */
-type FoundKey = VerificationKey | undefined
-
-/**
- * Finds the key that the token is signed with; `undefined` where the issuer has none that may be it.
- * That is known at once but for the time in which new keys may be asked for.
- *
- * @param now Seconds since 1970.
- * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError, at once or by a rejection.
- */
-export function findSigningKey(
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer,
-  now: number,
-): FoundKey | Promise<FoundKey> {
-  const known = issuer.keys.current(now)
-  return isPromised(known)
-    ? known.then((set) => findIn(set, jwt, issuer))
-    : findIn(known, jwt, issuer)
-}
-
-function findIn(set: KeySet, jwt: ParsedJwt, issuer: TrustedIssuer): FoundKey | Promise<FoundKey> {
-  if (candidatesIn(set, jwt).length > 0) return verifyIn(set, jwt, issuer)
-  // RFC 7517 §4.5: the key may be newer than the set.
-  const newer = issuer.keys.newerThan(set, (later) => candidatesIn(later, jwt).length > 0)
-  return isPromised(newer)
-    ? newer.then((later) => verifyAgain(later, jwt))
-    : verifyAgain(newer, jwt)
-}
-
-function verifyAgain(set: KeySet, jwt: ParsedJwt): FoundKey | Promise<FoundKey> {
-  return candidatesIn(set, jwt).length === 0 ? undefined : verifyIn(set, jwt, undefined)
-}
-
-function candidatesIn(set: KeySet, { header }: ParsedJwt): readonly VerificationKey[] {
-  return set.find(header.alg as Algorithm, header.kid)
-}
-
-/** @param issuer Where a newer set may come from; `undefined` where that was tried. */
-function verifyIn(
-  set: KeySet,
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer | undefined,
-): Promise<FoundKey> {
-  const { header, signature } = jwt
-  const candidates = candidatesIn(set, jwt)
-  const input = jwt.signingInput()
-
-  function tryFrom(position: number): Promise<FoundKey> {
-    const key = candidates[position]
-    if (key === undefined) return verifyInNewer(set, jwt, issuer)
-    return new Promise((resolve) => {
-      verifySignature(header.alg as Algorithm, key, input, signature, (valid) =>
-        resolve(valid ? key : tryFrom(position + 1)),
-      )
-    })
-  }
-
-  return tryFrom(0)
-}
-
-/** A token that names no key may be signed with one that is newer than the set. */
-async function verifyInNewer(
-  set: KeySet,
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer | undefined,
-): Promise<FoundKey> {
-  const mayBeNewer = jwt.header.kid === undefined && issuer !== undefined
-  const onlyTheNewest = () => false
-  const newer = mayBeNewer ? await issuer.keys.newerThan(set, onlyTheNewest) : set
-  if (newer === set) throw new InvalidTokenError('bad_signature')
-  return verifyAgain(newer, jwt)
 }

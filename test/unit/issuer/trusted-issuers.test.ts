@@ -1,6 +1,6 @@
 import type { IssuerOptions, IssuerResolver, ValidatorOptions } from 'oauth-resource-server'
 import { createValidator } from 'oauth-resource-server'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { AUD, base64url, ISS, jwks, rsa1, t0 } from '../../support/fixture.ts'
 import { createApi, JWKS_URI } from '../../support/verdict.ts'
 
@@ -69,7 +69,14 @@ describe('an issuer that a function finds', () => {
 
   it('8725-3.8-e is asked for with the iss as it stands in the token', async () => {
     const { asked, refuses } = createDynamicApi(() => undefined)
-    const names = [`${ISS}/`, 'https://AS.test', ' x', '__proto__', 'file:///etc/passwd', '\0']
+    const names = [
+      `${ISS}/`,
+      'http://as.test/adfs',
+      ' x',
+      '__proto__',
+      'file:///etc/passwd',
+      'urn:a',
+    ]
     for (const iss of names) await refuses(by(iss), 'wrong_issuer')
     expect(asked).toEqual(names)
   })
@@ -101,6 +108,65 @@ describe('an issuer that a function finds', () => {
     await refuses(by('x'.repeat(1_000)), 'wrong_issuer')
     await refuses(by('x'.repeat(1_001)), 'wrong_issuer')
     expect(asked.map((iss) => iss.length)).toEqual([1_000])
+  })
+
+  it.each([
+    'https://as.test/realms/../files/mallory',
+    'https://as.test/realms/%2e%2e/files/mallory',
+    'https://as.test/realms/..%2ffiles%2fmallory',
+    'https://as.test/realms\\..\\files\\mallory',
+    'https:\\as.test\\realms',
+    'https:///as.test',
+    'https:as.test',
+    'https://@as.test/',
+    'https://user:password@as.test',
+    'https://a\u00ads.test',
+    'https://ａs.test',
+    'https://bücher.test',
+    'https://AS.test',
+    'HTTPS://as.test',
+    'https://as.test:443',
+    'http://as.test:80/adfs',
+    'https://as.te\tst',
+    'https://as.test\n',
+    '\nhttps://as.test',
+    ' https://as.test',
+    'https://as.test?',
+    'https://as.test/?a=b',
+    'https://as.test#',
+    'a\nb',
+    'a\u202eb',
+    'a\0',
+  ])('8725-3.8-e is not asked for an iss that a URL parser or a log changes: %j', async (iss) => {
+    const { asked, refuses, requests } = createDynamicApi((issuer) => ({ issuer }))
+    const { detail } = await refuses(by(iss), 'wrong_issuer')
+    expect(detail.hint).toMatch(/^iss (is|has) [\x20-\x7e]+$/)
+    expect([...asked, ...requests]).toEqual([])
+  })
+
+  it.each(['http://as.test/adfs/services/trust', 'urn:example:as', 'example'])(
+    '8725-3.8-e may be any string where its keys are given: %s',
+    async (iss) => {
+      const served = { [JWKS_URI]: jwks }
+      const remote = createDynamicApi((issuer) => ({ issuer, jwksUri: JWKS_URI }), {}, served)
+      await remote.accepts(by(iss))
+      expect(remote.requests).toEqual([JWKS_URI])
+      await createDynamicApi(trusting).accepts(by(iss))
+      const { cannotTell, requests } = createDynamicApi((issuer) => ({ issuer }))
+      const { cause } = await cannotTell(by(iss))
+      expect(cause).toBeInstanceOf(TypeError)
+      expect(requests).toEqual([])
+    },
+  )
+
+  it('8725-3.8-e is named on one line and in 200 characters in every message', async () => {
+    const iss = `é${'x'.repeat(900)}`
+    const { cannotTell } = createDynamicApi((issuer) => ({ issuer, jwksUri: 'x' }))
+    const { cause } = await cannotTell(by(iss))
+    expect((cause as Error).message.length).toBeLessThan(300)
+    const { refuses } = createDynamicApi(() => undefined)
+    const { detail } = await refuses(by(`https://${iss}/`), 'wrong_issuer')
+    expect(detail.hint?.length).toBeLessThan(300)
   })
 
   it('8725-3.8-e is asked for once by many tokens at the same time', async () => {
@@ -141,17 +207,59 @@ describe('an issuer that a function finds', () => {
     expect(new Set(requests)).toEqual(new Set(Object.keys(served)))
   })
 
-  it('8725-3.8-e ready() fetches the keys of the issuers that are known by now', async () => {
-    const { validator, requests, accepts } = createDynamicApi(
-      (iss) => ({ issuer: iss, jwksUri: JWKS_URI }),
-      {},
-      { [JWKS_URI]: jwks },
+  describe('ready()', () => {
+    const unsigned = (iss: string) => `${by(iss).split('.', 2).join('.')}.${'A'.repeat(342)}`
+
+    function createTenants() {
+      const served: Record<string, unknown> = { [JWKS_URI]: jwks }
+      const tenants = new Set([ISS, 'https://dead.test'])
+      const api = createDynamicApi(
+        (issuer) =>
+          tenants.has(issuer)
+            ? { issuer, jwksUri: `${issuer}/jwks`, algorithms: ['RS256'] }
+            : undefined,
+        { keys: { maxAge: 60, staleIfError: 0 } },
+        served,
+      )
+      return { ...api, served, tenants }
+    }
+
+    it('8725-3.8-e covers an issuer with a verified token', async () => {
+      const { validator, requests, accepts, served, clock } = createTenants()
+      await validator.ready()
+      expect(requests).toEqual([])
+      await accepts(by(ISS))
+      await validator.ready()
+      expect(requests).toEqual([JWKS_URI])
+      delete served[JWKS_URI]
+      clock.seconds = start + 60
+      await expect(validator.ready()).rejects.toMatchObject({ service: 'keys' })
+    })
+
+    it('8725-3.8-e does not cover an issuer that only tokens name which are not verified', async () => {
+      const { validator } = createTenants()
+      const dead = validator.validate(unsigned('https://dead.test'))
+      await expect(dead).rejects.toMatchObject({ status: 503 })
+      await validator.ready()
+      await validator.validate(by(ISS))
+      await validator.ready()
+    })
+
+    it.each(['removed', 'not current'])(
+      '8725-3.8-e does not cover an issuer whose answer is %s',
+      async (state) => {
+        const { validator, served, clock, tenants } = createTenants()
+        await validator.validate(by(ISS))
+        delete served[JWKS_URI]
+        clock.seconds = start + 600
+        if (state === 'removed') {
+          tenants.delete(ISS)
+          const removed = validator.validate(by(ISS))
+          await expect(removed).rejects.toMatchObject({ reason: 'wrong_issuer' })
+        }
+        await validator.ready()
+      },
     )
-    await validator.ready()
-    expect(requests).toEqual([])
-    await accepts(by(ISS))
-    await validator.ready()
-    expect(requests).toEqual([JWKS_URI])
   })
 })
 
@@ -326,6 +434,49 @@ describe('a function that fails', () => {
     next = trusting
     clock.seconds = start + 1_262
     await accepts(token)
+  })
+
+  it('8725-3.8-e an answer that is kept in a failure is refused after twenty minutes', async () => {
+    let next: IssuerResolver = trusting
+    const { accepts, cannotTell, clock } = createDynamicApi((iss) => next(iss))
+    const token = by(ISS)
+    await accepts(token)
+    next = () => Promise.reject(failure)
+    for (let age = 600; age < 1_200; age += 59) {
+      clock.seconds = start + age
+      await accepts(token)
+    }
+    clock.seconds = start + 1_199.9
+    await accepts(token)
+    clock.seconds = start + 1_200
+    await cannotTell(token)
+  })
+
+  it('8725-3.8-e a request waits for it and for keys no longer than keys.timeout in all', async () => {
+    const wait = (milliseconds: number) =>
+      new Promise((resolve) => setTimeout(resolve, milliseconds))
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { validate } = createValidator({
+      issuer: async (issuer) => {
+        await wait(700)
+        return { issuer, jwksUri: JWKS_URI }
+      },
+      audience: AUD,
+      keys: { timeout: 1 },
+      fetch: async () => {
+        await wait(700)
+        return Response.json(jwks)
+      },
+    })
+    const startedAt = Date.now()
+    const outcome = validate(t0()).then(
+      () => 'accepted',
+      (error) => [error.status, error.service, Date.now() - startedAt],
+    )
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await outcome).toEqual([503, 'keys', 1_000])
+    await expect(validate(t0())).resolves.toMatchObject({ issuer: ISS })
   })
 
   it('8725-3.8-e many tokens at the time of a failure cost one question, and each gets its own error', async () => {

@@ -1,0 +1,29 @@
+/** @module The claim `iss` of a token that is not verified, and the refusal of an issuer. */
+import { InvalidTokenError, printable, slashHint } from '../errors.ts'
+
+/** @throws InvalidTokenError unless the claim is a string that is not empty. */
+export function readIss(iss: unknown): string {
+  if (iss === undefined) throw new InvalidTokenError('missing_claim', { name: 'iss' })
+  if (typeof iss === 'string' && iss !== '') return iss
+  throw new InvalidTokenError('invalid_claim', {
+    name: 'iss',
+    expected: 'a string that is not empty',
+    actual: printable(iss),
+  })
+}
+
+/** @param names The issuers that are trusted. */
+export function createUntrustedIssuerError(
+  iss: string,
+  names: readonly string[],
+  hint: string | undefined = names
+    .map((name) => slashHint(name, iss))
+    .find((text) => text !== undefined),
+): InvalidTokenError {
+  return new InvalidTokenError('wrong_issuer', {
+    name: 'iss',
+    expected: printable(names),
+    actual: printable(iss),
+    ...(hint !== undefined && { hint }),
+  })
+}

@@ -1,0 +1,166 @@
+/**
+ * @module Issuers that a function of the application finds. It is asked once per issuer at a time, and
+ * its answers are kept, within bounds. The `iss` that it gets is not verified.
+ */
+import { ServiceUnavailableError } from '../errors.ts'
+import { validateHttpIssuer } from '../internal/secure-url.ts'
+import { withTimeout } from '../internal/timeout.ts'
+import { isPrintable } from '../options/checks.ts'
+import type { ResolveIssuer } from '../options/issuers.ts'
+import { createVerificationQueue } from '../signature/verification-queue.ts'
+import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
+import { createIssuerStore, type IssuerAnswer } from './issuer-store.ts'
+import {
+  createTrustedIssuer,
+  hasSettings,
+  type IssuerEnvironment,
+  type TrustedIssuer,
+} from './trusted-issuer.ts'
+import type { TrustedIssuers } from './trusted-issuers.ts'
+import { createUnverifiedLimits } from './unverified-limits.ts'
+
+/** How many refusals are kept. */
+const maxRefusals = 1_000
+/** A longer `iss` is refused without asking, in characters. */
+const maxIssLength = 1_000
+/** How many issuers without a verified token may be asked for at a time. */
+const maxPending = 100
+/** Seconds for which an answer is kept: a trusted issuer, an untrusted one, a failure. */
+const trustedAge = 600
+const untrustedAge = 60
+const failureAge = 1
+/** Seconds since the question for which a trusted issuer is kept while the function fails. */
+const maxTrustedAge = 2 * trustedAge
+
+/** Returns the issuer, or throws an error that belongs to one request only. */
+type IssuerLookup = () => TrustedIssuer
+
+interface Refusal {
+  readonly createError: () => Error
+  readonly askedAt: number
+  readonly expiresAt: number
+}
+
+export function createResolvedIssuers(
+  resolve: ResolveIssuer,
+  environment: IssuerEnvironment,
+): TrustedIssuers {
+  const { keyPolicy, now, observer } = environment
+  const seconds = () => now() / 1000
+  const limits = {
+    verifications: createVerificationQueue(),
+    unverified: createUnverifiedLimits(now, observer),
+  }
+  const store = createIssuerStore()
+  const refusals = new Map<string, Refusal>()
+  const pending = new Map<string, Promise<IssuerLookup>>()
+  let unverifiedPending = 0
+
+  /** An answer from the future means that the clock was set back: its age is not known. */
+  function isCurrent({ askedAt, expiresAt }: IssuerAnswer | Refusal): boolean {
+    const time = seconds()
+    return time >= askedAt && time < expiresAt
+  }
+
+  async function ask(iss: string): Promise<IssuerLookup> {
+    const askedAt = seconds()
+    const before = store.get(iss)
+    let issuer: TrustedIssuer | undefined
+    try {
+      const settings = await withTimeout(resolve(iss), keyPolicy.timeout * 1000, createTimeoutError)
+      if (settings !== undefined) {
+        const isSame = before !== undefined && hasSettings(before.issuer, settings)
+        issuer = isSame
+          ? before.issuer
+          : createTrustedIssuer(settings, environment, limits, before?.issuer)
+      }
+    } catch (cause) {
+      return keepDespiteFailure(iss, before, cause)
+    }
+    if (issuer === undefined) {
+      store.delete(iss)
+      return refuse(iss, untrustedAge, () => createUntrustedIssuerError(iss, []))
+    }
+    const trusted = issuer
+    refusals.delete(iss)
+    store.set({ issuer, askedAt, expiresAt: askedAt + trustedAge })
+    return () => trusted
+  }
+
+  function createTimeoutError(): Error {
+    return new Error(`no answer within ${keyPolicy.timeout} s`)
+  }
+
+  /** While the function fails, its answer from before holds as long again, and no longer. */
+  function keepDespiteFailure(
+    iss: string,
+    before: IssuerAnswer | undefined,
+    cause: unknown,
+  ): IssuerLookup {
+    observer.emit({ type: 'callback.failed', cause })
+    const time = seconds()
+    if (before !== undefined && time >= before.askedAt && time < before.askedAt + maxTrustedAge) {
+      const expiresAt = Math.min(time + untrustedAge, before.askedAt + maxTrustedAge)
+      store.set({ ...before, expiresAt })
+      return () => before.issuer
+    }
+    const detail = { hint: 'the function given as issuer failed' }
+    return refuse(
+      iss,
+      failureAge,
+      () => new ServiceUnavailableError('issuer_resolver', failureAge, detail, cause),
+    )
+  }
+
+  function refuse(iss: string, age: number, createError: () => Error): IssuerLookup {
+    const askedAt = seconds()
+    refusals.delete(iss)
+    if (refusals.size >= maxRefusals) refusals.delete(refusals.keys().next().value as string)
+    refusals.set(iss, { createError, askedAt, expiresAt: askedAt + age })
+    return () => {
+      throw createError()
+    }
+  }
+
+  function startAsking(iss: string, isVerified: boolean): Promise<IssuerLookup> {
+    // Lookups of issuers without a verified token must not delay the others.
+    if (!isVerified && unverifiedPending >= maxPending) {
+      observer.emit({ type: 'issuers.rate_limited', limit: 'resolver_calls' })
+      throw new ServiceUnavailableError('issuer_resolver', 1, {
+        hint: 'too many issuers are being looked up',
+      })
+    }
+    if (!isVerified) unverifiedPending++
+    const question = ask(iss).finally(() => {
+      pending.delete(iss)
+      if (!isVerified) unverifiedPending--
+    })
+    pending.set(iss, question)
+    return question
+  }
+
+  return {
+    find(claim) {
+      const iss = readIss(claim)
+      const answer = store.get(iss)
+      if (answer !== undefined && isCurrent(answer)) return answer.issuer
+      const refusal = refusals.get(iss)
+      if (refusal !== undefined && isCurrent(refusal)) throw refusal.createError()
+      const problem = validateIss(iss)
+      if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)
+      const isVerified = answer?.issuer.status.verified === true
+      const question = pending.get(iss) ?? startAsking(iss, isVerified)
+      return question.then((lookup) => lookup())
+    },
+    recordVerified: store.recordVerified,
+    inUse: () => [...store.verified()].filter(isCurrent).map(({ issuer }) => issuer),
+  }
+}
+
+/** Refuses what the function might misread, and what is not fit for a log or a label. */
+function validateIss(iss: string): string | undefined {
+  if (iss.length > maxIssLength) return `iss is longer than ${maxIssLength} characters`
+  if (!isPrintable(iss)) return 'iss has a character that cannot be printed'
+  const problem = validateHttpIssuer(iss)
+  return problem === undefined ? undefined : `iss ${problem}`
+}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { createVerificationQueue } from '../../../src/signature/verification-queue.ts'
+
+/** A queue whose tasks end when the test says so. */
+function createQueue() {
+  const queue = createVerificationQueue()
+  const running: { name: string; release: () => void }[] = []
+  const started: string[] = []
+  return {
+    started,
+    run: (owner: string, name = owner, isContinuation = false) =>
+      queue.run(
+        owner,
+        (release) => {
+          started.push(name)
+          running.push({ name, release })
+        },
+        isContinuation,
+      ),
+    runAtOnce: (owner: string, action: () => void) =>
+      queue.run(
+        owner,
+        (release) => {
+          action()
+          release()
+        },
+        false,
+      ),
+    end() {
+      const [task] = running.splice(0, 1)
+      task?.release()
+    },
+    running: () => running.length,
+  }
+}
+
+describe('the queue of verifications', () => {
+  it('runs 8 tasks at a time, those of one owner too, and begins one for each that ends', () => {
+    const { run, end, running, started } = createQueue()
+    for (let count = 0; count < 20; count++) expect(run('a')).toBe(true)
+    expect(started).toHaveLength(8)
+    for (let count = 9; count <= 20; count++) {
+      end()
+      expect(started).toHaveLength(count)
+      expect(running()).toBe(8)
+    }
+    for (let count = 0; count < 8; count++) end()
+    expect(run('a')).toBe(true)
+    expect(running()).toBe(1)
+  })
+
+  it('lets owners take turns', () => {
+    const { run, end, started } = createQueue()
+    for (let count = 0; count < 8; count++) run('a')
+    for (let count = 0; count < 3; count++) run('a')
+    for (let count = 0; count < 2; count++) run('b')
+    run('c')
+    started.length = 0
+    for (let count = 0; count < 6; count++) end()
+    expect(started).toEqual(['a', 'b', 'c', 'a', 'b', 'a'])
+  })
+
+  it('refuses a task of an owner of whom 1,000 wait, and of no other', () => {
+    const { run, end } = createQueue()
+    for (let count = 0; count < 1_008; count++) expect(run('a')).toBe(true)
+    expect(run('a')).toBe(false)
+    expect(run('b')).toBe(true)
+    expect(run('a', 'continued', true)).toBe(true)
+    end()
+    expect(run('a')).toBe(false)
+    end()
+    end()
+    expect(run('a')).toBe(true)
+  })
+
+  it('runs a continuation before the other tasks of its owner', () => {
+    const { run, end, started } = createQueue()
+    for (let count = 0; count < 8; count++) run('a')
+    run('a', 'second')
+    run('a', 'first', true)
+    started.length = 0
+    end()
+    end()
+    expect(started).toEqual(['first', 'second'])
+  })
+
+  it('runs any number of tasks that end at once without nesting them', () => {
+    const { run, runAtOnce, end } = createQueue()
+    for (let count = 0; count < 8; count++) run('a')
+    let depth = 0
+    let ran = 0
+    for (let count = 0; count < 20_000; count++) {
+      runAtOnce(`owner ${count % 100}`, () => {
+        ran++
+        depth = Math.max(depth, new Error().stack?.split('\n').length ?? 0)
+      })
+    }
+    end()
+    expect(ran).toBe(20_000)
+    expect(depth).toBeLessThan(50)
+  })
+})

@@ -20,6 +20,7 @@ const levels = new Map([
   ['keys.failed', 'warn'],
   ['keys.skipped', 'warn'],
   ['keys.rate_limited', 'warn'],
+  ['issuers.rate_limited', 'warn'],
   ['callback.failed', 'error'], // Your own function threw.
 ])
 

@@ -34,7 +34,11 @@ export interface KeyPolicy {
 
 /** One trusted issuer. What is set here wins over the validator's own. */
 export interface IssuerOptions {
-  /** The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. */
+  /**
+   * The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. With `jwks` or
+   * `jwksUri` it may be any string (RFC 7519, section 2, StringOrURI). Otherwise the metadata are fetched
+   * from it: an `https` URL without query and fragment, equal to its own parsed form.
+   */
   readonly issuer: string
   /** Where the keys are. Set: the issuer's metadata is not read. */
   readonly jwksUri?: string | undefined
@@ -51,18 +55,22 @@ export interface IssuerOptions {
   /** The oldest that this issuer's tokens may be, in seconds since `iat`: 1 to 2,678,400. */
   readonly maxTokenAge?: number | undefined
   /**
-   * Admits `http` URLs beyond loopback, for a network that is private to a few containers. Whoever
-   * can change a packet there can sign tokens.
+   * Accepts `http` beyond loopback for URLs that are fetched, for a network that is private to a few
+   * containers. Anyone who can change a packet there can sign tokens.
    * @defaultValue false
    */
   readonly allowInsecureHttp?: boolean | undefined
 }
 
 /**
- * Finds the options of an issuer by the `iss` of a token, which is not verified yet. `undefined`
- * refuses the token, and is how an issuer is removed. Its answers are kept for ten minutes. A throw,
- * or no answer within `keys.timeout`, is answered with 503, unless there is an answer from before:
+ * Finds the options of an issuer by the `iss` of a token, which is not verified yet. It is not called with
+ * an `http` or `https` URL that is not in its parsed form, or that has credentials, a query or a fragment.
+ * `undefined` refuses the token, and is how an issuer is removed. Its answers are kept for ten minutes. A
+ * throw, or no answer within `keys.timeout`, is answered with 503, unless there is an answer from before:
  * that holds for another ten minutes at the most.
+ *
+ * Issuers without a verified token share limits: 100 calls and 50 fetches of keys at a time, and 600
+ * requests and 10 more each second. A token above a limit is answered with 503.
  */
 export type IssuerResolver = (
   iss: string,

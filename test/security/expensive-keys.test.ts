@@ -4,6 +4,7 @@ import {
   createValidator,
   type IssuerOptions,
   type ServiceUnavailableError,
+  type Validator,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { AUD, base64url, claimsT0, jwks, rsa1, signParts, t0 } from '../support/fixture.ts'
@@ -38,7 +39,7 @@ const tenants: IssuerOptions[] = [
 ]
 
 /** Sends forged tokens and one good token of another tenant, at once. */
-async function race(validator: ReturnType<typeof createValidator>, count: number) {
+async function race(validator: Validator, count: number) {
   let settled = 0
   const outcomes = Array.from({ length: count }, () =>
     validator.validate(forged()).catch((error: ServiceUnavailableError) => {

@@ -145,9 +145,9 @@ describe('an issuer whose metadata are fetched', () => {
   )
 
   it.each([
-    ...notAbsolute.map((issuer) => [issuer, 'is not an absolute URL']),
+    ...notAbsolute.map((issuer) => [issuer, 'is not an absolute URL'] as const),
     ...wrongParts,
-    ...otherScheme.map((issuer) => [issuer, 'is not an https URL']),
+    ...otherScheme.map((issuer) => [issuer, 'is not an https URL'] as const),
     ['https://as.test?', 'has a query'],
     ['https://as.test/?a=b', 'has a query'],
     ['https://as.test/a/..%2fb', 'has an encoded dot, slash, backslash or percent sign'],
@@ -155,8 +155,8 @@ describe('an issuer whose metadata are fetched', () => {
     ['https://as.test/a/%252e%252e/b', 'has an encoded dot, slash, backslash or percent sign'],
     ['https://as.test/a/..;/b', 'has a path segment of dots'],
     ['https://as.test/a/..;x=1/b', 'has a path segment of dots'],
-  ])('%j %s', (issuer, problem) => {
-    expect(validateFetchedIssuer(issuer as string, true)).toBe(problem)
+  ] as const)('%j %s', (issuer, problem) => {
+    expect(validateFetchedIssuer(issuer, true)).toBe(problem)
   })
 
   it.each(insecure)('%s needs allowInsecureHttp', (issuer) => {

@@ -34,16 +34,16 @@ export const invalidTokenReasons: readonly InvalidTokenReason[] = Object.keys(
 ) as InvalidTokenReason[]
 
 /**
- * What the operator may want to know of a refusal. Values out of a token are single decoded claims
- * or header parameters; they are attacker's input until the signature is verified, so control
- * characters are replaced and everything is cut to 200 characters.
+ * What the operator needs to understand a refusal. Values from a token are single decoded claims or
+ * header parameters. They are untrusted until the signature is verified, so control and formatting
+ * characters are replaced and every value is cut to 200 characters.
  */
 export interface ErrorDetail {
   /** The claim or header parameter in question. */
   readonly name?: string
   readonly expected?: string
   readonly actual?: string
-  /** What to look at first. */
+  /** The likely mistake, in a fixed sentence. */
   readonly hint?: string
   /** The trusted issuer whose rules refused the token. */
   readonly issuer?: string
@@ -271,12 +271,12 @@ export function notARefusal(error: unknown, name: string): unknown {
 }
 
 const maxPrinted = 200
-// Control characters, marks that turn the line around, halves of characters, other line ends.
+// Control characters, bidirectional marks, lone surrogates, line and paragraph separators.
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 const clean = /^[\x20-\x7e]{0,200}$/
 
-/** Puts an untrusted value into a form that is safe in a log line: one line, 200 characters at most. */
+/** Converts an untrusted value to text that is safe in a log line: one line, 200 characters at most. */
 export function printable(value: unknown): string {
   if (typeof value === 'string') {
     return clean.test(value) ? value : value.slice(0, maxPrinted).replace(unprintable, '?')
@@ -289,8 +289,8 @@ export function printable(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
-/** Tells the commonest mistake: two identifiers that are the same but for one slash at the end. */
+/** Returns a hint for two identifiers that differ only in one slash at the end. */
 export function slashHint(expected: string, actual: string): string | undefined {
   if (expected !== `${actual}/` && actual !== `${expected}/`) return undefined
-  return 'expected and actual differ only by the slash at the end: configure it exactly as it comes'
+  return 'expected and actual differ only by the slash at the end: configure exactly what the issuer sends'
 }

@@ -1,6 +1,7 @@
 /**
- * @module What the validator tells the operator. Events carry configured names and closed lists, so
- * that they can label a metric; only `detail` and `cause` are free, and neither holds a token.
+ * @module The events that a validator emits for the operator. Their members are configured names,
+ * values of closed lists, and short sanitised texts; only `detail` and `cause` vary freely. None of
+ * them contains a part of a token. Imports only the errors.
  */
 import { channel } from 'node:diagnostics_channel'
 import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
@@ -9,13 +10,14 @@ import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
 export interface TokenAcceptedEvent {
   readonly type: 'token.accepted'
   readonly issuer: string
+  /** Printable, and at most 200 characters: it can label a metric. `AccessToken.clientId` is exact. */
   readonly clientId?: string | undefined
-  /** Whether the token had been verified before and was cached. */
+  /** Whether the result of an earlier verification was used. */
   readonly cached: boolean
   readonly durationMs: number
 }
 
-/** A request was refused, for whatever reason but the absence of a token. */
+/** A request was refused, for any reason except the absence of a token. */
 export interface TokenRefusedEvent {
   readonly type: 'token.refused'
   readonly status: number
@@ -31,10 +33,10 @@ export interface TokenRefusedEvent {
   readonly durationMs: number
 }
 
-/** A request came without a token. On a route that is optional, that is no refusal. */
+/** A request had no token. On a route with `optional`, that is not a refusal. */
 export interface TokenMissingEvent {
   readonly type: 'token.missing'
-  /** What came instead: another scheme than Bearer, or a token in a place that is switched off. */
+  /** What it had instead: another scheme than Bearer, or a token in a location that is not enabled. */
   readonly hint?: string | undefined
 }
 
@@ -158,9 +160,9 @@ export type ValidatorEvent =
 /** The name of the `diagnostics_channel` on which every event is published. */
 const channelName = 'oauth-resource-server'
 
-/** Hands events to whoever listens; does nothing, at no cost, while nobody does. */
+/** Passes events to `onEvent` and to the diagnostics channel. */
 export interface Observer {
-  /** Whether anybody listens: an event need not be built otherwise. */
+  /** Returns whether there is a listener: without one, no event needs to be created. */
   readonly listening: () => boolean
   readonly emit: (event: ValidatorEvent) => void
 }
@@ -173,7 +175,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   const diagnostics = channel(channelName)
   let warned = false
 
-  // A listener's failure is not the request's, but it should not go unseen either.
+  // A failing listener must not fail the request, but the operator must learn of it.
   function warn(error: unknown): void {
     if (warned) return
     warned = true

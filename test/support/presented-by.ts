@@ -1,0 +1,17 @@
+import type { HttpRequest, TokenLocation } from 'oauth-resource-server'
+import { validateToken68 } from '../../src/credentials/authorization-header.ts'
+import { readCredentials } from '../../src/credentials/credentials.ts'
+
+export const everywhere: readonly TokenLocation[] = ['header', 'body', 'query']
+export const formType = 'application/x-www-form-urlencoded'
+
+/** Reads the credentials of a request, and validates the text in the header, as the validator does. */
+export function presentedBy(
+  request: HttpRequest,
+  locations: readonly TokenLocation[] = ['header'],
+) {
+  const credentials = readCredentials(request, locations)
+  const error = credentials && validateToken68(credentials)
+  if (error !== undefined) throw error
+  return credentials
+}

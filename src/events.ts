@@ -4,7 +4,7 @@
  * them contains a part of a token. Imports only the errors.
  */
 import { channel } from 'node:diagnostics_channel'
-import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
+import { type ErrorDetail, type InvalidTokenReason, printable } from './errors.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {
@@ -167,6 +167,13 @@ export interface Observer {
   readonly emit: (event: ValidatorEvent) => void
 }
 
+/** Makes the issuer printable: a function given as `issuer` may have admitted any name in a token. */
+function sanitize(event: ValidatorEvent): ValidatorEvent {
+  if (!('issuer' in event) || event.issuer === undefined) return event
+  const issuer = printable(event.issuer)
+  return issuer === event.issuer ? event : { ...event, issuer }
+}
+
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | undefined)?.then === 'function'
 }
@@ -189,7 +196,8 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
 
   return {
     listening: () => onEvent !== undefined || diagnostics.hasSubscribers,
-    emit(event) {
+    emit(raw) {
+      const event = sanitize(raw)
       if (diagnostics.hasSubscribers) diagnostics.publish(event)
       try {
         const result = onEvent?.(event)

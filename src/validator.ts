@@ -316,7 +316,7 @@ export function createValidator<C extends object = JwtClaims>(
       const { clientId } = token
       observer.emit({
         type: 'token.accepted',
-        issuer: printable(token.issuer),
+        issuer: token.issuer,
         clientId: clientId === undefined ? undefined : printable(clientId),
         cached,
         durationMs: performance.now() - startedAt,

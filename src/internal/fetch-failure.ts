@@ -23,10 +23,10 @@ export class FetchFailure extends Error {
   ) {
     super(`${printable(url)}: ${message}`, more.cause === undefined ? undefined : more)
     this.reason = reason
-    this.url = url
+    this.url = printable(url)
     this.status = more.status
     this.retryAfter = more.retryAfter
-    this.location = more.location
+    this.location = more.location === undefined ? undefined : printable(more.location)
   }
 
   override get name(): string {

@@ -130,7 +130,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return new ServiceUnavailableError(
       'keys',
       retryAfter(),
-      { issuer, ...(hint !== undefined && { hint }) },
+      { issuer: printable(issuer), ...(hint !== undefined && { hint }) },
       failure,
     )
   }

@@ -73,7 +73,7 @@ export async function satisfy(
     if (enough && (check === undefined || (await passes(check, token)))) continue
     const hint = enough ? 'check did not return true' : hintForMissingScopes(token)
     throw new InsufficientScopeError(scopesOf(requirements), {
-      issuer: token.issuer,
+      issuer: printable(token.issuer),
       expected: printable(scopesOf(requirements).join(' ')),
       actual: printable(token.scopes.join(' ')),
       ...(hint !== undefined && { hint }),

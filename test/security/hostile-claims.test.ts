@@ -12,22 +12,20 @@ const headerNames = ['alg', 'typ', 'kid', 'cty', 'crit', 'b64', 'nonce', 'x5t', 
 const marker = 'HOSTILE'
 
 /** Strings that break log lines, reorder text, fill disks, or are not valid Unicode. */
+const hostileTexts = [
+  `${marker}\r\nlevel=info msg="accepted"`,
+  `\n${marker}`,
+  `\u202e${marker}\u2066\u200f`,
+  `\ud800${marker}\udfff`,
+  `\u0000\u001b[2J${marker}\u007f\u0085`,
+  `\u2028${marker}\u2029\ufeff`,
+  `https://as.test/\u202e${marker}`,
+  `", error="${marker}\\`,
+  marker.repeat(1_300),
+  `${'\u{1f600}'.repeat(2_300)}${marker}`,
+]
 const hostileText = fc
-  .tuple(
-    fc.constantFrom(
-      `${marker}\r\nlevel=info msg="accepted"`,
-      `\n${marker}`,
-      `\u202e${marker}\u2066\u200f`,
-      `\ud800${marker}\udfff`,
-      `\u0000\u001b[2J${marker}\u007f\u0085`,
-      `\u2028${marker}\u2029\ufeff`,
-      `https://as.test/\u202e${marker}`,
-      `", error="${marker}\\`,
-      marker.repeat(1_300),
-      `${'\u{1f600}'.repeat(2_300)}${marker}`,
-    ),
-    fc.string({ unit: 'binary', maxLength: 40 }),
-  )
+  .tuple(fc.constantFrom(...hostileTexts), fc.string({ unit: 'binary', maxLength: 40 }))
   .map((parts) => parts.join(''))
 const hostileValue = fc.oneof(
   { weight: 4, arbitrary: hostileText },
@@ -68,12 +66,13 @@ function expectSafeError(error: unknown): void {
   expect(JSON.stringify([message, headers, body])).not.toContain(marker)
 }
 
-describe('hostile strings in every claim and header member', () => {
+describe('hostile strings', () => {
   const events: ValidatorEvent[] = []
   const onEvent = (event: ValidatorEvent) => {
     events.push(event)
   }
   const options = { audience: false, onEvent } as const
+  const fetch = () => Promise.reject(new TypeError('fetch failed'))
   const validators = [
     createValidator({ ...options, issuer: { issuer: ISS, jwks } }),
     createValidator({
@@ -87,29 +86,37 @@ describe('hostile strings in every claim and header member', () => {
     createValidator({
       ...options,
       issuer: (iss) => ({ issuer: iss, jwksUri: 'https://as.test/jwks' }),
-      fetch: () => Promise.reject(new TypeError('fetch failed')),
+      fetch,
     }),
+    createValidator({ ...options, issuer: (iss) => ({ issuer: iss }), fetch }),
+    createValidator({ ...options, issuer: () => undefined }),
   ]
 
-  it('reach no event, error, message, detail or header unsanitised', async () => {
-    const property = fc.asyncProperty(
-      changes(claimNames),
-      changes(headerNames),
-      async (claims, header) => {
-        const joseHeader = { alg: 'RS256', kid: rsa1.jwk.kid, ...header }
-        const token = signParts(JSON.stringify(joseHeader), JSON.stringify(claimsT0(claims)))
-        for (const { validate, authenticate } of validators) {
-          events.length = 0
-          const requirement = { scopes: 'never:granted' }
-          await validate(token).catch(expectSafeError)
-          await validate(token, requirement).catch(expectSafeError)
-          const request = { headers: { authorization: `Bearer ${token}` } }
-          await authenticate(request, requirement).catch(expectSafeError)
-          expectSafe(events)
-        }
-      },
-    )
-    await fc.assert(property, { numRuns: 150 })
+  async function presentEverywhere(claims: object, header: object): Promise<void> {
+    const joseHeader = { alg: 'RS256', kid: rsa1.jwk.kid, ...header }
+    const token = signParts(JSON.stringify(joseHeader), JSON.stringify(claimsT0({ ...claims })))
+    const request = { headers: { authorization: `Bearer ${token}` } }
+    const requirement = { scopes: 'never:granted' }
+    for (const { validate, authenticate, ready } of validators) {
+      events.length = 0
+      await validate(token).catch(expectSafeError)
+      await authenticate(request, requirement).catch(expectSafeError)
+      await ready().catch(expectSafeError)
+      expectSafe(events)
+    }
+  }
+
+  it.each(claimNames)('reach no event and no error from the claim %s', async (name) => {
+    for (const text of hostileTexts) await presentEverywhere({ [name]: text }, {})
+  })
+
+  it.each(headerNames)('reach no event and no error from the header member %s', async (name) => {
+    for (const text of hostileTexts) await presentEverywhere({}, { [name]: text })
+  })
+
+  it('reach no event and no error from any combination of both', async () => {
+    const property = fc.asyncProperty(changes(claimNames), changes(headerNames), presentEverywhere)
+    await fc.assert(property, { numRuns: 50 })
   })
 
   it.each(['client_id', 'azp', 'cid'])('does not label an event with a raw %s', async (name) => {

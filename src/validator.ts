@@ -42,7 +42,7 @@ import {
   scopesOf,
 } from './requirement/requirement.ts'
 import { challengeStart, completeHeaders } from './response/challenge.ts'
-import type { Claims } from './token/claim.ts'
+import { type Claims, getClaim } from './token/claim.ts'
 import { maxTokenLength, parseCompactJws } from './token/compact-jws.ts'
 import { hintForOtherKind, hintForReason } from './token/hints.ts'
 import { validateTime } from './token/time.ts'
@@ -193,7 +193,7 @@ export function createValidator<C extends object = JwtClaims>(
         const jwt = parseCompactJws(presented.token, found.known?.header)
         decision.header = jwt.header
         decision.claims = jwt.claims
-        const trusted = issuers.find(jwt.claims.iss)
+        const trusted = issuers.find(getClaim(jwt.claims, 'iss'))
         if (isPromised(trusted)) startWaiting(decision)
         const issuer = isPromised(trusted) ? await trusted : trusted
         decision.issuer = issuer

@@ -4,10 +4,10 @@
  */
 import { InvalidTokenError, printable } from '../errors.ts'
 
-/** The JSON object in a token. Its content is untrusted until the signature is verified. */
+/** A JSON object in a token: the claims, or the header. Untrusted until the signature is verified. */
 export type Claims = Readonly<Record<string, unknown>>
 
-/** Returns a claim of the token itself, never a property that every object inherits. */
+/** Returns a member of the token itself, never a property that every object inherits. */
 export function getClaim(claims: Claims, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }

@@ -9,7 +9,7 @@ import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
-import type { Claims } from './claim.ts'
+import { type Claims, getClaim } from './claim.ts'
 
 /** The longest token that is parsed, in characters: Node's limit for all headers of a request. */
 export const maxTokenLength = 16_384
@@ -104,7 +104,10 @@ function validateHeader(header: Record<string, unknown>): JoseHeader {
   if (Object.hasOwn(header, 'b64') && header.b64 !== true) {
     throw new InvalidTokenError('critical_header', { name: 'b64' })
   }
-  const { alg, typ, kid, cty } = header
+  const alg = getClaim(header, 'alg')
+  const typ = getClaim(header, 'typ')
+  const kid = getClaim(header, 'kid')
+  const cty = getClaim(header, 'cty')
   // RFC 7515 §4.1.1
   if (typeof alg !== 'string')
     throw new InvalidTokenError('wrong_algorithm', actualMember('alg', alg))

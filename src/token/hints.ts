@@ -35,7 +35,7 @@ export function hintForOtherKind(
 ): string | undefined {
   if (!reasonsOfOtherKinds.includes(reason)) return undefined
   if (isRefreshToken(claims)) return refreshTokenHint
-  if (typeof header.nonce === 'string') return graphTokenHint
+  if (typeof getClaim(header, 'nonce') === 'string') return graphTokenHint
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
@@ -68,7 +68,7 @@ function isIdToken(claims: Claims): boolean {
   if (getClaim(claims, 'typ') === 'ID' || getClaim(claims, 'token_use') === 'id') return true
   // OpenID Connect Core §3.1.3.6, §3.3.2.11
   if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true
-  // Access tokens may have these two as well (RFC 9068 §2.2.1), but for an API and not for the client.
+  // Access tokens may have these two as well (RFC 9068 §2.2.1), but their audience is an API, not the client.
   const isLogin = Object.hasOwn(claims, 'nonce') || Object.hasOwn(claims, 'auth_time')
   return isLogin && isForClient(claims)
 }

@@ -18,7 +18,8 @@ const accessTokenType = /^(?:application\/)?at\+jwt$/i
 const plainType = /^(?:application\/)?(?:at\+)?jwt$/i
 
 /** @throws InvalidTokenError */
-export function validateType({ typ }: JoseHeader, profile: Profile): void {
+export function validateType(header: JoseHeader, profile: Profile): void {
+  const typ = Object.hasOwn(header, 'typ') ? header.typ : undefined
   const isAccepted =
     typ === undefined
       ? profile === 'jwt'

@@ -352,3 +352,12 @@ describe('garbage', () => {
     )
   })
 })
+
+it('a claim does not count where every object inherits it', async () => {
+  Object.defineProperty(Object.prototype, 'iss', { value: ISS, configurable: true })
+  try {
+    await api.refuses(t0({ iss: undefined }), 'missing_claim')
+  } finally {
+    delete (Object.prototype as Record<string, unknown>).iss
+  }
+})

@@ -81,11 +81,11 @@ describe('an error', () => {
   })
 
   it('is narrowed by its code', () => {
-    const told = cases.map(([error]) => tell(error as AnyAccessTokenError))
-    expect(told).toEqual(['a', 'Said once', 'expired', 'a', '7'])
+    const texts = cases.map(([error]) => summarize(error as AnyAccessTokenError))
+    expect(texts).toEqual(['a', 'Said once', 'expired', 'a', '7'])
   })
 
-  function tell(error: AnyAccessTokenError): string {
+  function summarize(error: AnyAccessTokenError): string {
     switch (error.code) {
       case 'missing_token':
       case 'insufficient_scope':
@@ -195,7 +195,7 @@ describe('what the operator reads', () => {
     })
   })
 
-  it('cannot be forged by what stands in a token', async () => {
+  it('cannot be forged by the content of a token', async () => {
     const api = createApi()
     const line = `${'x'.repeat(300)}\r\n\u001b[2Jlevel=info "`
     for (const [claims, header] of [
@@ -224,7 +224,7 @@ describe('what the operator reads', () => {
 })
 
 describe('what the client reads', () => {
-  it('is the same sentence, whatever stands in the token', async () => {
+  it('is the same sentence for any content of the token', async () => {
     const api = createApi()
     const one = await api.refuses(t0({ aud: 'one' }), 'wrong_audience')
     const two = await api.refuses(t0({ aud: '", error="none' }, { kid: '\\"' }), 'wrong_audience')

@@ -43,21 +43,21 @@ afterEach(() => {
 })
 
 describe('an observer', () => {
-  it('does nothing while nobody listens', () => {
+  it('does nothing without a listener', () => {
     const observer = createObserver()
     expect(observer.listening()).toBe(false)
     observer.emit(event)
   })
 
   it('hands the same object to onEvent and to the diagnostics channel', () => {
-    const told: unknown[] = []
-    const observer = createObserver((item) => told.push(item))
+    const reported: unknown[] = []
+    const observer = createObserver((item) => reported.push(item))
     observer.emit(event)
     const published = subscribe()
     observer.emit(event)
-    expect(told).toEqual([event, event])
+    expect(reported).toEqual([event, event])
     expect(published).toHaveLength(1)
-    expect(published[0]).toBe(told[1])
+    expect(published[0]).toBe(reported[1])
   })
 
   it('listens while the channel has a subscriber, and no longer', () => {
@@ -99,7 +99,7 @@ describe('an observer', () => {
 })
 
 describe('a validator', () => {
-  it('tells of a token that is accepted', async () => {
+  it('reports a token that is accepted', async () => {
     const api = createApi()
     const token = t0()
     await api.accepts(token)
@@ -116,7 +116,7 @@ describe('a validator', () => {
     ])
   })
 
-  it('tells of a token that is refused, with its reason and the trusted issuer', async () => {
+  it('reports a token that is refused, with its reason and the trusted issuer', async () => {
     const api = createApi()
     const { detail } = await api.refuses(t0({ aud: 'x' }), 'wrong_audience')
     expect(api.events).toEqual([
@@ -132,14 +132,14 @@ describe('a validator', () => {
     ])
   })
 
-  it('tells no issuer that is not trusted, for that could label a metric', async () => {
+  it('reports no issuer that is not trusted, because it could label a metric', async () => {
     const api = createApi()
     await api.refuses(t0({ iss: 'https://evil.test' }), 'wrong_issuer')
     await api.refuses('x', 'malformed')
     for (const refused of api.events) expect(refused).toMatchObject({ issuer: undefined })
   })
 
-  it('tells of a scope that is missing, and of one that is missing later', async () => {
+  it('reports a scope that is missing, and one that is missing later', async () => {
     const api = createApi()
     const token = t0()
     await api.forbids(token, { scopes: 'x' }, 'x')
@@ -161,7 +161,7 @@ describe('a validator', () => {
     expect(api.events).toHaveLength(1)
   })
 
-  it('tells of a request without a token, which is no refusal', async () => {
+  it('reports a request without a token, which is not a refusal', async () => {
     const api = createApi()
     await expect(api.validator.authenticate({ headers: {} })).rejects.toMatchObject({ status: 401 })
     expect(api.events).toEqual([{ type: 'token.missing' }])
@@ -172,32 +172,35 @@ describe('a validator', () => {
     [{ headers: { authorization: 'c2VjcmV0' } }, /another scheme than Bearer/],
     [{ headers: {}, url: '/?access_token=c2VjcmV0' }, /tokenLocations/],
     [{ headers: {}, url: '/?a=1&access_token=c2VjcmV0&access_token=b' }, /tokenLocations/],
-  ])('tells what came in the place of a token, and not its value: %j', async (request, hint) => {
-    const api = createApi()
-    const error = await api.validator.authenticate(request).catch((reason) => reason)
-    expect(error).toMatchObject({ code: 'missing_token', detail: { hint: expect.anything() } })
-    expect(api.events).toEqual([{ type: 'token.missing', hint: expect.stringMatching(hint) }])
-    expect(JSON.stringify([api.events, error])).not.toContain('c2VjcmV0')
-  })
+  ])(
+    'names what a request has instead of a token, without its value: %j',
+    async (request, hint) => {
+      const api = createApi()
+      const error = await api.validator.authenticate(request).catch((reason) => reason)
+      expect(error).toMatchObject({ code: 'missing_token', detail: { hint: expect.anything() } })
+      expect(api.events).toEqual([{ type: 'token.missing', hint: expect.stringMatching(hint) }])
+      expect(JSON.stringify([api.events, error])).not.toContain('c2VjcmV0')
+    },
+  )
 
-  it('tells of a request within the asynchronous context of that request', async () => {
+  it('reports a request within the asynchronous context of that request', async () => {
     const storage = new AsyncLocalStorage<string>()
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const { validate } = fixtureValidator({
-      onEvent: ({ type }) => told.push([storage.getStore(), type]),
+      onEvent: ({ type }) => reported.push([storage.getStore(), type]),
     })
     const [one, two] = [t0(), t0({ exp: 1 })]
     await Promise.all([
       storage.run('first', () => validate(one)),
       storage.run('second', () => validate(two).catch(() => {})),
     ])
-    expect(told.sort()).toEqual([
+    expect(reported.sort()).toEqual([
       ['first', 'token.accepted'],
       ['second', 'token.refused'],
     ])
   })
 
-  it('tells of credentials that are malformed', async () => {
+  it('reports credentials that are malformed', async () => {
     const api = createApi()
     const request = { headers: { authorization: 'Bearer a b' } }
     await expect(api.validator.authenticate(request)).rejects.toMatchObject({ status: 400 })
@@ -206,7 +209,7 @@ describe('a validator', () => {
     ])
   })
 
-  it('tells of a check that threw, in validate and in authorize', async () => {
+  it('reports a check that threw, in validate and in authorize', async () => {
     const api = createApi()
     const cause = new Error('the database is down')
     const check = () => Promise.reject(cause)
@@ -218,19 +221,19 @@ describe('a validator', () => {
     expect(api.events).toEqual([{ type: 'callback.failed', cause }])
   })
 
-  it('tells of a requirement that is none, given with a request', async () => {
+  it('reports a malformed requirement that was given with a request', async () => {
     const api = createApi()
     const wrong = { scope: 'read:a' } as never
-    const told = [{ type: 'callback.failed', cause: expect.any(TypeError) }]
+    const reported = [{ type: 'callback.failed', cause: expect.any(TypeError) }]
     await expect(api.validator.validate(t0(), wrong)).rejects.toThrow(TypeError)
-    expect(api.events.splice(0)).toEqual(told)
+    expect(api.events.splice(0)).toEqual(reported)
     const accepted = await api.accepts(t0())
     api.events.length = 0
     await expect(api.validator.authorize(accepted, wrong)).rejects.toThrow(TypeError)
-    expect(api.events).toEqual(told)
+    expect(api.events).toEqual(reported)
   })
 
-  it('tells of keys that came, and of keys that did not', async () => {
+  it('reports keys that were fetched, and keys that were not', async () => {
     const good = createApi({ issuer: remoteIssuer }, { [JWKS_URI]: jwks })
     await good.accepts(t0())
     expect(good.events.map(({ type }) => type)).toEqual(['keys.refreshed', 'token.accepted'])
@@ -251,7 +254,7 @@ describe('a validator', () => {
     ])
   })
 
-  it('gives the same verdicts while nobody listens', async () => {
+  it('gives the same results without a listener', async () => {
     const silent = createApi({ onEvent: undefined })
     await silent.accepts(t0())
     await silent.refuses(t0({ exp: 1 }), 'expired')
@@ -261,7 +264,7 @@ describe('a validator', () => {
     })
   })
 
-  it('gives the same verdicts though onEvent throws', async () => {
+  it('gives the same results though onEvent throws', async () => {
     const onEvent = vi.fn(() => {
       throw new Error('broken')
     })
@@ -278,7 +281,7 @@ describe('a validator', () => {
     const api = createApi()
     const token = t0()
     await api.accepts(token)
-    const told = inspect(api.events, { depth: 9, showHidden: true })
-    for (const part of partsOf(token)) expect(told).not.toContain(part.slice(0, 12))
+    const reported = inspect(api.events, { depth: 9, showHidden: true })
+    for (const part of partsOf(token)) expect(reported).not.toContain(part.slice(0, 12))
   })
 })

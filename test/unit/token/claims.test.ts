@@ -33,7 +33,7 @@ describe('claims', () => {
     expect(verdict(claims, rules)?.reason).toBe(reason)
   })
 
-  it('are told with what was expected, and the commonest mistakes with a hint', () => {
+  it('are reported with the expected value, and common mistakes with a hint', () => {
     expect(verdict({ ...full, aud: ['a/', 'x'] })).toEqual({
       reason: 'wrong_audience',
       name: 'aud',

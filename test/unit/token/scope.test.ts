@@ -28,7 +28,7 @@ describe('the scopes of a token', () => {
     expect(read).toSatisfy(Object.isFrozen)
   })
 
-  it('are what a function returns, but for entries that are no scopes', () => {
+  it('are what a function returns, without entries that are not scopes', () => {
     const returned = ['a', 'b c', 'd']
     const read = readScopes({ x: 1 }, () => returned)
     expect(read).toEqual(['a', 'd'])

@@ -42,7 +42,7 @@ describe('times', () => {
     expect(verdict(claims, rules)?.reason).toBe(reason)
   })
 
-  it('are told with the limit and the value', () => {
+  it('are reported with the limit and the value', () => {
     const expired = {
       reason: 'expired',
       name: 'exp',

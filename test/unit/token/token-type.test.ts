@@ -3,6 +3,11 @@ import { type Profile, validateType } from '../../../src/token/token-type.ts'
 import { failureOf } from '../../support/failure-of.ts'
 
 describe('typ', () => {
+  it('does not count where it is inherited', () => {
+    const header = Object.create({ typ: 'at+jwt' })
+    expect(failureOf(() => validateType(header, 'rfc9068'))).toMatchObject({ reason: 'wrong_type' })
+  })
+
   const verdict = (typ: string | undefined, profile: Profile) =>
     failureOf(() => validateType({ alg: 'x', ...(typ !== undefined && { typ }) }, profile))
 
@@ -20,7 +25,7 @@ describe('typ', () => {
     expect(verdict(typ, 'rfc9068') === undefined).toBe(rfc9068)
   })
 
-  it('is told with what was expected, and the strict profile says how to relax', () => {
+  it('is reported with the expected value, and in the strict profile with a hint', () => {
     expect(verdict('x', 'jwt')).toEqual({
       reason: 'wrong_type',
       name: 'typ',

@@ -90,10 +90,12 @@ function readAuthorization(request: HttpRequest): string | undefined {
       if (name.length === 13 && name.toLowerCase() === 'authorization') fields++
     }
     if (fields > 1) throw new InvalidRequestError(repeatedHeader)
-    return single((headers as Record<string, string | string[] | undefined>).authorization)
+    const { authorization } = headers as Record<string, string | string[] | undefined>
+    return Object.hasOwn(headers, 'authorization') ? single(authorization) : undefined
   }
-  const distinct = request.headersDistinct?.authorization
-  if (distinct !== undefined && distinct.length > 1) throw new InvalidRequestError(repeatedHeader)
+  const distinct = request.headersDistinct ?? {}
+  const lines = Object.hasOwn(distinct, 'authorization') ? distinct.authorization : undefined
+  if (lines !== undefined && lines.length > 1) throw new InvalidRequestError(repeatedHeader)
   const values = Object.entries(headers)
     .filter(([name]) => name.length === 13 && name.toLowerCase() === 'authorization')
     .flatMap(([, value]) => value)

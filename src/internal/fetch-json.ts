@@ -3,7 +3,8 @@
  * reading, an end in time. The caller decides what the object means.
  */
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
-import type { FetchLike, FetchLikeResponse } from './fetch-like.ts'
+import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
+import { copyOwnMembers } from './own-members.ts'
 import { BodyTooLargeError, readBody, releaseBody, type UnlessAborted } from './response-body.ts'
 
 export { FetchFailure } from './fetch-failure.ts'
@@ -52,9 +53,7 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
   const unlessAborted: UnlessAborted = (promise) => Promise.race([promise, aborted.promise])
   let response: FetchLikeResponse | undefined
   try {
-    response = await unlessAborted(
-      options.fetch(url, { headers, redirect: 'manual', signal, credentials: 'omit' }),
-    )
+    response = await unlessAborted(options.fetch(url, createInit(headers, signal)))
     checkResponse(response)
     if (response.status === 304 && etag !== undefined) {
       return { json: undefined, etag, cacheControl: getHeader(response, 'cache-control') }
@@ -72,6 +71,12 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
     aborted.forget()
     releaseBody(response)
   }
+}
+
+/** Without a prototype, because `fetch` reads inherited members: another method, a body, a dispatcher. */
+function createInit(headers: Record<string, string>, signal: AbortSignal): FetchLikeInit {
+  const init: FetchLikeInit = { headers, redirect: 'manual', signal, credentials: 'omit' }
+  return copyOwnMembers(init) as unknown as FetchLikeInit
 }
 
 /** The `fetch` may be the application's own, and a test's may return anything. */
@@ -139,7 +144,7 @@ function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unk
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new FetchFailure('not_json', url, 'the answer is not a JSON object')
   }
-  return json as Readonly<Record<string, unknown>>
+  return copyOwnMembers(json)
 }
 
 /** A promise that rejects when the signal fires, and the way to stop listening. */

@@ -3,6 +3,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4.5 | RFC 7517, section 4.5}
  */
+import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import { isPromised } from '../internal/maybe-promise.ts'
 import type { KeySet } from '../keys/key-set.ts'
@@ -65,7 +66,11 @@ function verifyWithNewerSet(
 }
 
 function findCandidates(set: KeySet, { header }: ParsedJwt): readonly VerificationKey[] {
-  return set.find(header.alg as Algorithm, header.kid)
+  return set.find(header.alg as Algorithm, getKid(header))
+}
+
+function getKid(header: JoseHeader): string | undefined {
+  return Object.hasOwn(header, 'kid') ? header.kid : undefined
 }
 
 /** @param mayBeNewer Whether a newer set was not asked for yet. */
@@ -137,7 +142,7 @@ async function verifyWithUnknownKey(
 ): Promise<FoundKey> {
   const onlyTheNewest = () => false
   const newer =
-    mayBeNewer && jwt.header.kid === undefined
+    mayBeNewer && getKid(jwt.header) === undefined
       ? await issuer.keys.newerThan(set, onlyTheNewest)
       : set
   if (newer === set) throw new InvalidTokenError('bad_signature')

@@ -5,6 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
+import { copyOwnMembers } from '../internal/own-members.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 
@@ -32,8 +33,8 @@ export interface KeySet {
  * @returns `undefined` where the value is no JWK Set, or one of more than 100 keys.
  */
 export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefined {
-  const list = (value as { keys?: unknown } | null | undefined)?.keys
-  if (!Array.isArray(list) || list.length > maxKeys) return undefined
+  const list = readList(value)
+  if (list === undefined || list.length > maxKeys) return undefined
   const keys = new Map<string, VerificationKey>()
   const made = new Map<string, KeyObject>()
   const skipped: { kid?: string; reason: KeySkipReason }[] = []
@@ -68,6 +69,15 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
       return kid === undefined ? all : (byKid.get(kid) ?? none)
     },
   }
+}
+
+/** Returns the JWKs of a set, without what every object inherits. */
+function readList(value: unknown): readonly unknown[] | undefined {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'keys')) return undefined
+  const { keys } = value as { readonly keys: unknown }
+  if (!Array.isArray(keys)) return undefined
+  const isObject = (jwk: unknown) => typeof jwk === 'object' && jwk !== null && !Array.isArray(jwk)
+  return keys.slice(0, maxKeys + 1).map((jwk) => (isObject(jwk) ? copyOwnMembers(jwk) : jwk))
 }
 
 const none: readonly VerificationKey[] = []

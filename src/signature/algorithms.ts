@@ -32,18 +32,18 @@ export type Algorithm =
 export interface KeyType {
   readonly kty: 'RSA' | 'EC' | 'OKP'
   /** The curve; absent for RSA. */
-  readonly crv?: string
+  readonly crv: string | undefined
   /** The JWK members that make the public key: two JWKs that agree in these hold the same key. */
   readonly members: readonly string[]
   /** Octets of each of `x` and `y` (RFC 7518 §6.2.1.2, RFC 8037 §2); absent for RSA. */
-  readonly coordinateLength?: number
+  readonly coordinateLength: number | undefined
   /**
    * The octets before `x` and `y` in a DER-encoded SubjectPublicKeyInfo, where a key should be
    * imported from that form. From a JWK, OpenSSL also multiplies the point by the order of the
    * curve, which blocks the event loop for milliseconds on the large curves. These curves have a
    * cofactor of 1: a point on the curve always has that order.
    */
-  readonly spkiPrefix?: Buffer
+  readonly spkiPrefix: Buffer | undefined
 }
 
 /** Everything that is specific to one signature algorithm. */
@@ -52,11 +52,11 @@ export interface AlgorithmEntry {
   /** The digest; `null` where the algorithm includes its own. */
   readonly hash: string | null
   /** The RSA padding, where it is not the default of a key, PKCS #1 version 1.5. */
-  readonly rsaPadding?: { readonly padding: number; readonly saltLength: number }
+  readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
   /** Octets of a signature; absent for RSA, where it is the length of the modulus. */
-  readonly signatureLength?: number
+  readonly signatureLength: number | undefined
   /** Converts a JWS signature to the form that OpenSSL takes; absent where the two are the same. */
-  readonly encodeSignature?: (signature: Buffer) => Buffer
+  readonly encodeSignature: ((signature: Buffer) => Buffer) | undefined
 }
 
 /** A public key that may verify signatures, imported once from its JWK. */
@@ -70,9 +70,19 @@ export interface VerificationKey {
   readonly keyObject: KeyObject
 }
 
-const rsa: KeyType = { kty: 'RSA', members: ['n', 'e'] }
-const p256: KeyType = { kty: 'EC', crv: 'P-256', members: ['crv', 'x', 'y'], coordinateLength: 32 }
+// Every member is set, so that none is looked up in `Object.prototype`.
+const withoutCurve = { crv: undefined, coordinateLength: undefined, spkiPrefix: undefined }
+
+const rsa: KeyType = { ...withoutCurve, kty: 'RSA', members: ['n', 'e'] }
+const p256: KeyType = {
+  ...withoutCurve,
+  kty: 'EC',
+  crv: 'P-256',
+  members: ['crv', 'x', 'y'],
+  coordinateLength: 32,
+}
 const p384: KeyType = {
+  ...withoutCurve,
   kty: 'EC',
   crv: 'P-384',
   members: ['crv', 'x', 'y'],
@@ -80,13 +90,20 @@ const p384: KeyType = {
   spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
 }
 const p521: KeyType = {
+  ...withoutCurve,
   kty: 'EC',
   crv: 'P-521',
   members: ['crv', 'x', 'y'],
   coordinateLength: 66,
   spkiPrefix: Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex'),
 }
-const ed25519: KeyType = { kty: 'OKP', crv: 'Ed25519', members: ['crv', 'x'], coordinateLength: 32 }
+const ed25519: KeyType = {
+  ...withoutCurve,
+  kty: 'OKP',
+  crv: 'Ed25519',
+  members: ['crv', 'x'],
+  coordinateLength: 32,
+}
 
 // RFC 7518 §3.5: the salt is as long as the hash, and MGF1 uses the same hash (OpenSSL's default).
 const pss = {
@@ -94,35 +111,40 @@ const pss = {
   saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
 }
 
+const defaults = { rsaPadding: undefined, signatureLength: undefined, encodeSignature: undefined }
+
 const algorithms: Readonly<Record<Algorithm, AlgorithmEntry>> = {
-  RS256: { keyType: rsa, hash: 'sha256' },
-  RS384: { keyType: rsa, hash: 'sha384' },
-  RS512: { keyType: rsa, hash: 'sha512' },
-  PS256: { keyType: rsa, hash: 'sha256', rsaPadding: pss },
-  PS384: { keyType: rsa, hash: 'sha384', rsaPadding: pss },
-  PS512: { keyType: rsa, hash: 'sha512', rsaPadding: pss },
+  RS256: { ...defaults, keyType: rsa, hash: 'sha256' },
+  RS384: { ...defaults, keyType: rsa, hash: 'sha384' },
+  RS512: { ...defaults, keyType: rsa, hash: 'sha512' },
+  PS256: { ...defaults, keyType: rsa, hash: 'sha256', rsaPadding: pss },
+  PS384: { ...defaults, keyType: rsa, hash: 'sha384', rsaPadding: pss },
+  PS512: { ...defaults, keyType: rsa, hash: 'sha512', rsaPadding: pss },
   // RFC 7518 §3.4: R and S one after the other, each as long as the order of the curve.
   ES256: {
+    ...defaults,
     keyType: p256,
     hash: 'sha256',
     signatureLength: 64,
     encodeSignature: encodeEcdsaSignature,
   },
   ES384: {
+    ...defaults,
     keyType: p384,
     hash: 'sha384',
     signatureLength: 96,
     encodeSignature: encodeEcdsaSignature,
   },
   ES512: {
+    ...defaults,
     keyType: p521,
     hash: 'sha512',
     signatureLength: 132,
     encodeSignature: encodeEcdsaSignature,
   },
   // RFC 8037 §3.1, RFC 9864 §2.2
-  EdDSA: { keyType: ed25519, hash: null, signatureLength: 64 },
-  Ed25519: { keyType: ed25519, hash: null, signatureLength: 64 },
+  EdDSA: { ...defaults, keyType: ed25519, hash: null, signatureLength: 64 },
+  Ed25519: { ...defaults, keyType: ed25519, hash: null, signatureLength: 64 },
 }
 
 // A Map, so that no inherited property of an object can pass for an algorithm.

@@ -1,0 +1,111 @@
+/**
+ * Properties that something else in the process added to `Object.prototype`: they are no members of
+ * keys, metadata, headers or requests. Options have a test of their own.
+ */
+import { createValidator } from 'oauth-resource-server'
+import { afterEach, describe, expect, it } from 'vitest'
+import { readKeySet } from '../../src/keys/key-set.ts'
+import { AUD, ec1, fixtureValidator, ISS, jwks, makeKey, rsa1, t0 } from '../support/fixture.ts'
+import { simulateIssuer, status, verdict } from '../support/simulated-issuer.ts'
+
+const added: string[] = []
+
+function pollute(members: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(members)) {
+    Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true })
+    added.push(name)
+  }
+}
+
+afterEach(() => {
+  for (const name of added.splice(0)) Reflect.deleteProperty(Object.prototype, name)
+})
+
+const attacker = makeKey('RS256', 'attacker')
+
+describe('a property of Object.prototype', () => {
+  it.each([
+    ['alg', 'ES256'],
+    ['kid', 'other'],
+    ['use', 'enc'],
+    ['key_ops', ['sign']],
+    ['crv', 'P-521'],
+  ])('is not the member %s of a JWK', (name, value) => {
+    const bare = [rsa1, ec1].map(({ jwk: { kty, crv, n, e, x, y } }) =>
+      Object.fromEntries(Object.entries({ kty, crv, n, e, x, y }).filter(([, text]) => text)),
+    )
+    const read = () => {
+      const set = readKeySet({ keys: bare })
+      const keys = [...(set?.keys.entries() ?? [])]
+      return keys.map(([identity, { kid, alg, keyType }]) => [identity, kid, alg, keyType])
+    }
+    const expected = read()
+    expect(expected).toHaveLength(2)
+    pollute({ [name]: value })
+    expect(read()).toEqual(expected)
+  })
+
+  it('is not the key of a JWK, nor a key set', () => {
+    const { kty, n, e } = attacker.jwk
+    pollute({ kty, n, e, keys: [attacker.jwk] })
+    expect(readKeySet({ keys: [{ kid: 'attacker' }] })?.keys.size).toBe(0)
+    expect(readKeySet({})).toBeUndefined()
+  })
+
+  it('is not the address of the keys in metadata', async () => {
+    const issuer = simulateIssuer([attacker.jwk])
+    issuer.metadata = () => Response.json({ issuer: ISS })
+    const { validate } = issuer.validator()
+    pollute({ jwks_uri: 'https://evil.test/jwks' })
+    expect(await verdict(validate(t0({}, {}, attacker)))).toBe('X503')
+    expect(issuer.count().jwks).toBe(0)
+  })
+
+  it('is not the issuer that metadata name', async () => {
+    const issuer = simulateIssuer()
+    issuer.metadata = () => Response.json({ jwks_uri: `${ISS}/jwks` })
+    pollute({ issuer: ISS })
+    const { validate } = createValidator({
+      ...issuer.options(),
+      // Without the fixture's own use of the prototype.
+      issuer: ISS,
+    })
+    expect(await verdict(validate(t0()))).toBe('X503')
+  })
+
+  it('is not the kid of a token', async () => {
+    const { validate } = fixtureValidator()
+    const token = t0({}, { kid: undefined })
+    pollute({ kid: 'unknown' })
+    await expect(validate(token)).resolves.toMatchObject({ issuer: ISS })
+  })
+
+  it.each([{ rawHeaders: ['Host', 'rs.test'] }, { headersDistinct: {} }, {}])(
+    'is not the Authorization header field of a request with %j',
+    async (shape) => {
+      const { authenticate } = fixtureValidator()
+      pollute({ authorization: `Bearer ${t0()}`, Authorization: `Bearer ${t0()}` })
+      const outcome = authenticate({ headers: { host: 'rs.test' }, ...shape })
+      await expect(outcome).rejects.toMatchObject({ code: 'missing_token' })
+    },
+  )
+
+  it('is no option of an outbound request', async () => {
+    const inits: object[] = []
+    const { validate } = createValidator({
+      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+      audience: AUD,
+      fetch: async (_, init) => {
+        inits.push(init)
+        return Response.json(jwks)
+      },
+    })
+    const token = t0()
+    pollute({ method: 'POST', body: 'x', dispatcher: {} })
+    await validate(token)
+    expect(inits).toHaveLength(1)
+    for (const name of ['method', 'body', 'dispatcher'])
+      expect(name in (inits[0] ?? {})).toBe(false)
+    expect(status(204).status).toBe(204)
+  })
+})

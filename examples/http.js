@@ -16,19 +16,22 @@ const authenticated = authenticate({ issuer: ISSUER, audience: AUDIENCE })
 const mayReadReports = authorize({ scopes: 'read:reports' })
 
 const server = createServer(async (request, response) => {
-  if (request.url === '/health') return answer(200, { status: 'up' })
+  const [path] = (request.url ?? '').split('?')
+  if (path === '/health') return answer(200, { status: 'up' })
 
   const token = await authenticated(request, response)
-  if (token === undefined) return // A refusal: it is answered already.
+  if (!token) return // Refused: the response is sent.
 
-  if (request.url === '/') return answer(200, { client: token.clientId, scopes: token.scopes })
-
-  if (request.url === '/reports') {
-    if (await mayReadReports(request, response)) answer(200, { reports: ['January', 'February'] })
-    return
+  switch (path) {
+    case '/':
+      return answer(200, { client: token.clientId, scopes: token.scopes })
+    case '/reports':
+      if (!(await mayReadReports(request, response))) return
+      return answer(200, { reports: ['January', 'February'] })
+    default:
+      // A path that no case names exactly gets no answer, however it is spelt.
+      return answer(404, { error: 'not_found' })
   }
-
-  answer(404, { error: 'not_found' })
 
   /** @param {number} status @param {object} body */
   function answer(status, body) {

@@ -94,7 +94,7 @@ export interface Requirement {
   readonly anyScope?: string | readonly string[] | undefined
   /**
    * Runs after every other check. Anything but `true` refuses with 403 `insufficient_scope`; a throw
-   * or a rejection is handed to the caller as it is, which makes it a 500.
+   * or a rejection becomes the `cause` of an Error, which makes it a 500.
    */
   readonly check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
 }

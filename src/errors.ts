@@ -3,6 +3,7 @@
  * to answer and, apart from that, what the operator needs to understand it. No error holds a part
  * of the token beyond single decoded values in {@link ErrorDetail}.
  */
+import { types } from 'node:util'
 
 /** Why a token was refused. A closed list: it can label a metric. */
 export type InvalidTokenReason = keyof typeof invalidTokenSentences
@@ -70,6 +71,10 @@ export interface ErrorResponseBody {
   readonly error_description: string
 }
 
+// In the global registry, so that another copy of the package finds it too.
+const brand = Symbol.for('oauth-resource-server.error')
+const isOrdinaryInstance = Function.prototype[Symbol.hasInstance]
+
 /**
  * The common ancestor of every refusal. `message` is a fixed sentence and is what the client reads.
  *
@@ -101,6 +106,18 @@ export abstract class AccessTokenError extends Error {
     this.body = body
     this.headers = {}
   }
+}
+
+Object.defineProperty(AccessTokenError.prototype, brand, { value: true })
+Object.defineProperty(AccessTokenError, Symbol.hasInstance, { value: hasInstance })
+
+/** `instanceof` also recognises the errors of another copy of the package, by their names. */
+function hasInstance(this: typeof AccessTokenError, value: unknown): boolean {
+  if (isOrdinaryInstance.call(this, value)) return true
+  if (!types.isNativeError(value) || !(brand in value)) return false
+  if (this === AccessTokenError) return true
+  // A subclass of the application's that has no name of its own has no instances elsewhere.
+  return Object.hasOwn(this.prototype, 'name') && value.name === this.prototype.name
 }
 
 function limitStack(limit: number): void {
@@ -263,12 +280,6 @@ export type AnyAccessTokenError =
   | InvalidTokenError
   | InsufficientScopeError
   | ServiceUnavailableError
-
-/** Refusals are the validator's: one that the application's function throws must not pass for one. */
-export function notARefusal(error: unknown, name: string): unknown {
-  if (!(error instanceof AccessTokenError)) return error
-  return new Error(`${name} threw a refusal`, { cause: error })
-}
 
 const maxPrinted = 200
 // Control characters, bidirectional marks, lone surrogates, line and paragraph separators.

@@ -1,10 +1,11 @@
 /**
  * @module The events that a validator emits for the operator. Their members are configured names,
  * values of closed lists, and short sanitised texts; only `detail` and `cause` vary freely. None of
- * them contains a part of a token. Imports only the errors.
+ * them contains a part of a token. Imports only the errors and `internal/`.
  */
 import { channel } from 'node:diagnostics_channel'
 import { type ErrorDetail, type InvalidTokenReason, printable } from './errors.ts'
+import { messageOf } from './internal/callback.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {
@@ -46,6 +47,7 @@ export interface TokenMissingEvent {
  */
 export interface CallbackFailedEvent {
   readonly type: 'callback.failed'
+  /** An Error. Where a callback threw, it names the callback, and its own `cause` is what was thrown. */
   readonly cause: unknown
 }
 
@@ -186,12 +188,9 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   function warn(error: unknown): void {
     if (warned) return
     warned = true
-    process.emitWarning(
-      `onEvent failed: ${error instanceof Error ? String(error.message) : 'no Error'}`,
-      {
-        type: 'OAuthResourceServerWarning',
-      },
-    )
+    process.emitWarning(`onEvent failed: ${messageOf(error)}`, {
+      type: 'OAuthResourceServerWarning',
+    })
   }
 
   return {
@@ -201,7 +200,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
       if (diagnostics.hasSubscribers) diagnostics.publish(event)
       try {
         const result = onEvent?.(event)
-        if (isThenable(result)) result.then(undefined, warn)
+        if (isThenable(result)) Promise.resolve(result).then(undefined, warn)
       } catch (error) {
         warn(error)
       }

@@ -22,6 +22,7 @@ import {
   ServiceUnavailableError,
 } from './errors.ts'
 import { createObserver, type TokenRefusedEvent } from './events.ts'
+import { toError } from './internal/callback.ts'
 import { isPromised } from './internal/maybe-promise.ts'
 import { withTimeout } from './internal/timeout.ts'
 import { findSigningKey } from './issuer/signing-key.ts'
@@ -53,7 +54,7 @@ export interface Validator<C extends object = JwtClaims> {
    * The whole way: a request in, a verified token out.
    *
    * @throws AccessTokenError with everything that the answer needs. What the application's own
-   * functions throw comes out as it is.
+   * functions throw is the `cause` of an Error.
    */
   readonly authenticate: (
     request: HttpRequest,
@@ -328,8 +329,9 @@ export function createValidator<C extends object = JwtClaims>(
   function refused(thrown: unknown, decision: Decision): unknown {
     const error = malformedRequest(decision) ?? thrown
     if (!(error instanceof AccessTokenError)) {
-      observer.emit({ type: 'callback.failed', cause: error })
-      return error
+      const cause = toError(error)
+      observer.emit({ type: 'callback.failed', cause })
+      return cause
     }
     if (error instanceof InvalidTokenError) completeDetail(error, decision)
     if (error instanceof MissingTokenError)
@@ -351,7 +353,8 @@ export function createValidator<C extends object = JwtClaims>(
   }
 
   function completed(error: unknown): unknown {
-    if (error instanceof AccessTokenError) completeHeaders(error, challenge)
+    if (!(error instanceof AccessTokenError)) return toError(error)
+    completeHeaders(error, challenge)
     return error
   }
 

@@ -43,7 +43,7 @@ function explain(error) {
 
 const server = createServer(async (request, response) => {
   const token = await authenticated(request, response)
-  if (token !== undefined) response.end(JSON.stringify({ client: token.clientId }))
+  if (token) response.end(JSON.stringify({ client: token.clientId }))
 })
 
 server.listen(Number(PORT), '127.0.0.1', () => {

@@ -1,23 +1,22 @@
 /**
- * @module Express 4 and 5. Thin: hands the request to the validator, sets `req.auth`, or answers.
+ * @module Express 4 and 5, and other connect-style servers. Holds only what is Express's; the rest is
+ * in `middleware.ts`.
  */
-import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
-  admit,
-  admitAnonymous,
-  answer,
+  authenticateRequest,
   authorizeRequest,
-  createGuard,
-  forget,
+  createMiddlewareContext,
   passesErrors,
-  prepare,
-  type Response,
+  recordedToken,
 } from './middleware.ts'
+import { callNext, type Next } from './next.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -30,20 +29,16 @@ declare global {
   }
 }
 
-/** The part of Express's request that is used. */
-export interface ExpressRequest extends HttpRequest {
-  auth?: AccessToken | undefined
-}
-
-/** A middleware for Express; also for anything else that is connect-style. */
-export type ExpressMiddleware = (
-  request: ExpressRequest,
-  response: Response,
-  next: (error?: unknown) => void,
-) => void
+/**
+ * A middleware for Express; also for anything else that is connect-style. It accepts any request,
+ * whatever other packages declare `req.auth` to be, and any response, since socket.io has none.
+ */
+export type ExpressMiddleware = (request: HttpRequest, response: object, next: Next) => void
 
 /**
- * Makes a middleware that lets only requests with a good access token pass, and sets `req.auth`.
+ * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth`.
+ *
+ * Every failure goes to `next(error)`, once, as an Error.
  *
  * @throws TypeError for a wrong option.
  */
@@ -51,34 +46,28 @@ export function authenticate<C extends object>(
   validatorOrOptions: Validator<C> | ValidatorOptions,
   options: AuthenticateOptions = {},
 ): ExpressMiddleware {
-  const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
+  const context = createMiddlewareContext(validatorOrOptions, options)
   return function authenticate(request, response, next) {
-    forget(request)
-    if (request.auth !== undefined) request.auth = undefined
-    const pass = (token: AccessToken) => {
-      try {
-        request.auth = token
-        admit(guard, request, response, token)
-      } catch (error) {
-        next(error)
+    try {
+      const outcome = authenticateRequest(context, request, response)
+      if (!isVerified(outcome)) {
+        outcome.then(
+          () => callNext(next),
+          (error) => refuse(response, error, next, context.passErrors),
+        )
         return
       }
-      next()
+    } catch (error) {
+      refuse(response, error, next, context.passErrors)
+      return
     }
-    const fail = (error: unknown) => {
-      if (request.auth !== undefined) request.auth = undefined
-      if (admitAnonymous(guard, request, error)) next()
-      else refuse(response, error, next, guard.passErrors)
-    }
-    const decided = guard.decide(request, guard.requirement)
-    if (isVerified(decided)) pass(decided)
-    else decided.then(pass, fail)
+    callNext(next)
   }
 }
 
 /**
- * Makes a middleware that holds the token which `authenticate` found against a requirement. Where no
- * `authenticate` came before, an Error goes to `next`, which makes it a 500.
+ * Creates a middleware that checks the token which `authenticate` verified against a requirement.
+ * Where no `authenticate` ran before, an Error goes to `next`, which makes it a 500.
  *
  * @throws TypeError for a wrong requirement.
  */
@@ -86,18 +75,28 @@ export function authorize(requirement: Requirement): ExpressMiddleware {
   const required = compileRequirement(requirement, 'authorize')
   return function authorize(request, response, next) {
     authorizeRequest(required, request).then(
-      () => next(),
+      () => callNext(next),
       (error) => refuse(response, error, next, passesErrors(request)),
     )
   }
 }
 
+/**
+ * Returns the verified token of a request. Reads what `authenticate` recorded, not `req.auth`, which
+ * other packages may set.
+ *
+ * @throws Error where `authenticate` did not run, or the request is anonymous.
+ */
+export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
+  return recordedToken(request) as unknown as AccessToken<C>
+}
+
 function refuse(
-  response: Response,
-  error: unknown,
-  next: (error?: unknown) => void,
+  response: object,
+  thrown: unknown,
+  next: Next,
   passErrors: boolean | undefined,
 ): void {
-  if (prepare(response, error) && !passErrors) answer(response, error)
-  else next(error)
+  const error = refuseRequest(response, thrown, passErrors)
+  if (error !== undefined) callNext(next, error)
 }

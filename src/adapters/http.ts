@@ -1,77 +1,79 @@
 /**
  * @module Plain `node:http` (and the compatibility API of `node:http2`), and connect-style servers.
- * Thin: hands the request to the validator, sets `req.auth`, or answers.
+ * Holds only what is theirs; the rest is in `middleware.ts`.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
+import { toError } from '../internal/callback.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { type Response, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
-  admit,
-  admitAnonymous,
-  answer,
+  authenticateRequest,
   authorizeRequest,
-  createGuard,
-  forget,
+  createMiddlewareContext,
+  isReported,
   passesErrors,
-  prepare,
-  type Response,
+  recordedToken,
 } from './middleware.ts'
+import { callNext, type Next } from './next.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
 /**
- * Resolves to the verified token. Where it has answered, or the request is anonymous, it resolves to
- * `undefined`; `response.writableEnded` tells which. With `next` it is connect-style middleware.
+ * Resolves to the verified token, to `null` when the request was refused, and to `undefined` when it
+ * is anonymous, which only the option `optional` allows.
+ *
+ * With `next` it is connect-style middleware: what is refused and not responded to goes to
+ * `next(error)`, and the promise never rejects. What `next()` throws goes to `next(error)` too, as in
+ * connect.
  */
-export type HttpGuard<C extends object> = (
-  request: HttpRequest & { auth?: unknown },
-  response: Response,
-  next?: (error?: unknown) => void,
-) => Promise<AccessToken<C> | undefined>
+export type HttpMiddleware<C extends object> = (
+  request: HttpRequest,
+  response: object,
+  next?: Next,
+) => Promise<AccessToken<C> | null | undefined>
 
 /**
- * Makes a guard that lets only requests with a good access token pass, and sets `req.auth`.
+ * Creates a function that lets only requests with a valid access token pass, and sets `req.auth`.
  *
  * Without `next` there is no error handling to hand errors to: what the application's own functions
- * throw is answered with a bare 500 and told through `onEvent` as `callback.failed`. With `passErrors`
- * the promise rejects instead, with refusals too.
+ * throw is responded to with a bare 500 and reported through `onEvent` as `callback.failed`. The
+ * promise rejects where the request or the response throws. With `passErrors` it rejects with refusals
+ * and all other errors, and nothing is responded.
  *
  * @throws TypeError for a wrong option.
  */
 export function authenticate<C extends object = JwtClaims>(
   validatorOrOptions: Validator<C> | ValidatorOptions,
   options: AuthenticateOptions = {},
-): HttpGuard<C> {
-  const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
+): HttpMiddleware<C> {
+  const context = createMiddlewareContext(validatorOrOptions, options)
   return async function authenticate(request, response, next) {
-    forget(request)
-    if (request.auth !== undefined) request.auth = undefined
     let token: AccessToken | undefined
     try {
-      const decided = guard.decide(request, guard.requirement)
-      token = isVerified(decided) ? decided : await decided
-      admit(guard, request, response, token)
+      const outcome = authenticateRequest(context, request, response)
+      token = isVerified(outcome) ? outcome : await outcome
     } catch (error) {
-      if (!admitAnonymous(guard, request, error)) {
-        if (request.auth !== undefined) request.auth = undefined
-        return refuse(response, error, next, guard.passErrors)
-      }
+      return refuse(response, error, next, context.passErrors)
     }
-    request.auth = token
-    next?.()
+    if (next !== undefined) callNext(next)
     return token as AccessToken<C> | undefined
   }
 }
 
 /**
- * Makes a guard that holds the token which `authenticate` found against a requirement.
+ * Creates a function that checks the token which `authenticate` verified against a requirement. It
+ * resolves to the token, or to `null` when the request was refused.
  *
- * @throws TypeError for a wrong requirement. The guard rejects where no `authenticate` came before.
+ * @throws TypeError for a wrong requirement. Where no `authenticate` ran before, the response is a bare
+ * 500, and the promise rejects.
  */
-export function authorize<C extends object = JwtClaims>(requirement: Requirement): HttpGuard<C> {
+export function authorize<C extends object = JwtClaims>(
+  requirement: Requirement,
+): HttpMiddleware<C> {
   const required = compileRequirement(requirement, 'authorize')
   return async function authorize(request, response, next) {
     let token: AccessToken
@@ -80,30 +82,49 @@ export function authorize<C extends object = JwtClaims>(requirement: Requirement
     } catch (error) {
       return refuse(response, error, next, passesErrors(request))
     }
-    next?.()
+    if (next !== undefined) callNext(next)
     return token as unknown as AccessToken<C>
   }
 }
 
-function refuse(
-  response: Response,
-  error: unknown,
-  next: ((error?: unknown) => void) | undefined,
-  passErrors: boolean | undefined,
-): undefined {
-  if (prepare(response, error) && !passErrors) answer(response, error)
-  else if (next !== undefined) next(error)
-  else {
-    if (!passErrors) failed(response)
-    // What the application did not ask for it hears only if it is its own mistake in mounting.
-    if (passErrors !== false) throw error
-  }
+/**
+ * Returns the verified token of a request. Reads what `authenticate` recorded, not `req.auth`, which
+ * other packages may set.
+ *
+ * @throws Error where `authenticate` did not run, or the request is anonymous.
+ */
+export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
+  return recordedToken(request) as unknown as AccessToken<C>
 }
 
-/** The application's own function threw: the client learns nothing but that. */
-function failed(response: Response): void {
-  if (response.headersSent) return
-  response.statusCode = 500
-  response.setHeader('Content-Length', '0')
-  response.end()
+function refuse(
+  response: object,
+  thrown: unknown,
+  next: Next | undefined,
+  passErrors: boolean | undefined,
+): null {
+  const error = refuseRequest(response, thrown, passErrors)
+  if (error === undefined) return null
+  if (next !== undefined) {
+    callNext(next, error)
+    return null
+  }
+  if (passErrors) throw error
+  const failure = sendInternalServerError(response as Response)
+  if (error !== thrown || !isReported(error)) throw error
+  if (failure !== undefined) throw failure
+  return null
+}
+
+/** Responds with 500 and nothing else, where that is possible. */
+function sendInternalServerError(response: Response): Error | undefined {
+  try {
+    if (response.headersSent) return undefined
+    response.statusCode = 500
+    response.setHeader('Content-Length', '0')
+    response.end('')
+    return undefined
+  } catch (failure) {
+    return toError(failure)
+  }
 }

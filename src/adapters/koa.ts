@@ -1,22 +1,22 @@
 /**
- * @module Koa 2 and 3. Thin: hands the request to the validator, sets `ctx.state.auth`, or answers.
+ * @module Koa 2 and 3. Holds only what is Koa's; the rest is in `middleware.ts`.
  */
-import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
+import { AccessTokenError } from '../errors.ts'
+import { toError } from '../internal/callback.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { bodyOf, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
-  admit,
-  admitAnonymous,
+  authenticateRequest,
   authorizeRequest,
-  bodyOf,
-  createGuard,
-  forget,
+  createMiddlewareContext,
+  type MiddlewareContext,
   passesErrors,
-  prepare,
-  type Response,
+  recordedToken,
 } from './middleware.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
@@ -24,7 +24,7 @@ export type { AuthenticateOptions } from './middleware.ts'
 /** The part of Koa's context that is used. */
 export interface KoaContext {
   readonly req: HttpRequest
-  readonly res: Response
+  readonly res: object
   readonly request: object
   readonly method: string
   readonly url: string
@@ -36,7 +36,7 @@ export interface KoaContext {
 export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>
 
 /**
- * Makes a middleware that lets only requests with a good access token pass, and sets
+ * Creates a middleware that lets only requests with a valid access token pass, and sets
  * `ctx.state.auth`.
  *
  * @throws TypeError for a wrong option.
@@ -45,34 +45,29 @@ export function authenticate<C extends object>(
   validatorOrOptions: Validator<C> | ValidatorOptions,
   options: AuthenticateOptions = {},
 ): KoaMiddleware {
-  const guard = createGuard(validatorOrOptions as Validator<object> | ValidatorOptions, options)
+  const middlewareContext = createMiddlewareContext(validatorOrOptions, options)
   return async function authenticate(context, next) {
-    const state: { auth?: AccessToken | undefined } = context.state
-    const { req, request, method, url } = context
-    const { headers, rawHeaders } = req
-    const { body } = request as { body?: unknown }
-    const offered = { method, url, headers, rawHeaders, body }
-    forget(req)
-    if (state.auth !== undefined) state.auth = undefined
-    let token: AccessToken | undefined
     try {
-      const decided = guard.decide(offered, guard.requirement)
-      token = isVerified(decided) ? decided : await decided
-      admit(guard, req, context.res, token)
+      const outcome = authenticateContext(middlewareContext, context)
+      if (!isVerified(outcome)) await outcome
     } catch (error) {
-      if (!admitAnonymous(guard, req, error)) {
-        if (state.auth !== undefined) state.auth = undefined
-        return refuse(context, error, guard.passErrors)
-      }
+      return refuse(context, error, middlewareContext.passErrors)
     }
-    state.auth = token
     await next()
   }
 }
 
+function authenticateContext(middlewareContext: MiddlewareContext, context: KoaContext) {
+  const { req, request, method, url } = context
+  const { headers, rawHeaders } = req
+  const { body } = request as { body?: unknown }
+  const presented = { method, url, headers, rawHeaders, body }
+  return authenticateRequest(middlewareContext, presented, context.res, req, context.state)
+}
+
 /**
- * Makes a middleware that holds the token which `authenticate` found against a requirement. Where no
- * `authenticate` came before, it throws an Error, which makes it a 500.
+ * Creates a middleware that checks the token which `authenticate` verified against a requirement.
+ * Where no `authenticate` ran before, it throws an Error, which makes it a 500.
  *
  * @throws TypeError for a wrong requirement.
  */
@@ -82,18 +77,54 @@ export function authorize(requirement: Requirement): KoaMiddleware {
     try {
       await authorizeRequest(required, context.req)
     } catch (error) {
-      return refuse(context, error, passesErrors(context.req))
+      return refuse(context, error)
     }
     await next()
   }
 }
 
-function refuse(context: KoaContext, error: unknown, passErrors: boolean | undefined): void {
-  const isRefusal = prepare(context.res, error)
-  // Koa makes it 200 with the first body unless it was set here.
-  if (isRefusal) context.status = error.status
-  if (!isRefusal || passErrors) throw error
-  context.body = bodyOf(error)
-  // Koa calls an empty body text.
-  if (error.body === undefined) context.res.removeHeader('Content-Type')
+/**
+ * Returns the verified token of a request. Reads what `authenticate` recorded, not `ctx.state.auth`,
+ * which other packages may set.
+ *
+ * @throws Error where `authenticate` did not run, or the request is anonymous.
+ */
+export function accessToken<C extends object = JwtClaims>(context: {
+  readonly req: object
+}): AccessToken<C> {
+  return recordedToken(context.req) as unknown as AccessToken<C>
+}
+
+function refuse(context: KoaContext, thrown: unknown, passErrors?: boolean): void {
+  const error = refuseContext(context, thrown, passErrors)
+  if (error !== undefined) throw error
+}
+
+function refuseContext(
+  context: KoaContext,
+  thrown: unknown,
+  passErrors?: boolean,
+): Error | undefined {
+  try {
+    const passes = passErrors ?? passesErrors(context.req)
+    const error = refuseRequest(context.res, thrown, passes, (response, refusal) => {
+      context.status = refusal.status
+      context.body = bodyOf(refusal)
+      // Koa declares an empty body to be text.
+      if (refusal.body === undefined) response.removeHeader('Content-Type')
+    })
+    if (passes && error instanceof AccessTokenError) setStatus(context, error.status)
+    return error
+  } catch (failure) {
+    return toError(failure)
+  }
+}
+
+/** Koa would set 200 with the first body of an error handler, had no status been set here. */
+function setStatus(context: KoaContext, status: number): void {
+  try {
+    context.status = status
+  } catch {
+    // The refusal is what the error handler must get.
+  }
 }

@@ -1,14 +1,16 @@
 /**
- * @module What the adapters share: their options, the hand-over from `authenticate` to `authorize`,
- * and the headers of an answer. Names no framework.
+ * @module What every adapter does, in one place: clear, authenticate, record, pass as anonymous,
+ * refuse. Names no framework; an adapter holds only what is its framework's.
  */
-import type { AccessToken, Requirement } from '../access-token.ts'
-import { AccessTokenError, MissingTokenError } from '../errors.ts'
+import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
+import { MissingTokenError } from '../errors.ts'
+import { toError } from '../internal/callback.ts'
 import { checkBoolean, readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { locationOf } from '../pipeline/verified-token.ts'
+import { isVerified, locationOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { createValidator, type Decide, deciderOf, type Validator } from '../validator.ts'
+import { type Response, setPrivate } from './error-response.ts'
 
 /** The options of `authenticate` in every adapter. */
 export interface AuthenticateOptions {
@@ -19,8 +21,8 @@ export interface AuthenticateOptions {
    */
   readonly optional?: boolean | undefined
   /**
-   * Hands refusals to the framework's error handling, with the headers of the answer already set,
-   * instead of answering.
+   * Hands refusals to the framework's error handling, with the headers of the response already set,
+   * instead of responding. A response object without header methods is enough.
    * @defaultValue false
    */
   readonly passErrors?: boolean | undefined
@@ -28,38 +30,43 @@ export interface AuthenticateOptions {
   readonly requirement?: Requirement | undefined
 }
 
-/** The part of Node's `ServerResponse` that is used. */
-export interface Response {
-  readonly headersSent: boolean
-  statusCode: number
-  getHeader(name: string): unknown
-  setHeader(name: string, value: string | readonly string[]): unknown
-  removeHeader(name: string): void
-  end(body?: string): unknown
-}
+/**
+ * The version of what one copy of the package reads of another: {@link Authentication} and the
+ * members of {@link MiddlewareContext} that it uses. A change that breaks them increments it.
+ */
+const protocol = 1
 
-/** A validator, ready to be mounted. */
-export interface Guard {
-  readonly validator: Validator<object>
+/** One mounted `authenticate`. */
+export interface MiddlewareContext {
+  readonly protocol: number
   readonly decide: Decide
   readonly passErrors: boolean
   readonly optional: boolean
   readonly requirement: CompiledRequirement | undefined
+  /**
+   * Checks a requirement; without a token, it refuses as a request without one is refused.
+   *
+   * @throws AccessTokenError
+   */
+  readonly authorize: (
+    token: AccessToken | undefined,
+    requirement: Requirement,
+  ) => Promise<AccessToken>
 }
 
 /** @throws TypeError for a wrong option. */
-export function createGuard(
-  validatorOrOptions: Validator<object> | ValidatorOptions,
+export function createMiddlewareContext<C extends object>(
+  validatorOrOptions: Validator<C> | ValidatorOptions,
   authenticateOptions: AuthenticateOptions,
-): Guard {
+): MiddlewareContext {
   const names = ['optional', 'passErrors', 'requirement'] as const
   const options = readOwnOptions<AuthenticateOptions>(authenticateOptions, names, 'authenticate')
   const { requirement } = options
-  const validator: Validator<object> = isValidator(validatorOrOptions)
-    ? validatorOrOptions
-    : createValidator(validatorOrOptions)
+  // The type of the claims is not needed here.
+  const given = validatorOrOptions as Validator<object> | ValidatorOptions
+  const validator: Validator<object> = isValidator(given) ? given : createValidator(given)
   return {
-    validator,
+    protocol,
     decide: deciderOf(validator),
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
@@ -67,6 +74,13 @@ export function createGuard(
       requirement === undefined
         ? undefined
         : compileRequirement(requirement, 'authenticate.requirement'),
+    async authorize(token, required) {
+      if (token === undefined) {
+        return (await validator.authenticate({ headers: {} }, required)) as AccessToken
+      }
+      await validator.authorize(token, required)
+      return token
+    },
   }
 }
 
@@ -74,123 +88,152 @@ function isValidator(value: Validator<object> | ValidatorOptions): value is Vali
   return typeof (value as Partial<Validator> | undefined)?.authenticate === 'function'
 }
 
-/** What `authenticate` found out about a request, for the `authorize` that comes after it. */
+/** What `authenticate` found out about a request. */
 interface Authentication {
-  readonly guard: Guard
+  readonly context: MiddlewareContext
   /** `undefined`: the request is anonymous. */
   readonly token: AccessToken | undefined
 }
 
-// A property under a symbol that nobody else has: a body parser cannot forge it. (A WeakMap would
-// keep every request alive until the next full garbage collection.)
-const authentication: unique symbol = Symbol('oauth-resource-server')
+// A body parser cannot forge a property under a symbol. The global registry shares it with other
+// copies of the package. (A WeakMap would keep every request alive until a full garbage collection.)
+const authentication: unique symbol = Symbol.for('oauth-resource-server.authentication')
 
-interface Marked {
+/** The request that carries the record. */
+interface Carrier {
   [authentication]?: Authentication | undefined
 }
 
-/** Takes away what an earlier authenticate() found out: from now on it holds no longer. */
-export function forget(carrier: object): void {
-  const marked: Marked = carrier
-  // Not where there is nothing: Express makes it dear to set a property of a request.
-  if (marked[authentication] !== undefined) marked[authentication] = undefined
+function setRecord(carrier: object, record: Authentication | undefined): void {
+  const target: Carrier = carrier
+  target[authentication] = record
 }
 
-/** Notes on the request that its token is good. */
-export function admit(guard: Guard, carrier: object, response: Response, token: AccessToken): void {
-  const marked: Marked = carrier
-  marked[authentication] = { guard, token }
+/** Where the application finds the token: the request, or Koa's `ctx.state`. */
+interface AuthHolder {
+  auth?: unknown
+}
+
+/** Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`. */
+function clearAuthentication(carrier: object, holder: AuthHolder): void {
+  // Only where there is something: setting a property of Express's request is slow.
+  if ((carrier as Carrier)[authentication] !== undefined) setRecord(carrier, undefined)
+  if (holder.auth !== undefined) holder.auth = undefined
+}
+
+/** Records a verified token on the request. Where something throws, nothing is recorded. */
+function recordAuthentication(
+  context: MiddlewareContext,
+  carrier: object,
+  holder: AuthHolder,
+  response: object,
+  token: AccessToken,
+): void {
   const location = locationOf(token)
-  if (location === 'body' || location === 'query') keepPrivate(response)
+  if (location === 'body' || location === 'query') setPrivate(response as Response)
+  holder.auth = token
+  setRecord(carrier, { context, token })
 }
 
 /**
- * Notes on a request that was refused that it is anonymous, where that is allowed.
+ * Authenticates a request and records the outcome on it.
  *
- * @returns Whether it is.
+ * @param carrier The object that `authorize` will be given.
+ * @returns The token, or `undefined` for an anonymous request; without a promise where the outcome is
+ * known at once.
+ * @throws Whatever the validator, the request or the response throws; also by rejecting.
  */
-export function admitAnonymous(guard: Guard, carrier: object, error: unknown): boolean {
-  forget(carrier)
-  if (!guard.optional || !(error instanceof MissingTokenError)) return false
-  const marked: Marked = carrier
-  marked[authentication] = { guard, token: undefined }
-  return true
+export function authenticateRequest(
+  context: MiddlewareContext,
+  request: HttpRequest,
+  response: object,
+  carrier: object = request,
+  holder: AuthHolder = carrier,
+): AccessToken | Promise<AccessToken | undefined> {
+  clearAuthentication(carrier, holder)
+  const decided = context.decide(request, context.requirement)
+  if (isVerified(decided)) {
+    recordAuthentication(context, carrier, holder, response, decided)
+    return decided
+  }
+  return decided.then(
+    (token: unknown) => {
+      if (!isObject(token)) throw new TypeError('The validator returned no access token')
+      recordAuthentication(context, carrier, holder, response, token)
+      return token
+    },
+    (error: unknown) => {
+      clearAuthentication(carrier, holder)
+      if (!context.optional || !(error instanceof MissingTokenError)) throw reported(error)
+      setRecord(carrier, { context, token: undefined })
+      return undefined
+    },
+  )
 }
 
-// RFC 6750 §2.3: caches know that Authorization makes an answer private, but of no other place.
-function keepPrivate(response: Response): void {
-  if (response.headersSent) return
-  const present = response.getHeader('Cache-Control')
-  if (typeof present === 'string' && isPrivate(present)) return
-  response.setHeader('Cache-Control', 'private')
-}
-
-// RFC 9111 §5.2.2.7: with a list of fields, `private` covers these alone.
-function isPrivate(cacheControl: string): boolean {
-  const directives = cacheControl
-    .replace(/"[^"]*"/g, '')
-    .toLowerCase()
-    .split(',')
-  return directives.some((directive) => ['private', 'no-store'].includes(directive.trim()))
+// An object of the application around a validator may resolve to anything.
+function isObject(token: unknown): token is AccessToken {
+  return typeof token === 'object' && token !== null
 }
 
 /**
- * Holds an authenticated request against a requirement.
+ * Checks what `authenticate` recorded against a requirement.
  *
- * @throws AccessTokenError; Error where no `authenticate` came before, which is a programming mistake.
+ * @throws AccessTokenError; Error where no `authenticate` ran before, which is a programming mistake.
  */
 export async function authorizeRequest(
   requirement: CompiledRequirement,
   carrier: object,
 ): Promise<AccessToken> {
-  const found = (carrier as Marked)[authentication]
+  const { context, token } = findAuthentication(carrier, 'authorize()')
+  try {
+    return await context.authorize(token, requirement)
+  } catch (error) {
+    throw reported(error)
+  }
+}
+
+/** @throws Error where no `authenticate` ran before, or the request is anonymous. */
+export function recordedToken(carrier: object): AccessToken {
+  const { token } = findAuthentication(carrier, 'accessToken()')
+  if (token !== undefined) return token
+  throw new Error(
+    'accessToken() found an anonymous request: authenticate() has the option optional',
+  )
+}
+
+function findAuthentication(carrier: object, caller: string): Authentication {
+  const found = (carrier as Carrier)[authentication]
   if (found === undefined) {
-    throw new Error('authorize() found no authentication: mount authenticate() before it')
+    throw new Error(`${caller} found no authentication: mount authenticate() before it`)
   }
-  const { guard, token } = found
-  if (token !== undefined) {
-    await guard.validator.authorize(token, requirement)
-    return token
-  }
-  // An anonymous request: the same refusal that a request without a token gets.
-  return (await guard.validator.authenticate({ headers: {} }, requirement)) as AccessToken
-}
-
-/** Whether refusals of this request go to the framework; `undefined` where nobody authenticated it. */
-export function passesErrors(carrier: object): boolean | undefined {
-  return (carrier as Marked)[authentication]?.guard.passErrors
-}
-
-/**
- * Puts status and headers of a refusal on the response, beside challenges that others have put there,
- * and the headers into the error, for error handlers that set them from there. An error handler that
- * sets no status then does not answer 200.
- *
- * @returns `false` for anything that is no refusal, and where the headers are sent already.
- */
-export function prepare(response: Response, error: unknown): error is AccessTokenError {
-  if (!(error instanceof AccessTokenError) || response.headersSent) return false
-  response.statusCode = error.status
-  const challenges = error.headers['WWW-Authenticate']
-  if (challenges !== undefined) {
-    const present = response.getHeader('WWW-Authenticate')
-    const others = (Array.isArray(present) ? present : [present]).filter(
-      (challenge) => typeof challenge === 'string' && !challenges.includes(challenge),
+  if (found.context.protocol !== protocol) {
+    throw new Error(
+      `${caller} and authenticate() come from two versions of oauth-resource-server that cannot work together: install one version`,
     )
-    error.headers = { ...error.headers, 'WWW-Authenticate': [...others, ...challenges] }
   }
-  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value)
-  return true
+  return found
 }
 
-/** The body of the answer to a refusal; empty where RFC 6750 §3.1 wants no error code. */
-export function bodyOf(error: AccessTokenError): string {
-  return error.body === undefined ? '' : JSON.stringify(error.body)
+/** Whether refusals of this request go to the framework; `undefined` without an authentication. */
+export function passesErrors(carrier: object): boolean | undefined {
+  try {
+    return findAuthentication(carrier, '').context.passErrors
+  } catch {
+    return undefined
+  }
 }
 
-/** Answers a refusal through Node's response, once that is prepared. */
-export function answer(response: Response, error: AccessTokenError): void {
-  const body = bodyOf(error)
-  response.setHeader('Content-Length', String(Buffer.byteLength(body)))
-  response.end(body)
+const reportedErrors = new WeakSet<Error>()
+
+/** Notes that the validator has reported this error through `onEvent`. */
+function reported(thrown: unknown): Error {
+  const error = toError(thrown)
+  reportedErrors.add(error)
+  return error
+}
+
+/** Whether the validator has reported this error; false for a failure of request or response. */
+export function isReported(error: Error): boolean {
+  return reportedErrors.has(error)
 }

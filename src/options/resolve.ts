@@ -4,6 +4,7 @@
  */
 import type { TokenLocation } from '../credentials/presented-token.ts'
 import type { ValidatorEvent } from '../events.ts'
+import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { KeyLifePolicy } from '../keys/remote-keys.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
@@ -102,9 +103,18 @@ export function readOptions(value: ValidatorOptions): Settings {
 /** Throws for anything but a finite number: a comparison with NaN must not decide about a token. */
 function checkedClock(now: () => number): () => number {
   return () => {
-    const time: unknown = now()
+    const time = readClock(now)
     if (typeof time === 'number' && Number.isFinite(time)) return time
+    ignoreRejection(time)
     throw new TypeError('now must return the time in milliseconds')
+  }
+}
+
+function readClock(now: () => unknown): unknown {
+  try {
+    return now()
+  } catch (error) {
+    throw callbackError('now', error)
   }
 }
 

@@ -62,6 +62,9 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+// In the global registry, so that an adapter of another copy of the package can read it.
+const location: unique symbol = Symbol.for('oauth-resource-server.location')
+
 /**
  * A class, because one is created for every request and this is the fastest way to a frozen object
  * with a member that is not enumerable: `defineProperty` takes eight times as long.
@@ -79,9 +82,9 @@ class VerifiedToken implements AccessToken {
   readonly #token: string
   readonly #location: TokenLocation | undefined
 
-  constructor(verified: VerificationResult, { token, location }: PresentedToken) {
-    this.#token = token
-    this.#location = location
+  constructor(verified: VerificationResult, presented: PresentedToken) {
+    this.#token = presented.token
+    this.#location = presented.location
     this.issuer = verified.issuer.issuer
     if (verified.subject !== undefined) this.subject = verified.subject
     if (verified.clientId !== undefined) this.clientId = verified.clientId
@@ -98,8 +101,8 @@ class VerifiedToken implements AccessToken {
     return this.#token
   }
 
-  static locationOf(token: object): TokenLocation | undefined {
-    return #location in token ? token.#location : undefined
+  get [location](): TokenLocation | undefined {
+    return this.#location
   }
 
   static isInstance(value: object): value is VerifiedToken {
@@ -121,5 +124,5 @@ export function isVerified(value: object): value is AccessToken {
 
 /** Returns where the token was in its request; `undefined` if the caller passed the token itself. */
 export function locationOf(token: AccessToken): TokenLocation | undefined {
-  return VerifiedToken.locationOf(token)
+  return (token as Partial<VerifiedToken>)[location]
 }

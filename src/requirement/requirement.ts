@@ -2,7 +2,8 @@
  * @module What a route requires: checked once at start-up, and then held against each token.
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
-import { InsufficientScopeError, notARefusal, printable } from '../errors.ts'
+import { InsufficientScopeError, printable } from '../errors.ts'
+import { callbackError } from '../internal/callback.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { checkFunction, checkList, readOwnOptions } from '../options/checks.ts'
 import { hintForMissingScopes } from './scope-hint.ts'
@@ -15,10 +16,16 @@ export interface CompiledRequirement {
 }
 
 const compiled = new WeakSet<object>()
+// Another copy of the package does not know what was compiled here: it compiles the source again.
+const source: unique symbol = Symbol.for('oauth-resource-server.requirement')
 
 /** @throws TypeError for unknown names, no or malformed scopes, and for a requirement of nothing. */
 export function compileRequirement(requirement: Requirement, label: string): CompiledRequirement {
   if (compiled.has(requirement)) return requirement as CompiledRequirement
+  const foreign = sourceOf(requirement)
+  if (foreign !== undefined) {
+    return compileRequirement(foreign, `${label}, of another copy of oauth-resource-server,`)
+  }
   const names = ['scopes', 'anyScope', 'check'] as const
   const options = readOwnOptions<Requirement>(requirement, names, label)
   const { check } = options
@@ -28,13 +35,22 @@ export function compileRequirement(requirement: Requirement, label: string): Com
   if (scopes === undefined && anyScope === undefined && check === undefined) {
     throw new TypeError(`${label} requires nothing: set scopes, anyScope or check`)
   }
-  const result: CompiledRequirement = Object.freeze({
+  const result: CompiledRequirement = {
     scopes: scopes ?? [],
     anyScope: anyScope ?? [],
     check,
-  })
-  compiled.add(result)
+  }
+  Object.defineProperty(result, source, { value: Object.freeze({ scopes, anyScope, check }) })
+  compiled.add(Object.freeze(result))
   return result
+}
+
+/** What another copy of the package compiled, if the requirement is its result. */
+function sourceOf(requirement: unknown): Requirement | undefined {
+  if (typeof requirement !== 'object' || requirement === null) return undefined
+  return Object.hasOwn(requirement, source)
+    ? (requirement as { readonly [source]: Requirement })[source]
+    : undefined
 }
 
 function checkScopes(value: unknown, label: string): readonly string[] | undefined {
@@ -54,14 +70,14 @@ async function passes(check: NonNullable<Requirement['check']>, token: AccessTok
   try {
     return (await check(token)) === true
   } catch (error) {
-    throw notARefusal(error, 'check')
+    throw callbackError('check', error)
   }
 }
 
 /**
  * Holds a token against requirements, one after the other.
  *
- * @throws InsufficientScopeError, or whatever `check` throws.
+ * @throws InsufficientScopeError, or an Error whose `cause` is what `check` threw.
  */
 export async function satisfy(
   token: AccessToken,

@@ -3,7 +3,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8693#section-4.2 | RFC 8693, section 4.2}
  */
-import { notARefusal } from '../errors.ts'
+import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { type Claims, getClaim } from './claim.ts'
@@ -27,7 +27,10 @@ export function readScopes(
 ): readonly string[] {
   if (typeof scopeClaim === 'function') {
     const scopes = callScopeClaim(scopeClaim, claims)
-    if (!Array.isArray(scopes)) throw new TypeError('scopeClaim must return an array of strings')
+    if (!Array.isArray(scopes)) {
+      ignoreRejection(scopes)
+      throw new TypeError('scopeClaim must return an array of strings')
+    }
     return Object.freeze(scopes.filter(isScope))
   }
   const value = getClaim(claims, scopeClaim)
@@ -39,7 +42,7 @@ function callScopeClaim(scopeClaim: (claims: never) => unknown, claims: object):
   try {
     return scopeClaim(claims as never)
   } catch (error) {
-    throw notARefusal(error, 'scopeClaim')
+    throw callbackError('scopeClaim', error)
   }
 }
 

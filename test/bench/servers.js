@@ -91,7 +91,7 @@ async function http(protection, setup) {
     return (/** @type {any} */ _req, /** @type {any} */ res) => answer(res)
   const authenticate = await guard()
   return async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
-    if ((await authenticate(request, response)) !== undefined) answer(response)
+    if (await authenticate(request, response)) answer(response)
   }
 
   async function guard() {

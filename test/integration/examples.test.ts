@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
@@ -101,6 +101,38 @@ describe.each(['express', 'koa', 'http'])('examples/%s.js', (name) => {
     expect(expired.status).toBe(401)
 
     expect((await fetch(`${url}/nowhere`, { headers: reader })).status).toBe(404)
+  })
+})
+
+describe('examples/http.js', () => {
+  /** Sends a request target as it is, which `fetch` would normalise. */
+  async function ask(url: string, target: string, token: string): Promise<string> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const fields = ['Host: api.example.com', 'Connection: close', `Authorization: Bearer ${token}`]
+    socket.write(`GET ${target} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
+    return (await socket.toArray()).join('')
+  }
+
+  it('shows reports only to a token with the scope, however the path is spelt', async () => {
+    const url = await startServer('http')
+    const withoutScope = await issuer.token()
+    const withScope = await issuer.token({ scope: 'read:reports' })
+    const same = ['/reports', '/reports?a', '/reports?']
+    for (const target of same) {
+      expect(await ask(url, target, withoutScope), target).toMatch(/^HTTP\/1\.1 403 /)
+      expect(await ask(url, target, withScope), target).toContain('January')
+    }
+    const others = ['//reports', '/reports/', '/Reports', '/%72eports', '/\\reports', '///reports']
+    for (const target of [
+      ...others,
+      '/reports%3Fa',
+      '/reports;a',
+      '/x/../reports',
+      'http://any.test/reports',
+      '*',
+    ]) {
+      expect(await ask(url, target, withoutScope), target).toMatch(/^HTTP\/1\.1 40[04] /)
+    }
   })
 })
 

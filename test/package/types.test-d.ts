@@ -2,8 +2,8 @@
  * What the types promise; compiled, never run. Every `@ts-expect-error` is a mistake that the
  * compiler must find.
  */
-
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type express from 'express'
 import type Koa from 'koa'
 import {
@@ -18,7 +18,7 @@ import {
   type Validator,
   type ValidatorEvent,
 } from 'oauth-resource-server'
-import { authenticate, authorize } from 'oauth-resource-server/express'
+import { accessToken, authenticate, authorize } from 'oauth-resource-server/express'
 import * as http from 'oauth-resource-server/http'
 import * as koa from 'oauth-resource-server/koa'
 
@@ -77,7 +77,7 @@ export async function ownClaims(request: HttpRequest): Promise<void> {
   authenticate(validator)
   koa.authenticate(validator)
   const own = await http.authenticate(validator)({ headers: {} }, {} as never)
-  same<typeof own, AccessToken<{ tenant: string }> | undefined>(true)
+  same<typeof own, AccessToken<{ tenant: string }> | null | undefined>(true)
 }
 
 // Without a cast, and complete: a code without its case does not compile.
@@ -128,6 +128,58 @@ export function middlewares(): unknown[] {
   return [forExpress, forKoa, reads]
 }
 
+// Other packages declare `req.auth` to be something else: express-oauth2-jwt-bearer, the MCP SDK.
+export function besideOtherDeclarations(): unknown[] {
+  type Declared = Omit<express.Request, 'auth'> & { auth?: { token: string; payload: object } }
+  type Handler = (request: Declared, response: express.Response, next: express.NextFunction) => void
+  const handlers: Handler[] = [authenticate(options), authorize({ scopes: 'a' })]
+  const read: Handler = (request) => {
+    const plain = accessToken(request)
+    same<typeof plain, AccessToken>(true)
+    const token = accessToken<{ tenant: string }>(request)
+    same<typeof token.claims.tenant, string>(true)
+  }
+  return [...handlers, read]
+}
+
+export function socketIo(request: IncomingMessage, next: (error?: Error) => void): void {
+  authenticate(options, { passErrors: true })(request, {}, (error) => next(error as Error))
+}
+
+export function nodeServers(): unknown[] {
+  const authenticated = http.authenticate(options)
+  const authorized = http.authorize({ scopes: 'a' })
+  const listener = async (request: IncomingMessage, response: ServerResponse) => {
+    if (!(await authenticated(request, response))) return
+    if (!(await authorized(request, response))) return
+    response.end(http.accessToken(request).subject)
+  }
+  const listener2 = async (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    const token = await authenticated(request, response)
+    if (token === null || token === undefined) return
+    if (!(await authorized(request, response))) return
+    const { claims } = http.accessToken<{ tenant: string }>(request)
+    same<typeof claims.tenant, string>(true)
+    response.end(claims.tenant)
+  }
+  const { createServer } = {} as typeof import('node:http')
+  const http2 = {} as typeof import('node:http2')
+  return [
+    createServer(listener),
+    http2.createServer(listener2),
+    http2.createSecureServer(listener2),
+  ]
+}
+
+export function tokenOfContext(context: Koa.Context): void {
+  const plain = koa.accessToken(context)
+  same<typeof plain, AccessToken>(true)
+  const token = koa.accessToken<{ tenant: string }>(context)
+  same<typeof token.claims.tenant, string>(true)
+  // @ts-expect-error: it takes the context, not the request of node:http
+  koa.accessToken({ headers: {} })
+}
+
 export function wrongOptions(): void {
   const { issuer, audience } = options
   // @ts-expect-error: the audience must be said
@@ -158,5 +210,5 @@ export function wrongOptions(): void {
 
 export async function unnamed(): Promise<void> {
   const token = await http.authenticate(options)({ headers: {} }, {} as never)
-  same<typeof token, AccessToken | undefined>(true)
+  same<typeof token, AccessToken | null | undefined>(true)
 }

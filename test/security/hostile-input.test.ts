@@ -252,7 +252,7 @@ describe('an optional route', () => {
     )
     const request = { method: 'GET', url: '/', headers: { authorization: `Bearer ${t0()}` } }
     const error = await new Promise((resolve) => guard(request, {} as never, resolve))
-    expect(error).toMatchObject({ message: 'check threw a refusal' })
+    expect(error).toMatchObject({ message: 'The callback check failed' })
   })
 })
 
@@ -453,7 +453,7 @@ describe('functions of the application', () => {
     const guard = authenticate(fixtureValidator({ scopeClaim }), { optional: true })
     const request = { headers: { authorization: `Bearer ${t0()}` } }
     const error = await new Promise((resolve) => guard(request, {} as never, resolve))
-    expect(error).toMatchObject({ message: 'scopeClaim threw a refusal' })
+    expect(error).toMatchObject({ message: 'The callback scopeClaim failed' })
   })
 
   it('that give no token where one was due are heard of by the framework', async () => {

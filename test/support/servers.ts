@@ -237,11 +237,7 @@ function onHttp(setup: Setup): Listener {
       if (before?.(request, response, request)) return
       if (parseBodies) request.body = await readBody(request)
       for (const guard of routes.get(pathOf(request)) ?? routes.get('') ?? []) {
-        const token = await guard(request, response)
-        if (response.writableEnded) {
-          if (token !== undefined) throw new Error('a guard that has answered returned a token')
-          return
-        }
+        if ((await guard(request, response)) === null) return
       }
       response.end(await see(setup, request, request.auth, request.body))
     } catch (error) {

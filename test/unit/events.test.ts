@@ -211,14 +211,15 @@ describe('a validator', () => {
 
   it('reports a check that threw, in validate and in authorize', async () => {
     const api = createApi()
-    const cause = new Error('the database is down')
-    const check = () => Promise.reject(cause)
-    await expect(api.validator.validate(t0(), { check })).rejects.toBe(cause)
-    expect(api.events).toEqual([{ type: 'callback.failed', cause }])
+    const thrown = new Error('the database is down')
+    const check = () => Promise.reject(thrown)
+    const failure = { message: 'The callback check failed', cause: thrown }
+    await expect(api.validator.validate(t0(), { check })).rejects.toMatchObject(failure)
+    expect(api.events).toMatchObject([{ type: 'callback.failed', cause: failure }])
     const accepted = await api.accepts(t0())
     api.events.length = 0
-    await expect(api.validator.authorize(accepted, { check })).rejects.toBe(cause)
-    expect(api.events).toEqual([{ type: 'callback.failed', cause }])
+    await expect(api.validator.authorize(accepted, { check })).rejects.toMatchObject(failure)
+    expect(api.events).toMatchObject([{ type: 'callback.failed', cause: failure }])
   })
 
   it('reports a malformed requirement that was given with a request', async () => {

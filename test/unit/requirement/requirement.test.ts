@@ -214,12 +214,14 @@ describe('a token and requirements', () => {
     expect(spy.mock.calls).toEqual([[enough]])
   })
 
-  it('let through what the check throws, as it is', async () => {
+  it('let through what the check throws, as the cause of an Error', async () => {
     const error = new RangeError('boom')
+    const failure = { message: 'The callback check failed', cause: error }
     const throwing = () => {
       throw error
     }
-    await expect(satisfy(token(), [compile({ check: throwing })])).rejects.toBe(error)
-    await expect(satisfy(token(), [compile({ check: async () => throwing() })])).rejects.toBe(error)
+    await expect(satisfy(token(), [compile({ check: throwing })])).rejects.toMatchObject(failure)
+    const rejecting = compile({ check: async () => throwing() })
+    await expect(satisfy(token(), [rejecting])).rejects.toMatchObject(failure)
   })
 })

@@ -1,0 +1,94 @@
+/**
+ * @module What the adapters write to a response: the headers and the body of a refusal, and
+ * `Cache-Control: private`. Responses may be broken in every way: whatever they throw is returned as
+ * the error that the framework gets.
+ */
+import { AccessTokenError } from '../errors.ts'
+import { toError } from '../internal/callback.ts'
+
+/** The part of the responses of `node:http` and `node:http2` that is used. */
+export interface Response {
+  readonly headersSent: boolean
+  statusCode: number
+  getHeader(name: string): unknown
+  setHeader(name: string, value: string | readonly string[]): unknown
+  removeHeader(name: string): void
+  end(body: string): unknown
+}
+
+/**
+ * Responds to a request that is refused.
+ *
+ * @param send Sends status and body once the headers are set.
+ * @returns The error that must go to the framework instead; `undefined` if the response was sent. Of
+ * a broken response that is what the response threw; with `passErrors` it is the refusal.
+ */
+export function refuseRequest(
+  response: object,
+  thrown: unknown,
+  passErrors: boolean | undefined,
+  send: (response: Response, error: AccessTokenError) => void = sendErrorResponse,
+): Error | undefined {
+  const error = toError(thrown)
+  if (!(error instanceof AccessTokenError)) return error
+  try {
+    const target = response as Response
+    if (target.headersSent) return error
+    setErrorHeaders(target, error)
+    if (passErrors) return error
+    send(target, error)
+    return undefined
+  } catch (failure) {
+    return passErrors ? error : toError(failure)
+  }
+}
+
+/**
+ * Puts status and headers of a refusal on the response, beside challenges that others have put there,
+ * and the headers into the error, for error handlers that set them from there. An error handler that
+ * sets no status then does not respond with 200.
+ */
+function setErrorHeaders(response: Response, error: AccessTokenError): void {
+  response.statusCode = error.status
+  const challenges = error.headers['WWW-Authenticate']
+  if (challenges !== undefined) {
+    const present = response.getHeader('WWW-Authenticate')
+    const others = (Array.isArray(present) ? present : [present]).filter(
+      (challenge) => typeof challenge === 'string' && !challenges.includes(challenge),
+    )
+    error.headers = { ...error.headers, 'WWW-Authenticate': [...others, ...challenges] }
+  }
+  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value)
+}
+
+/** The body of the response to a refusal; empty where RFC 6750 §3.1 wants no error code. */
+export function bodyOf(error: AccessTokenError): string {
+  return error.body === undefined ? '' : JSON.stringify(error.body)
+}
+
+/** Sends the body of a refusal through Node's response, once the headers are set. */
+function sendErrorResponse(response: Response, error: AccessTokenError): void {
+  const body = bodyOf(error)
+  response.setHeader('Content-Length', String(Buffer.byteLength(body)))
+  response.end(body)
+}
+
+/**
+ * RFC 6750 §2.3: caches know that `Authorization` makes a response private, but of no other place. A
+ * response without header methods has nothing that a cache could keep.
+ */
+export function setPrivate(response: Response): void {
+  if (response.headersSent || typeof response.setHeader !== 'function') return
+  const present = response.getHeader('Cache-Control')
+  if (typeof present === 'string' && isPrivate(present)) return
+  response.setHeader('Cache-Control', 'private')
+}
+
+// RFC 9111 §5.2.2.7: with a list of fields, `private` covers these alone.
+function isPrivate(cacheControl: string): boolean {
+  const directives = cacheControl
+    .replace(/"[^"]*"/g, '')
+    .toLowerCase()
+    .split(',')
+  return directives.some((directive) => ['private', 'no-store'].includes(directive.trim()))
+}

@@ -2,18 +2,15 @@
  * @module Keeps the issuers that a function of the application returned, within bounds. Issuers with a
  * verified token have room of their own: tokens that were not verified cannot remove them.
  */
+import type { Lifetime } from './refused-issuers.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
 const maxVerified = 1_000
 const maxUnverified = 1_000
 
 /** What a function returned for an issuer. */
-export interface IssuerAnswer {
+export interface IssuerAnswer extends Lifetime {
   readonly issuer: TrustedIssuer
-  /** Seconds. */
-  readonly askedAt: number
-  /** Seconds. */
-  readonly expiresAt: number
 }
 
 export interface IssuerStore {

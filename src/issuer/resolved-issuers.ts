@@ -10,6 +10,7 @@ import type { ResolveIssuer } from '../options/issuers.ts'
 import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
 import { createIssuerStore, type IssuerAnswer } from './issuer-store.ts'
+import { createRefusedIssuers, isCurrent } from './refused-issuers.ts'
 import {
   createTrustedIssuer,
   hasSettings,
@@ -19,8 +20,6 @@ import {
 import type { TrustedIssuers } from './trusted-issuers.ts'
 import { createUnverifiedLimits } from './unverified-limits.ts'
 
-/** How many refusals are kept. */
-const maxRefusals = 1_000
 /** A longer `iss` is refused without asking, in characters. */
 const maxIssLength = 1_000
 /** How many issuers without a verified token may be asked for at a time. */
@@ -35,12 +34,6 @@ const maxTrustedAge = 2 * trustedAge
 /** Returns the issuer, or throws an error that belongs to one request only. */
 type IssuerLookup = () => TrustedIssuer
 
-interface Refusal {
-  readonly createError: () => Error
-  readonly askedAt: number
-  readonly expiresAt: number
-}
-
 export function createResolvedIssuers(
   resolve: ResolveIssuer,
   environment: IssuerEnvironment,
@@ -52,15 +45,9 @@ export function createResolvedIssuers(
     unverified: createUnverifiedLimits(now, observer),
   }
   const store = createIssuerStore()
-  const refusals = new Map<string, Refusal>()
+  const refused = createRefusedIssuers()
   const pending = new Map<string, Promise<IssuerLookup>>()
   let unverifiedPending = 0
-
-  /** An answer from the future means that the clock was set back: its age is not known. */
-  function isCurrent({ askedAt, expiresAt }: IssuerAnswer | Refusal): boolean {
-    const time = seconds()
-    return time >= askedAt && time < expiresAt
-  }
 
   async function ask(iss: string): Promise<IssuerLookup> {
     const askedAt = seconds()
@@ -82,7 +69,7 @@ export function createResolvedIssuers(
       return refuse(iss, untrustedAge, () => createUntrustedIssuerError(iss, []))
     }
     const trusted = issuer
-    refusals.delete(iss)
+    refused.delete(iss)
     store.set({ issuer, askedAt, expiresAt: askedAt + trustedAge })
     return () => trusted
   }
@@ -114,9 +101,7 @@ export function createResolvedIssuers(
 
   function refuse(iss: string, age: number, createError: () => Error): IssuerLookup {
     const askedAt = seconds()
-    refusals.delete(iss)
-    if (refusals.size >= maxRefusals) refusals.delete(refusals.keys().next().value as string)
-    refusals.set(iss, { createError, askedAt, expiresAt: askedAt + age })
+    refused.add(iss, { createError, askedAt, expiresAt: askedAt + age })
     return () => {
       throw createError()
     }
@@ -143,9 +128,10 @@ export function createResolvedIssuers(
     find(claim) {
       const iss = readIss(claim)
       const answer = store.get(iss)
-      if (answer !== undefined && isCurrent(answer)) return answer.issuer
-      const refusal = refusals.get(iss)
-      if (refusal !== undefined && isCurrent(refusal)) throw refusal.createError()
+      const time = seconds()
+      if (answer !== undefined && isCurrent(answer, time)) return answer.issuer
+      const createError = refused.find(iss, time)
+      if (createError !== undefined) throw createError()
       const problem = validateIss(iss)
       if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)
       const isVerified = answer?.issuer.status.verified === true
@@ -153,7 +139,11 @@ export function createResolvedIssuers(
       return question.then((lookup) => lookup())
     },
     recordVerified: store.recordVerified,
-    inUse: () => [...store.verified()].filter(isCurrent).map(({ issuer }) => issuer),
+    inUse() {
+      const time = seconds()
+      const answers = [...store.verified()].filter((answer) => isCurrent(answer, time))
+      return answers.map(({ issuer }) => issuer)
+    },
   }
 }
 

@@ -44,7 +44,7 @@ try {
     const strangers = files.filter((file) => !expected.test(file))
     expect(strangers, [])
     const compiled = files
-      .filter((file) => file.startsWith('src/'))
+      .filter((file) => file.startsWith('src/') && file.endsWith('.ts'))
       .map((file) => file.slice(4, -3))
     const missing = compiled.filter((file) => !existsSync(join(installed, `dist/${file}.d.ts`)))
     expect(missing, [])

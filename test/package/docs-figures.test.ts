@@ -1,18 +1,69 @@
 /** What README and docs claim is what the code, its tests and the committed measurements say. */
 import { readFileSync } from 'node:fs'
-import { invalidTokenReasons } from 'oauth-resource-server'
+import { get, type IncomingMessage } from 'node:http'
+import { createTestIssuer } from 'oauth-resource-server/testing'
 import { describe, expect, it } from 'vitest'
-import { optionNames } from '../../src/options/resolve.ts'
-import { docsFile, root, rowsOf } from '../support/docs.ts'
+import {
+  codeBlock,
+  codeBlocks,
+  createWorkFolder,
+  docsFile,
+  pointAt,
+  root,
+} from '../support/docs.ts'
+import { freePort } from '../support/guides.ts'
 
-const { text: performanceText } = docsFile('README.md')
-const { text: outageText } = docsFile('README.md')
-const { text: referenceText } = docsFile('README.md')
+const readme = docsFile('README.md').text
+const performanceText = docsFile('docs/explanation/performance.md').text
+
+describe('README', () => {
+  it('has at most 250 lines', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(251)
+  })
+
+  it('shows the 401 and the 403 as its server sends them', async () => {
+    await using issuer = await createTestIssuer()
+    const folder = createWorkFolder('wire')
+    const port = await freePort()
+    const code = pointAt(
+      codeBlock('README.md', "from 'express'\nimport { authenticate, authorize }"),
+      {
+        'https://auth.example.com/': issuer.issuer,
+        'listen(3000)': `listen(${port}, '127.0.0.1')`,
+      },
+    )
+    await import(folder.write('server.ts', code))
+    folder.remove()
+    const token = await issuer.token()
+    const wire = [
+      await responseTo(`http://127.0.0.1:${port}/me`),
+      await responseTo(`http://127.0.0.1:${port}/reports`, { authorization: `Bearer ${token}` }),
+    ]
+    const shown = codeBlocks.filter(
+      ({ path, language }) => path === 'README.md' && language === 'http',
+    )
+    expect(shown.map((block) => block.code)).toEqual(wire)
+  })
+})
+
+/** A response as it is sent, without what Express and Node add to every response. */
+async function responseTo(url: string, headers: Record<string, string> = {}): Promise<string> {
+  const response = await new Promise<IncomingMessage>((resolve) => get(url, { headers }, resolve))
+  const lines = [`HTTP/1.1 ${response.statusCode} ${response.statusMessage}`]
+  for (let index = 0; index < response.rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = response.rawHeaders.slice(index, index + 2)
+    if (/^(x-powered-by|date|connection|keep-alive)$/i.test(name)) continue
+    lines.push(`${name}: ${value}`)
+  }
+  const body = (await response.toArray()).join('')
+  return `${lines.join('\n')}\n${body === '' ? '' : `\n${body}\n`}`
+}
 
 describe('README and docs', () => {
   it('name only outage tests that exist', () => {
     const tests = readFileSync(`${root}/test/integration/outages.test.ts`, 'utf8')
-    const named = [...outageText.matchAll(/\*([^*|]+)\* \|$/gm)].map(([, title = '']) => title)
+    const { text } = docsFile('docs/explanation/key-life-cycle.md')
+    const named = [...text.matchAll(/\*([^*|]+)\* \|$/gm)].map(([, title = '']) => title)
     expect(named.length).toBeGreaterThan(12)
     expect(named.filter((title) => !tests.includes(`'${title}'`))).toEqual([])
   })
@@ -22,21 +73,24 @@ describe('README and docs', () => {
       `${root}/test/bench/summary.js`
     )
     const [, date = '', minutes] =
-      /on (\d{4}-\d\d-\d\d) \((\d+) minutes; \[medians, quartiles and extremes\]/.exec(
-        performanceText,
-      ) ?? []
+      /on (\d{4}-\d\d-\d\d) \((\d+) minutes; \[/.exec(performanceText) ?? []
     const { seconds } = JSON.parse(readFileSync(`${root}/test/bench/results/${date}.json`, 'utf8'))
     expect(Number(minutes)).toBe(Math.round(seconds / 60))
-    expect(performanceText).toContain(`\n\n${inProcessTable(date)}\n\n`)
-    expect(performanceText).toContain(`\n\n${httpTable(date)}\n\n`)
+    const tables: string[] = [inProcessTable(date), httpTable(date)]
+    for (const table of tables) expect(performanceText).toContain(`\n\n${table}\n\n`)
     const { tokens, mebibytes } = memoryOfMillion(date)
     const held = `After ${tokens.toLocaleString('en-US')} distinct tokens the heap held ${mebibytes.toFixed(1)} MiB`
     expect(performanceText).toContain(held)
-  })
 
-  it('have a row for every reason of a refusal and every option', () => {
-    const rows = rowsOf(referenceText)
-    expect(rows).toEqual(expect.arrayContaining([...invalidTokenReasons]))
-    expect(optionNames.filter((option) => !rows.includes(option))).toEqual([])
+    const cellOf = (row: string, column: number) =>
+      tables
+        .join('\n')
+        .split('\n')
+        .find((line) => line.startsWith(`| ${row} |`))
+        ?.split(' | ')[column]
+    const known = cellOf('1,000 tokens again and again, per second', 1)
+    const fresh = cellOf('every token new, RS256, per second', 1)
+    expect(readme).toContain(`${known} known tokens per second, or ${fresh} new ones`)
+    expect(readme).toContain(`Express loses ${cellOf('Express', 2)} of its requests per second`)
   })
 })

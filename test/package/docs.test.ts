@@ -1,10 +1,10 @@
 /** Every block of TypeScript in README and docs compiles, and every one is run. */
 import { execFile } from 'node:child_process'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { codeBlocks, createWorkFolder, pointAt, root } from '../support/docs.ts'
+import { freePort } from '../support/guides.ts'
 
 const run = promisify(execFile)
 const folder = createWorkFolder('blocks')
@@ -12,9 +12,9 @@ const blocks = codeBlocks.filter(({ language }) => language === 'ts')
 
 const isTest = (code: string) => code.includes("from 'vitest'")
 const isServer = (code: string) => code.includes('listen(3000)')
-// docs-guides.test.ts runs these: they need a client, a proxy or a file of their own.
+// docs-guides-*.test.ts run these: they need a client, a proxy or a file of their own.
 const hasOwnTest = (path: string) =>
-  ['ws', 'socket-io', 'pem-public-key', 'docker']
+  ['ws', 'socket-io', 'http-proxy', 'private-ca', 'pem-public-key', 'docker', 'ad-fs']
     .map((name) => `docs/guides/${name}.md`)
     .includes(path)
 
@@ -23,14 +23,6 @@ const tests = blocks.filter(({ code }) => isTest(code))
 const modules = blocks.filter(
   ({ code, path }) => !isServer(code) && !isTest(code) && !hasOwnTest(path),
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 describe('the code of README and docs', () => {
   afterAll(() => folder.remove())

@@ -27,6 +27,9 @@ const readDocs = (path: string): DocsFile => ({
 /** README, everything below docs, and the documents that live beside what they describe. */
 export const docsFiles: readonly DocsFile[] = [
   'README.md',
+  'CHANGELOG.md',
+  'src/README.md',
+  '.github/CONTRIBUTING.md',
   '.github/SECURITY.md',
   ...readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md'))
@@ -86,12 +89,44 @@ export function linksOf({ text }: DocsFile): readonly string[] {
   return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
 }
 
+/** The text below a heading, up to the next heading of the same or a higher level. */
+export function sectionOf({ path, text }: DocsFile, heading: string): string {
+  const start = new RegExp(
+    `^(#{1,6}) ${heading.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+    'm',
+  ).exec(text)
+  if (start === null) throw new Error(`${path} has no heading ${heading}`)
+  const level = (start[1] as string).length
+  const rest = text.slice(start.index + start[0].length)
+  const end = new RegExp(`^#{1,${level}} `, 'm').exec(
+    rest.replace(/^```.*?^```$/gms, (code) => code.replace(/#/g, ' ')),
+  )
+  return rest.slice(0, end?.index)
+}
+
 /** The names in the first column of the tables of a text, without backquotes. */
 export function rowsOf(text: string): readonly string[] {
   return [...text.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
   )
 }
+
+/** The names in the column of a title, in all tables of a text. */
+export function columnOf(text: string, title: string): readonly string[] {
+  return [...text.matchAll(/^(\|.*\|)\n\|[-:| ]+\|\n((?:\|.*\|(?:\n|$))*)/gm)].flatMap(
+    ([, header = '', rows = '']) => {
+      const column = cellsOf(header).indexOf(title)
+      const cells = rows.split('\n').map((row) => cellsOf(row)[column] ?? '')
+      return cells.map((cell) => /^`(.+)`$/.exec(cell)?.[1] ?? '').filter((name) => name !== '')
+    },
+  )
+}
+
+const cellsOf = (row: string): string[] =>
+  row
+    .split(/(?<!\\)\|/)
+    .slice(1, -1)
+    .map((cell) => cell.trim())
 
 /** A folder for the blocks that one file of tests runs. */
 export function createWorkFolder(name: string): {

@@ -1,95 +1,107 @@
-/** Guides whose code needs a client, a proxy, a file or a certificate of its own. */
-import { createPublicKey, type JsonWebKey } from 'node:crypto'
+/** The guides about servers and their tasks: the code of each is run, with a client that it needs. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Validator } from 'oauth-resource-server'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { codeBlock, createWorkFolder, pointAt } from '../support/docs.ts'
+import {
+  bearer,
+  createGuideRunner,
+  freePort,
+  publicIssuer,
+  type WithValidator,
+} from '../support/guides.ts'
 
-const folder = createWorkFolder('guides')
-const publicIssuer = 'https://auth.example.com/'
+const { folder, importGuide, atEnd, end } = createGuideRunner('guides-servers')
 let issuer: TestIssuer
-let imported = 0
-const ends: (() => unknown)[] = []
 
 beforeAll(async () => {
   issuer = await createTestIssuer({ algorithm: 'RS256' })
 })
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
-})
+afterEach(end)
 afterAll(async () => {
   await issuer.close()
   folder.remove()
 })
 
-/** Imports the block of a guide, with some of its strings replaced. */
-async function importGuide<Exports>(
-  name: string,
-  text: string,
-  replacements: Readonly<Record<string, string>>,
-): Promise<Exports> {
-  imported += 1
-  const code = pointAt(codeBlock(`docs/guides/${name}.md`, text), replacements)
-  return await import(folder.write(`${name}-${imported}.ts`, code))
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  ends.push(() => server.close())
-  return (server.address() as AddressInfo).port
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-
-interface WithValidator {
-  readonly validator: Validator
-}
-
-describe('guide: PEM public key', () => {
-  it('verifies a token without any network', async () => {
-    const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: JsonWebKey[] }
-    const pem = createPublicKey({ key: keys[0] as JsonWebKey, format: 'jwk' })
-    const { validator } = await importGuide<WithValidator>('pem-public-key', 'createPublicKey', {
-      'issuer-key-1': String(keys[0]?.kid),
-      '/etc/ssl/issuer-public-key.pem': folder.write(
-        'key.pem',
-        String(pem.export({ type: 'spki', format: 'pem' })),
-      ),
+describe('guide: several issuers', () => {
+  it('accepts the tenants of the map, and no other spelling of their names', async () => {
+    const tenant = await createTestIssuer()
+    atEnd(() => tenant.close())
+    const { validator } = await importGuide<WithValidator>('several-issuers', 'tenants', {
+      'https://one.example.com': tenant.issuer,
     })
-    const before = { ...issuer.requests }
-    await expect(
-      validator.validate(await issuer.token({ iss: publicIssuer })),
-    ).resolves.toMatchObject({ issuer: publicIssuer })
-    await expect(
-      validator.validate(await issuer.tokens.foreignKey({ iss: publicIssuer })),
-    ).rejects.toMatchObject({ reason: 'bad_signature' })
-    expect(issuer.requests).toEqual(before)
+    const aud = 'https://api.example.com/one'
+    await expect(validator.validate(await tenant.token({ aud }))).resolves.toMatchObject({
+      issuer: tenant.issuer,
+    })
+    for (const iss of [`${tenant.issuer}/`, `${tenant.issuer}/../x`, issuer.issuer]) {
+      await expect(validator.validate(await tenant.token({ aud, iss }))).rejects.toMatchObject({
+        reason: 'wrong_issuer',
+      })
+    }
   })
 })
 
-describe('guide: Docker', () => {
-  it('accepts tokens of the public issuer with the keys of the internal address', async () => {
-    // Not a loopback address for the validator, so that it needs allowInsecureHttp.
-    const internal = issuer.jwksUri.replace('127.0.0.1', '0.0.0.0')
-    const { validator } = await importGuide<WithValidator>('docker', 'allowInsecureHttp', {
-      'http://keycloak:8080/realms/example/protocol/openid-connect/certs': internal,
+describe('guide: logs', () => {
+  it('prints the lines that the runbook names', async () => {
+    const lines: unknown[][] = []
+    for (const method of ['info', 'warn', 'error'] as const) {
+      vi.spyOn(console, method).mockImplementation((...line) => lines.push(line))
+    }
+    atEnd(() => vi.restoreAllMocks())
+    const { validator } = await importGuide<WithValidator>('observability', 'onEvent', {
+      [publicIssuer]: issuer.issuer,
     })
-    const iss = 'https://auth.example.com/realms/example'
-    await expect(validator.validate(await issuer.token({ iss }))).resolves.toMatchObject({
-      issuer: iss,
+    await expect(validator.authenticate({ headers: {} })).rejects.toThrow()
+    await expect(validator.validate(await issuer.tokens.wrongAudience())).rejects.toThrow()
+    issuer.fault('html')
+    atEnd(() => issuer.up())
+    await expect(validator.validate(await issuer.token())).rejects.toThrow()
+    expect(lines).toEqual([
+      ['token.missing', undefined],
+      ['token.refused', 401, 'wrong_audience', expect.objectContaining({ name: 'aud' })],
+      ['keys.failed', issuer.issuer, 'not_json', 'nothing', expect.any(Number)],
+      ['token.refused', 503, 'service_unavailable', expect.anything()],
+    ])
+  })
+})
+
+describe('guide: error handling', () => {
+  it('sends a problem document and keeps the challenge', async () => {
+    const port = await freePort()
+    await importGuide('error-handling', 'passErrors', {
+      [publicIssuer]: issuer.issuer,
+      'listen(3000)': `listen(${port}, '127.0.0.1')`,
     })
+    const response = await fetch(`http://127.0.0.1:${port}/me`, {
+      headers: bearer(await issuer.tokens.expired()),
+    })
+    expect(response.headers.get('content-type')).toContain('application/problem+json')
+    expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"')
+    expect(await response.json()).toEqual({
+      title: 'The access token expired',
+      code: 'invalid_token',
+    })
+  })
+})
+
+describe('guide: other servers', () => {
+  it('answers a fetch Request with 200, 401 and 403', async () => {
+    const { handle } = await importGuide<{ handle: (request: Request) => Promise<Response> }>(
+      'other-servers',
+      'Promise<Response>',
+      { [publicIssuer]: issuer.issuer },
+    )
+    const send = async (headers: Record<string, string>) =>
+      await handle(new Request('https://api.example.com/reports', { headers }))
+    const reader = await issuer.token({ scope: 'read:reports' })
+    expect((await send(bearer(reader))).status).toBe(200)
+    const missing = await send({})
+    expect(missing.status).toBe(401)
+    expect(missing.headers.get('www-authenticate')).toContain('scope="read:reports"')
+    const forbidden = await send(bearer(await issuer.token()))
+    expect(forbidden.status).toBe(403)
+    expect(await forbidden.json()).toMatchObject({ error: 'insufficient_scope' })
   })
 })
 
@@ -191,7 +203,7 @@ describe('guide: Socket.IO', () => {
   async function connectWith(port: number, auth: object): Promise<unknown> {
     const url = `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`
     const webSocket = new WebSocket(url)
-    ends.push(() => webSocket.terminate())
+    atEnd(() => webSocket.terminate())
     return await new Promise((resolve, reject) => {
       webSocket.on('error', reject)
       webSocket.on('message', (data) => {

@@ -6,6 +6,7 @@
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import { isPromised } from '../internal/maybe-promise.ts'
+import { type Arrival, recordArrival } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import type { VerificationTask } from '../signature/verification-queue.ts'
@@ -30,27 +31,31 @@ type FoundKey = VerificationKey | undefined
  * Returns a promise only where keys are fetched or a signature is verified.
  *
  * @param now Seconds since 1970.
+ * @param arrival From when on the token waits `keys.timeout`.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError, at once or by a rejection.
  */
 export function findSigningKey(
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
   now: number,
+  arrival: Arrival = recordArrival(),
 ): FoundKey | Promise<FoundKey> {
-  const known = issuer.keys.current(now)
+  const known = issuer.keys.current(now, arrival)
   return isPromised(known)
-    ? known.then((set) => findInSet(set, jwt, issuer))
-    : findInSet(known, jwt, issuer)
+    ? known.then((set) => findInSet(set, jwt, issuer, arrival))
+    : findInSet(known, jwt, issuer, arrival)
 }
 
 function findInSet(
   set: KeySet,
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
+  arrival: Arrival,
 ): FoundKey | Promise<FoundKey> {
-  if (findCandidates(set, jwt).length > 0) return verifyWithSet(set, jwt, issuer, true)
+  if (findCandidates(set, jwt).length > 0) return verifyWithSet(set, jwt, issuer, arrival)
   // RFC 7517 §4.5: the key may be newer than the set.
-  const newer = issuer.keys.newerThan(set, (later) => findCandidates(later, jwt).length > 0)
+  const fits = (later: KeySet) => findCandidates(later, jwt).length > 0
+  const newer = issuer.keys.refreshForUnknownKey(set, fits, arrival)
   return isPromised(newer)
     ? newer.then((later) => verifyWithNewerSet(later, jwt, issuer))
     : verifyWithNewerSet(newer, jwt, issuer)
@@ -62,7 +67,7 @@ function verifyWithNewerSet(
   issuer: TrustedIssuer,
 ): FoundKey | Promise<FoundKey> {
   const hasCandidates = findCandidates(set, jwt).length > 0
-  return hasCandidates ? verifyWithSet(set, jwt, issuer, false) : undefined
+  return hasCandidates ? verifyWithSet(set, jwt, issuer, undefined) : undefined
 }
 
 function findCandidates(set: KeySet, { header }: ParsedJwt): readonly VerificationKey[] {
@@ -73,12 +78,12 @@ function getKid(header: JoseHeader): string | undefined {
   return Object.hasOwn(header, 'kid') ? header.kid : undefined
 }
 
-/** @param mayBeNewer Whether a newer set was not asked for yet. */
+/** @param arrival `undefined` where a newer set was already asked for. */
 function verifyWithSet(
   set: KeySet,
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
-  mayBeNewer: boolean,
+  arrival: Arrival | undefined,
 ): Promise<FoundKey> {
   const { header, signature } = jwt
   const candidates = limitCost(findCandidates(set, jwt))
@@ -86,7 +91,7 @@ function verifyWithSet(
 
   function tryFrom(position: number): Promise<FoundKey> {
     const key = candidates[position]
-    if (key === undefined) return verifyWithUnknownKey(set, jwt, issuer, mayBeNewer)
+    if (key === undefined) return verifyWithUnknownKey(set, jwt, issuer, arrival)
     return new Promise((resolve, reject) => {
       scheduleVerification(issuer, position > 0, reject, (release) => {
         verifySignature(header.alg as Algorithm, key, input, signature, (valid) => {
@@ -138,12 +143,12 @@ async function verifyWithUnknownKey(
   set: KeySet,
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
-  mayBeNewer: boolean,
+  arrival: Arrival | undefined,
 ): Promise<FoundKey> {
   const onlyTheNewest = () => false
   const newer =
-    mayBeNewer && getKid(jwt.header) === undefined
-      ? await issuer.keys.newerThan(set, onlyTheNewest)
+    arrival !== undefined && getKid(jwt.header) === undefined
+      ? await issuer.keys.refreshForUnknownKey(set, onlyTheNewest, arrival)
       : set
   if (newer === set) throw new InvalidTokenError('bad_signature')
   return verifyWithNewerSet(newer, jwt, issuer)

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError, printable } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
-import { createKeysEndpoint } from '../keys/jwks-client.ts'
+import { createJwksClient } from '../keys/jwks-client.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
@@ -17,6 +17,7 @@ import { validateClaims } from '../token/claims.ts'
 import type { ParsedJwt } from '../token/compact-jws.ts'
 import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
+import { discover } from './discovery.ts'
 import { createLimitedKeySource, type UnverifiedLimits } from './unverified-limits.ts'
 
 /** What is known of an issuer beyond its options. Kept when a function returns other options for it. */
@@ -88,10 +89,10 @@ function createKeySource(
   const { issuer, jwksUri, jwks, allowInsecureHttp } = settings
   if (jwks !== undefined) return createStaticKeySource(jwks, `jwks of issuer ${printable(issuer)}`)
   const isLimited = () => unverified !== undefined && !status.verified
-  const endpoint = createKeysEndpoint({
+  const client = createJwksClient({
     issuer,
     jwksUri,
-    allowInsecureHttp,
+    discover: (get) => discover(issuer, allowInsecureHttp, get),
     maxAge: policy.maxAge,
     fetch: (...request) => {
       if (isLimited()) unverified?.countRequest()
@@ -101,9 +102,9 @@ function createKeySource(
     observer,
   })
   const shared = { issuer, policy, now, observer }
-  if (unverified === undefined) return createRemoteKeySource({ ...shared, endpoint })
-  return createLimitedKeySource({ endpoint, issuer, status, limits: unverified }, (limited) =>
-    createRemoteKeySource({ ...shared, endpoint: limited }),
+  if (unverified === undefined) return createRemoteKeySource({ ...shared, client })
+  return createLimitedKeySource({ client, issuer, status, limits: unverified }, (limited) =>
+    createRemoteKeySource({ ...shared, client: limited }),
   )
 }
 

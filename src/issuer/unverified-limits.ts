@@ -4,7 +4,7 @@
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { IssuersRateLimitedEvent, Observer } from '../events.ts'
-import type { KeysEndpoint } from '../keys/jwks-client.ts'
+import type { JwksClient } from '../keys/jwks-client.ts'
 import type { KeySource } from '../keys/key-source.ts'
 import type { IssuerStatus } from './trusted-issuer.ts'
 
@@ -68,7 +68,7 @@ export function createUnverifiedLimits(now: () => number, observer: Observer): U
 
 export interface LimitedKeySourceOptions {
   readonly issuer: string
-  readonly endpoint: KeysEndpoint
+  readonly client: JwksClient
   readonly status: IssuerStatus
   readonly limits: UnverifiedLimits
 }
@@ -77,23 +77,23 @@ export interface LimitedKeySourceOptions {
  * Makes a key source that fetches within the limits until the issuer has a verified token. A token that
  * exceeds them is answered with 503 and does not count as a failure of the issuer.
  *
- * @param createSource Makes the key source that is limited, from an endpoint that counts its fetches.
+ * @param createSource Makes the key source that is limited, from a client that counts its fetches.
  */
 export function createLimitedKeySource(
-  { issuer, endpoint, status, limits }: LimitedKeySourceOptions,
-  createSource: (endpoint: KeysEndpoint) => KeySource,
+  { issuer, client, status, limits }: LimitedKeySourceOptions,
+  createSource: (client: JwksClient) => KeySource,
 ): KeySource {
   let isFetching = false
   let hasKeys = false
 
-  async function fetchLimited(...request: Parameters<KeysEndpoint['fetch']>) {
+  async function fetchLimited(...request: Parameters<JwksClient['fetchKeys']>) {
     const isLimited = !status.verified
     // Only a refresh of keys that serve meanwhile can be over the limit here.
     if (isLimited) limits.requireCapacity(issuer)
     if (isLimited) limits.beginFetch()
     isFetching = true
     try {
-      const fetched = await endpoint.fetch(...request)
+      const fetched = await client.fetchKeys(...request)
       hasKeys = true
       return fetched
     } finally {
@@ -106,15 +106,15 @@ export function createLimitedKeySource(
     if (!status.verified && !isFetching) limits.requireCapacity(issuer)
   }
 
-  const source = createSource({ fetch: fetchLimited })
+  const source = createSource({ ...client, fetchKeys: fetchLimited })
   return {
-    current(now) {
+    current(now, arrival) {
       if (!hasKeys) requireCapacity()
-      return source.current(now)
+      return source.current(now, arrival)
     },
-    newerThan(known, fits) {
+    refreshForUnknownKey(known, fits, arrival) {
       requireCapacity()
-      return source.newerThan(known, fits)
+      return source.refreshForUnknownKey(known, fits, arrival)
     },
   }
 }

@@ -1,40 +1,43 @@
 /**
- * @module When to try again after a failure: 1 s, then twice as long each time, up to 60 s. Shorter
- * steps are shortened by chance, so that many processes do not come back at once.
+ * @module When to try again after a failure: after 1 s, then twice as long each time, up to 60 s.
+ * Shorter steps are shortened at random, so that many processes do not come back at once.
  */
 
 const firstDelay = 1
 const maxDelay = 60
-/** What a server may ask for with `Retry-After`, at the most, in seconds. */
+/** The longest that a server may ask for with `Retry-After`, in seconds. */
 const maxRetryAfter = 600
 
 export interface BackOff {
   /** Whether the last attempt failed. */
-  readonly failing: () => boolean
+  readonly isFailing: () => boolean
   /** Seconds until the next attempt is due; 0 when it is. */
-  readonly wait: () => number
-  readonly succeeded: () => void
+  readonly remaining: () => number
+  readonly recordSuccess: () => void
   /** @param retryAfter Seconds that the server asked for. */
-  readonly failed: (retryAfter?: number) => void
+  readonly recordFailure: (retryAfter?: number) => void
 }
 
 /** @param now Seconds. */
-export function createBackOff(now: () => number, random: () => number = Math.random): BackOff {
+export function createBackOff(
+  now: () => number,
+  random: () => number = () => Math.random(),
+): BackOff {
   let failures = 0
   let failedAt = 0
   let delay = 0
   return {
-    failing: () => failures > 0,
-    wait() {
+    isFailing: () => failures > 0,
+    remaining() {
       if (failures === 0) return 0
       const elapsed = now() - failedAt
       // A clock that was set back must not make the wait longer than it was.
       return elapsed < 0 ? 0 : Math.max(0, delay - elapsed)
     },
-    succeeded() {
+    recordSuccess() {
       failures = 0
     },
-    failed(retryAfter = 0) {
+    recordFailure(retryAfter = 0) {
       const step = Math.min(maxDelay, firstDelay * 2 ** failures)
       const jittered = step < maxDelay ? Math.max(firstDelay, step * (0.5 + random() / 2)) : step
       failures++

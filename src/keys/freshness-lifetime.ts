@@ -12,7 +12,7 @@ const ceiling = 86_400
  * storing or is malformed, `fallback` counts: an issuer that says no-store must not be asked for
  * every token.
  */
-export function lifetimeOf(cacheControl: string | undefined, fallback: number): number {
+export function freshnessLifetime(cacheControl: string | undefined, fallback: number): number {
   if (cacheControl === undefined) return fallback
   const directives = cacheControl.split(',').map((directive) => directive.trim().toLowerCase())
   if (directives.includes('no-store') || directives.includes('no-cache')) return fallback

@@ -1,13 +1,13 @@
 /**
- * @module Which JWK may verify which algorithm: one JWK in, one key that is fit for use, or the reason
- * why not. A key set comes from outside, so everything in it is doubted.
+ * @module Imports one JWK: the result is a key that may verify, or the reason why the JWK is not used.
+ * A key set comes from outside, so every member is checked.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
  */
+import { Buffer } from 'node:buffer'
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
-import { decodeBase64url } from '../internal/base64url.ts'
 import {
   type Algorithm,
   findKeyType,
@@ -17,59 +17,65 @@ import {
   type KeyType,
   type VerificationKey,
 } from '../signature/algorithms.ts'
+import {
+  encodeNumbers,
+  fingerprintOf,
+  type PublicNumbers,
+  readPublicNumbers,
+} from './jwk-numbers.ts'
 
-// RFC 7518 §3.3: a key of 2048 bits or larger MUST be used. Above 8192, one check takes too long.
+// RFC 7518 §3.3: a key of 2048 bits or larger MUST be used. The upper limits bound what one signature
+// costs: 0.6 ms with 8192 bits and an exponent of 32 bits, 0.25 ms with 65537. Exponents in use are 3,
+// 17 and 65537.
 const minModulusBits = 2048
 const maxModulusBits = 8192
-const maxExponentBytes = 4
+const maxExponentBits = 32
 /** The most `key_ops` that a JWK may list. */
 export const maxOperations = 16
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
 /**
- * Makes a key of a JWK, or tells why it is not used. Never throws.
+ * Imports a JWK. Never throws.
  *
- * @param made What was made before of the same numbers, under another `kid` or `alg`: to make it
- * again takes up to half a millisecond of the event loop.
+ * @param imported Keys imported before by their fingerprint, under another `kid` or `alg`: importing
+ * takes up to half a millisecond of the event loop. The new key is added.
+ * @returns The reason where the JWK is not used.
  */
 export function importJwk(
   jwk: unknown,
-  made: Map<string, KeyObject> = new Map(),
+  imported: Map<string, KeyObject> = new Map(),
 ): VerificationKey | KeySkipReason {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (!isKeyTypeName(kty)) return 'type'
+  // RFC 7517 §9.2: anyone who reads a published private key can sign with it. Checked first, because
+  // it is what the operator has to know.
+  if (isPrivate(jwk)) return 'private'
   if (use !== undefined && use !== 'sig') return 'use'
   if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
   if (kid !== undefined && typeof kid !== 'string') return 'kid'
-  // RFC 7517 §9.2: whoever publishes the private half lets everybody sign.
-  if (isPrivate(jwk)) return 'private'
   // RFC 8725 §3.1: one key, one algorithm, and it must be an algorithm of this kind of key.
   const keyType = findKeyType(kty, crv)
   if (alg !== undefined && !(isAlgorithm(alg) && getAlgorithm(alg).keyType === keyType))
     return 'alg'
   if (keyType === undefined) return 'type'
-  const doubt = kty === 'RSA' ? doubtRsa(jwk) : doubtCurve(jwk, keyType)
-  if (doubt !== undefined) return doubt
-  const keyObject = toKeyObject(jwk, keyType, made)
+  const numbers = readPublicNumbers(jwk, keyType)
+  if (numbers === undefined) return 'malformed'
+  const problem = kty === 'RSA' ? validateRsaJwk(numbers) : undefined
+  if (problem !== undefined) return problem
+  const keyObject = createKey(numbers, keyType, imported)
   if (keyObject === undefined) return 'malformed'
-  const modulusLength = Math.ceil((keyObject.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
-  return {
-    kid,
-    alg: alg as Algorithm | undefined,
-    keyType,
-    modulusLength,
-    keyObject,
-  }
+  const modulusLength = numbers.n?.length ?? 0
+  return { kid, alg: alg as Algorithm | undefined, keyType, modulusLength, keyObject }
 }
 
-/** Tells whether a JWK carries what must never leave its owner. */
+/** Returns whether a JWK carries a member of a private or symmetric key, whatever its value. */
 export function isPrivate(jwk: object): boolean {
   return privateMembers.some((member) => Object.hasOwn(jwk, member))
 }
 
-/** Tells whether a key may verify signatures of an algorithm. */
+/** Returns whether a key may verify signatures of an algorithm. */
 export function mayVerify(key: VerificationKey, algorithm: Algorithm): boolean {
   if (key.alg !== undefined) return key.alg === algorithm
   return getAlgorithm(algorithm).keyType === key.keyType
@@ -86,64 +92,43 @@ function allowsVerify(operations: unknown): boolean {
   )
 }
 
-function bytesOf(value: unknown): Buffer | undefined {
-  return typeof value === 'string' && value !== '' ? decodeBase64url(value) : undefined
+function validateRsaJwk({ n, e }: PublicNumbers): KeySkipReason | undefined {
+  const modulusBits = bitLength(n as Buffer)
+  if (modulusBits < minModulusBits || modulusBits > maxModulusBits) return 'size'
+  const exponentBits = bitLength(e as Buffer)
+  // With e = 1 every padded message is its own signature; an even e is not an RSA exponent.
+  const isOdd = ((e?.at(-1) ?? 0) & 1) === 1
+  return isOdd && exponentBits > 1 && exponentBits <= maxExponentBits ? undefined : 'exponent'
 }
 
-function doubtRsa(jwk: object): KeySkipReason | undefined {
-  const { n, e } = jwk as Record<string, unknown>
-  const modulus = bytesOf(n)
-  const exponent = bytesOf(e)
-  if (modulus === undefined || exponent === undefined) return 'malformed'
-  const bits = bitLength(modulus)
-  if (bits < minModulusBits || bits > maxModulusBits) return 'size'
-  // With e = 1 every message is its own signature; an even e is no RSA exponent at all.
-  const odd = ((exponent.at(-1) as number) & 1) === 1
-  if (!odd || bitLength(exponent) < 2 || exponent.length > maxExponentBytes) return 'exponent'
-  return undefined
+/** @param number Without leading zero octets. */
+function bitLength(number: Buffer): number {
+  return number.length * 8 - (Math.clz32(number[0] ?? 0) - 24)
 }
 
-function doubtCurve(jwk: object, keyType: KeyType): KeySkipReason | undefined {
-  const numbers = keyType.members.filter((member) => member !== 'crv')
-  const complete = numbers.every(
-    (member) => bytesOf((jwk as Members)[member])?.length === keyType.coordinateLength,
-  )
-  return complete ? undefined : 'malformed'
-}
-
-function bitLength(bytes: Buffer): number {
-  const start = bytes.findIndex((byte) => byte !== 0)
-  if (start === -1) return 0
-  return (bytes.length - start) * 8 - (Math.clz32(bytes[start] as number) - 24)
-}
-
-type Members = Readonly<Record<string, unknown>>
-
-function toKeyObject(
-  jwk: object,
+function createKey(
+  numbers: PublicNumbers,
   keyType: KeyType,
-  made: Map<string, KeyObject>,
+  imported: Map<string, KeyObject>,
 ): KeyObject | undefined {
-  const values = keyType.members.map((member) => (jwk as Members)[member])
-  // All are canonical base64url by now, or a name out of a list: no comma in them.
-  const numbers = [keyType.kty, ...values].join()
-  const keyObject = made.get(numbers) ?? createKeyObject(jwk as Members, keyType)
-  if (keyObject !== undefined) made.set(numbers, keyObject)
+  const fingerprint = fingerprintOf(keyType, numbers)
+  const keyObject = imported.get(fingerprint) ?? createKeyObject(numbers, keyType)
+  if (keyObject !== undefined) imported.set(fingerprint, keyObject)
   return keyObject
 }
 
 /** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
 function createKeyObject(
-  jwk: Members,
-  { kty, members, spkiPrefix }: KeyType,
+  numbers: PublicNumbers,
+  { kty, crv, spkiPrefix }: KeyType,
 ): KeyObject | undefined {
   try {
     // OpenSSL refuses a point that is not on its curve, whichever form it gets it in.
     if (spkiPrefix !== undefined) {
-      const key = Buffer.concat([spkiPrefix, bytesOf(jwk.x) as Buffer, bytesOf(jwk.y) as Buffer])
+      const key = Buffer.concat([spkiPrefix, ...Object.values(numbers)])
       return createPublicKey({ key, format: 'der', type: 'spki' })
     }
-    const key = { kty, ...Object.fromEntries(members.map((member) => [member, jwk[member]])) }
+    const key = { kty, ...(crv !== undefined && { crv }), ...encodeNumbers(numbers) }
     return createPublicKey({ key: key as JsonWebKeyInput['key'], format: 'jwk' })
   } catch {
     return undefined

@@ -2,28 +2,34 @@
  * @module Where an issuer's keys come from, as one small interface; and the source that needs no
  * network.
  */
-import { type KeySet, readKeySet } from './key-set.ts'
+import type { Arrival } from './arrival.ts'
+import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 
 export interface KeySource {
   /**
-   * The keys that may be used now. Returns at once while it has any; else the promise waits for one
-   * attempt to fetch them, and rejects with ServiceUnavailableError.
+   * Returns the keys that may be used now, without a promise while there are any that are not too old.
+   * Otherwise the promise waits for one attempt to fetch them, and rejects with ServiceUnavailableError.
    *
    * @param now Seconds since 1970, where the caller has just read the clock.
+   * @param arrival From when on a request waits `keys.timeout`; by default from the call.
    */
-  readonly current: (now?: number) => KeySet | Promise<KeySet>
+  readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
-   * A newer set than `known`, for a token that fits no key in it; or `known`, where there is none:
-   * nothing newer, or too many such tokens in a short time. Throws or rejects with
-   * ServiceUnavailableError where the issuer could not be asked.
+   * Finds a set for a token that fits no key of `known`: one that fits, or one that was requested after
+   * the token arrived, or `known` itself when there were too many such tokens in a short time. Rejects
+   * with ServiceUnavailableError where the issuer did not answer within `keys.timeout`.
    *
    * @param fits Whether the token may fit a key of a set.
    */
-  readonly newerThan: (known: KeySet, fits: (set: KeySet) => boolean) => KeySet | Promise<KeySet>
+  readonly refreshForUnknownKey: (
+    known: KeySet,
+    fits: (set: KeySet) => boolean,
+    arrival?: Arrival,
+  ) => KeySet | Promise<KeySet>
 }
 
 /**
- * Keys given by the application.
+ * Creates a source of keys that the application gives.
  *
  * @throws TypeError where not one key in the set is usable.
  */
@@ -33,8 +39,7 @@ export function createStaticKeySource(jwks: unknown, option: string): KeySource 
     throw new TypeError(`${option} must be a JWK Set: { keys: [...] } with at most 100 keys`)
   }
   if (set.keys.size === 0) {
-    const reasons = set.skipped.map(({ kid, reason }) => `${kid ?? 'a key without kid'}: ${reason}`)
-    throw new TypeError(`${option} holds no usable key (${reasons.join(', ') || 'it is empty'})`)
+    throw new TypeError(`${option} holds no usable key (${describeSkipped(set.skipped)})`)
   }
-  return { current: () => set, newerThan: () => set }
+  return { current: () => set, refreshForUnknownKey: () => set }
 }

@@ -1,18 +1,28 @@
 /**
- * @module The life of a fetched key set: one fetch at a time, refreshed ahead of its age, served on
- * through an outage, and asked anew, within a budget, when a token names a key that is not in it.
- * Works without timers of its own: requests are what moves it on.
+ * @module The life of a fetched key set: one fetch at a time, refreshed before it is old, used further
+ * in an outage, and fetched again, within a rate limit, when a token names a key that is not in it.
+ * Has no timers of its own: requests cause everything that happens.
  */
 import { printable, ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
+import { type Arrival, recordArrival } from './arrival.ts'
 import { createBackOff } from './back-off.ts'
-import { type KeysEndpoint, reasonOf } from './jwks-client.ts'
+import {
+  type CachedKeySet,
+  cacheKeySet,
+  dropKeys,
+  expireKeySet,
+  servingState,
+} from './cached-key-set.ts'
+import { isDoneWithin, runWithTimeout } from './deadline.ts'
+import { type FetchedKeySet, type JwksClient, UnusableKeySetError } from './jwks-client.ts'
+import { createKeyEvents } from './key-events.ts'
 import type { KeySet } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
-import { createRefreshBudget } from './rate-limit.ts'
+import { createRateLimit } from './rate-limit.ts'
 
-/** How long keys are used, and how long they are waited for. All in seconds. */
+/** How long keys are used, and how long requests wait for them. All in seconds. */
 export interface KeyLifePolicy {
   readonly maxAge: number
   readonly staleIfError: number
@@ -21,218 +31,175 @@ export interface KeyLifePolicy {
 
 export interface RemoteKeySourceOptions {
   readonly issuer: string
-  readonly endpoint: KeysEndpoint
+  readonly client: JwksClient
   readonly policy: KeyLifePolicy
   /** Milliseconds. */
   readonly now: () => number
   readonly observer: Observer
 }
 
-/** The part of a set's lifetime after which it is refreshed in the background. */
-const refreshAhead = 0.75
-/** How long a request waits, in seconds, where an older set could serve. */
-const patience = 1
+/** How long a request waits, in milliseconds, where an older set could be used. */
+const maxWaitWithStaleKeys = 1000
 
-interface Held {
-  readonly set: KeySet
-  readonly fetchedAt: number
-  readonly refreshAt: number
-  readonly expiresAt: number
-  readonly usableUntil: number
-}
-
+/** One fetch, which any number of requests may wait for. */
 interface Attempt {
-  /** Settles when the attempt has; never rejects. */
+  /** Resolves when the attempt has ended; never rejects. */
   readonly done: Promise<void>
-  /** Whether it was begun when the set was past its age already, so that requests wait for it. */
-  readonly late: boolean
-  /** Whether it was begun for a token that fits no key of the set. */
-  readonly forToken: boolean
-  /** Resolves once requests should not wait any longer. */
-  readonly outOfPatience: Promise<void>
-  overdue: boolean
+  /** By `performance.now()`. */
+  readonly startedAt: number
+  /** Whether the set was old when it began, so that requests wait for it. */
+  readonly isLate: boolean
 }
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
-  const { issuer, endpoint, policy, observer } = options
+  const { client, policy } = options
   const seconds = () => options.now() / 1000
   const backOff = createBackOff(seconds)
-  const budget = createRefreshBudget(seconds)
-  let held: Held | undefined
+  const rateLimit = createRateLimit(seconds)
+  const events = createKeyEvents(options.issuer, options.observer)
+  let cached: CachedKeySet | undefined
   let attempt: Attempt | undefined
+  let metadataRefresh: Promise<void> | undefined
   let failure: unknown
 
-  function current(time = seconds()): KeySet | Promise<KeySet> {
-    // A set from the future means that the clock was set back: its age is not known, so it is old.
-    if (held !== undefined && time < held.fetchedAt) held = agedSet(held, time)
-    if (held === undefined || !(time < held.usableUntil)) return whenFetched()
-    const due = time >= held.refreshAt
-    const fresh = time < held.expiresAt
-    if (due && attempt === undefined && backOff.wait() === 0) attempt = begin(!fresh)
-    // In steady use an attempt is under way before the set is too old, and nobody waits for it.
-    const wait = !fresh && attempt?.late === true && !attempt.overdue && !backOff.failing()
-    if (!wait) return held.set
-    return Promise.race([attempt?.done, attempt?.outOfPatience]).then(usable)
+  function current(time = seconds(), arrival?: Arrival): KeySet | Promise<KeySet> {
+    if (cached !== undefined && time < cached.fetchedAt) {
+      cached = expireKeySet(cached, time, policy.staleIfError)
+    }
+    if (cached === undefined || !(time < cached.usableUntil)) return fetchFirst(arrival)
+    const isFresh = time < cached.expiresAt
+    const isDue = time >= cached.refreshAt
+    if (isDue && attempt === undefined && backOff.remaining() === 0) attempt = begin(!isFresh)
+    // In steady use an attempt is under way before the set is old, and no request waits for it.
+    if (isFresh || attempt?.isLate !== true || backOff.isFailing()) return cached.set
+    const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
+    if (limit <= 0) return cached.set
+    return isDoneWithin(attempt.done, Math.min(limit, timeLeft(arrival))).then(usableSet)
   }
 
-  function agedSet({ set }: Held, time: number): Held {
-    const usableUntil = time + policy.staleIfError
-    return { set, fetchedAt: time, refreshAt: time, expiresAt: time, usableUntil }
+  async function fetchFirst(arrival?: Arrival): Promise<KeySet> {
+    if (attempt === undefined && backOff.remaining() === 0) attempt = begin(true)
+    if (attempt !== undefined) await waitFor(attempt.done, arrival)
+    return usableSet()
   }
 
-  async function whenFetched(): Promise<KeySet> {
-    if (attempt === undefined && backOff.wait() === 0) attempt = begin(true)
-    await attempt?.done
-    return usable()
-  }
-
-  /** @param within Seconds that may be waited. */
-  function newerThan(
+  async function refreshForUnknownKey(
     known: KeySet,
     fits: (set: KeySet) => boolean,
-    within: number = policy.timeout,
-  ): KeySet | Promise<KeySet> {
-    if (attempt !== undefined && !attempt.forToken) {
-      // It was begun for another reason, and may have been answered before the key was there.
-      const since = performance.now()
-      return attempt.done.then(() => {
-        const set = answered()
-        const left = within - (performance.now() - since) / 1000
-        // Not where little time is left: an attempt that is cut short would count as a failure.
-        return fits(set) || left < policy.timeout / 2 ? set : newerThan(set, fits, left)
-      })
-    }
-    if (attempt === undefined && held?.set === known) {
-      if (backOff.wait() > 0) throw unavailable()
-      if (!budget.take()) {
-        observer.emit({ type: 'keys.rate_limited', issuer })
-        if (backOff.failing()) throw unavailable()
-        return known
+    arrival = recordArrival(),
+  ): Promise<KeySet> {
+    for (;;) {
+      if (cached !== undefined && cached.set !== known && fits(cached.set)) return usableSet()
+      // Only an answer that was requested after the token arrived shows that a key does not exist, and
+      // only from the URL that the metadata name.
+      if (cached !== undefined && cached.requestOrder > arrival.order) {
+        if (metadataRefresh === undefined) return usableSet()
+        await waitFor(metadataRefresh, arrival)
+        continue
       }
-      attempt = begin(false, within)
+      if (attempt === undefined) {
+        if (backOff.remaining() > 0) throw unavailable()
+        if (!rateLimit.tryTake()) {
+          events.rateLimited()
+          if (backOff.isFailing()) throw unavailable()
+          return usableSet()
+        }
+        attempt = begin(false, true)
+      }
+      await waitFor(attempt.done, arrival)
+      if (backOff.isFailing()) throw unavailable()
     }
-    return attempt === undefined ? answered() : attempt.done.then(answered)
   }
 
-  /** Without an answer nobody knows whether a key exists: that is no fault of the token. */
-  function answered(): KeySet {
-    if (backOff.failing()) throw unavailable()
-    return usable()
+  /** Milliseconds that a request may still wait. */
+  function timeLeft(arrival = recordArrival()): number {
+    return arrival.time + policy.timeout * 1000 - performance.now()
   }
 
-  function usable(): KeySet {
-    if (held === undefined || !(seconds() < held.usableUntil)) throw unavailable()
-    return held.set
+  async function waitFor(work: Promise<void>, arrival?: Arrival): Promise<void> {
+    if (await isDoneWithin(work, timeLeft(arrival))) return
+    throw unavailable(`the keys were not fetched within ${policy.timeout} s`)
   }
 
-  function unavailable(): ServiceUnavailableError {
-    const hint = failure instanceof FetchFailure ? failure.message : undefined
-    return new ServiceUnavailableError(
-      'keys',
-      retryAfter(),
-      { issuer: printable(issuer), ...(hint !== undefined && { hint }) },
-      failure,
-    )
+  function usableSet(): KeySet {
+    if (cached === undefined || !(seconds() < cached.usableUntil)) throw unavailable()
+    return cached.set
+  }
+
+  function unavailable(
+    hint = failure instanceof FetchFailure ? failure.message : undefined,
+  ): ServiceUnavailableError {
+    const detail = { issuer: printable(options.issuer), ...(hint !== undefined && { hint }) }
+    return new ServiceUnavailableError('keys', retryAfter(), detail, failure)
   }
 
   function retryAfter(): number {
-    return Math.max(1, Math.ceil(backOff.wait()))
+    return Math.max(1, Math.ceil(backOff.remaining()))
   }
 
-  /**
-   * Begins an attempt. The first thing that it does is asynchronous, so the caller can store it.
-   *
-   * @param within Seconds that a token waits for it; without, it is not begun for one.
-   */
-  function begin(late: boolean, within?: number): Attempt {
+  function begin(isLate: boolean, isForToken = false): Attempt {
     const startedAt = performance.now()
-    const controller = new AbortController()
-    const deadline = setTimeout(() => controller.abort(), (within ?? policy.timeout) * 1000)
-    let patienceTimer: NodeJS.Timeout | undefined
-    const outOfPatience = new Promise<void>((resolve) => {
-      if (!late) return
-      patienceTimer = setTimeout(() => {
-        begun.overdue = true
-        resolve()
-      }, patience * 1000)
-    })
     const end = () => {
-      clearTimeout(deadline)
-      clearTimeout(patienceTimer)
       attempt = undefined
     }
-    // Whatever is thrown here (by the application's clock, say) the next request meets by itself.
-    const done = run(controller.signal, startedAt).then(end, end)
-    const begun: Attempt = {
-      done,
-      late,
-      forToken: within !== undefined,
-      outOfPatience,
-      overdue: false,
-    }
-    return begun
+    // What is thrown here, by the application's clock for example, the next request meets itself.
+    return { done: refresh(startedAt, isForToken).then(end, end), startedAt, isLate }
   }
 
-  async function run(signal: AbortSignal, startedAt: number): Promise<void> {
-    const previous = held?.set
+  async function refresh(startedAt: number, isForToken: boolean): Promise<void> {
+    const previous = cached?.set
     try {
-      const { set, lifetime } = await endpoint.fetch(signal, previous)
-      const fetchedAt = seconds()
-      const expiresAt = fetchedAt + lifetime
-      held = {
-        set,
-        fetchedAt,
-        refreshAt: fetchedAt + lifetime * refreshAhead,
-        expiresAt,
-        usableUntil: expiresAt + policy.staleIfError,
-      }
-      backOff.succeeded()
-      failure = undefined
-      tellOf(set, previous, startedAt)
+      const fetched = await runWithTimeout(policy.timeout, async (signal) => {
+        // Tokens that arrive together are ordered before the request, so that one is enough for all.
+        if (isForToken) await undefined
+        return client.fetchKeys(signal)
+      })
+      store(fetched, previous, startedAt)
     } catch (error) {
       failure = error
-      backOff.failed(error instanceof FetchFailure ? error.retryAfter : undefined)
-      const time = seconds()
-      observer.emit({
-        type: 'keys.failed',
-        issuer,
-        reason: reasonOf(error),
-        cause: error,
-        serving:
-          held === undefined || !(time < held.usableUntil)
-            ? 'nothing'
-            : time < held.expiresAt
-              ? 'fresh'
-              : 'stale',
+      backOff.recordFailure(error instanceof FetchFailure ? error.retryAfter : undefined)
+      applyUnusableSet(error)
+      events.failed(error, {
+        serving: servingState(cached, seconds()),
         retryAfter: retryAfter(),
         durationMs: performance.now() - startedAt,
       })
+      return
+    }
+    if (metadataRefresh !== undefined || !client.isMetadataDue()) return
+    const end = () => {
+      metadataRefresh = undefined
+    }
+    metadataRefresh = refreshMetadata().then(end, end)
+  }
+
+  /** In the background: the keys have come, and are used meanwhile. */
+  async function refreshMetadata(): Promise<void> {
+    const startedAt = performance.now()
+    try {
+      const fetched = await runWithTimeout(policy.timeout, client.refreshMetadata)
+      if (fetched !== undefined) store(fetched, cached?.set, startedAt)
+    } catch (error) {
+      client.postponeMetadata()
+      applyUnusableSet(error)
+      events.metadataFailed(error)
     }
   }
 
-  function tellOf(set: KeySet, previous: KeySet | undefined, startedAt: number): void {
-    const before = [...(previous?.keys.keys() ?? [])]
-    const removed = before.filter((identity) => !set.keys.has(identity)).length
-    observer.emit({
-      type: 'keys.refreshed',
-      issuer,
-      keys: set.keys.size,
-      skipped: set.skipped.length,
-      added: set.keys.size - (before.length - removed),
-      removed,
-      durationMs: performance.now() - startedAt,
-    })
-    // Once for each new set, not once for each refresh.
-    if (JSON.stringify(previous?.skipped) === JSON.stringify(set.skipped)) return
-    for (const { kid, reason } of set.skipped) {
-      observer.emit({
-        type: 'keys.skipped',
-        issuer,
-        kid: kid === undefined ? undefined : printable(kid),
-        reason,
-      })
-    }
+  function store(fetched: FetchedKeySet, previous: KeySet | undefined, startedAt: number): void {
+    cached = cacheKeySet(fetched, seconds(), policy.staleIfError)
+    backOff.recordSuccess()
+    failure = undefined
+    events.refreshed(fetched.set, previous, performance.now() - startedAt)
+    events.skipped(fetched.set.skipped)
   }
 
-  return { current, newerThan }
+  /** Drops keys whose private half was published, also where nothing replaces them. */
+  function applyUnusableSet(error: unknown): void {
+    if (!(error instanceof UnusableKeySetError)) return
+    cached = dropKeys(cached, error.set.compromised)
+    events.skipped(error.set.skipped)
+  }
+
+  return { current, refreshForUnknownKey }
 }

@@ -25,8 +25,10 @@ export interface KeyPolicy {
    */
   readonly staleIfError?: number | undefined
   /**
-   * How many seconds one attempt to fetch metadata and keys may take, and so the longest that a
-   * request waits: up to 300.
+   * The longest that a request waits for metadata and keys, in seconds, up to 300: for the first keys,
+   * and where its key is unknown, for a newer set too, both together. A fetch may take as long, and goes
+   * on after the requests that waited for it were answered. Where an older key set can be used, a request
+   * waits 1 second at most. Time in which the process was suspended does not count.
    * @defaultValue 5
    */
   readonly timeout?: number | undefined

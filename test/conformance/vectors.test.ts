@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, type JSONWebK
 import { describe, expect, it } from 'vitest'
 import { AccessTokenError } from '../../src/errors.ts'
 import { decodeBase64url } from '../../src/internal/base64url.ts'
-import { metadataUrls } from '../../src/keys/discovery.ts'
+import { metadataUrls } from '../../src/issuer/discovery.ts'
 import { readKeySet } from '../../src/keys/key-set.ts'
 import { isAlgorithm } from '../../src/signature/algorithms.ts'
 import { parseCompactJws } from '../../src/token/compact-jws.ts'

@@ -54,7 +54,7 @@ const examples: Readonly<Record<string, Mutation | readonly Mutation[]>> = {
     { at: 'header', name: 'kid', value: undefined },
     { at: 'key', which: 0, name: 'kid', value: 1 },
   ],
-  'canonical key material': { at: 'spelling of a key', name: 'x', how: 'one = at the end', n: 0 },
+  'canonical key material': { at: 'spelling of a key', name: 'x', how: 'a line end', n: 0 },
   'coordinates have the length of their field': {
     at: 'spelling of a key',
     name: 'x',

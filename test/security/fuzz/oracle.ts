@@ -140,6 +140,13 @@ export interface Stricter {
 const canonical = (text: unknown) =>
   typeof text === 'string' && Buffer.from(text, 'base64url').toString('base64url') === text
 const decoded = (text: unknown) => Buffer.from(String(text), 'base64url')
+const withoutPadding = (text: unknown) =>
+  typeof text === 'string'
+    ? text
+        .replace(/={1,2}$/, '')
+        .replaceAll('+', '-')
+        .replaceAll('/', '_')
+    : text
 const startsWithMark = (text = '') => text.startsWith('77u_') // ef bb bf
 
 export const stricter: readonly Stricter[] = [
@@ -209,18 +216,22 @@ export const stricter: readonly Stricter[] = [
   },
   {
     name: 'canonical key material',
-    why: 'RFC 7518 §6: base64url, of one spelling; WebCrypto decodes leniently.',
+    why: 'RFC 4648: base64url or base64, padded or not, but nothing else; WebCrypto skips other characters.',
     appliesToKey: (jwk) =>
-      ['n', 'e', 'x', 'y'].some((name) => Object.hasOwn(jwk, name) && !canonical(jwk[name])),
+      ['n', 'e', 'x', 'y'].some(
+        (name) => Object.hasOwn(jwk, name) && !canonical(withoutPadding(jwk[name])),
+      ),
   },
   {
     name: 'coordinates have the length of their field',
-    why: 'RFC 7518 §6.2.1.2, RFC 8037 §2: not shorter and not longer.',
+    why: 'RFC 7518 §6.2.1.2, RFC 8037 §2: not longer; shorter only without the leading zeros of a curve of RFC 7518.',
     appliesToKey: ({ kty, crv, x, y }) => {
       const lengths: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521': 66, Ed25519: 32 }
       const length = lengths[String(crv)]
       if (kty === 'RSA' || length === undefined) return false
-      return decoded(x).length !== length || (kty === 'EC' && decoded(y).length !== length)
+      return kty === 'EC'
+        ? decoded(x).length > length || decoded(y).length > length
+        : decoded(x).length !== length
     },
   },
   {

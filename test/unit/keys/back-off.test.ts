@@ -15,15 +15,15 @@ function failing(random = 1) {
     /** The waits after so many failures in a row. */
     waits: (count: number) =>
       Array.from({ length: count }, () => {
-        backOff.failed()
-        return backOff.wait()
+        backOff.recordFailure()
+        return backOff.remaining()
       }),
   }
 }
 
 it('waits for nothing before the first failure', () => {
   const { backOff } = failing()
-  expect([backOff.failing(), backOff.wait()]).toEqual([false, 0])
+  expect([backOff.isFailing(), backOff.remaining()]).toEqual([false, 0])
 })
 
 it('doubles the wait from one second to sixty, and then stays there', () => {
@@ -38,26 +38,26 @@ it('counts the wait down, and stays with the failure when it is over', () => {
   const { backOff, pass, waits } = failing()
   waits(4)
   pass(3)
-  expect(backOff.wait()).toBe(5)
+  expect(backOff.remaining()).toBe(5)
   pass(5)
-  expect([backOff.wait(), backOff.failing()]).toEqual([0, true])
+  expect([backOff.remaining(), backOff.isFailing()]).toEqual([0, true])
   pass(1_000)
-  expect(backOff.wait()).toBe(0)
+  expect(backOff.remaining()).toBe(0)
 })
 
 it('begins anew after a success', () => {
   const { backOff, waits } = failing()
   waits(5)
-  backOff.succeeded()
-  expect([backOff.failing(), backOff.wait()]).toEqual([false, 0])
+  backOff.recordSuccess()
+  expect([backOff.isFailing(), backOff.remaining()]).toEqual([false, 0])
   expect(waits(2)).toEqual([1, 2])
 })
 
 it('hears Retry-After where it asks for more than the step, up to 600 seconds', () => {
   const { backOff } = failing()
   const waits = [0, 90, 600, 601, 1e9].map((retryAfter) => {
-    backOff.failed(retryAfter)
-    return backOff.wait()
+    backOff.recordFailure(retryAfter)
+    return backOff.remaining()
   })
   expect(waits).toEqual([1, 90, 600, 600, 600])
 })
@@ -66,14 +66,14 @@ it('does not wait longer when the clock is set back', () => {
   const { backOff, pass, waits } = failing()
   waits(7)
   pass(-10_000)
-  expect(backOff.wait()).toBe(0)
+  expect(backOff.remaining()).toBe(0)
 })
 
 it('draws its chance from Math.random where none is given', () => {
   const waits = Array.from({ length: 50 }, () => {
     const backOff = createBackOff(() => 0)
-    for (let failure = 0; failure < 6; failure++) backOff.failed()
-    return backOff.wait()
+    for (let failure = 0; failure < 6; failure++) backOff.recordFailure()
+    return backOff.remaining()
   })
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(16)
   expect(Math.max(...waits)).toBeLessThanOrEqual(32)

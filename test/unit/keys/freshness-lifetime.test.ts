@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lifetimeOf } from '../../../src/keys/freshness-lifetime.ts'
+import { freshnessLifetime } from '../../../src/keys/freshness-lifetime.ts'
 
 it.each([
   ['max-age=300', 300],
@@ -14,7 +14,7 @@ it.each([
   ['max-age=315360000', 86_400],
   ['max-age=999999999999999', 86_400],
 ])('%s makes %i seconds', (header, seconds) => {
-  expect(lifetimeOf(header, 600)).toBe(seconds)
+  expect(freshnessLifetime(header, 600)).toBe(seconds)
 })
 
 it.each([
@@ -37,5 +37,5 @@ it.each([
   'max-age=300, max-age=300',
   'x-max-age=300',
 ])('%s leaves the default', (header) => {
-  expect(lifetimeOf(header, 601)).toBe(601)
+  expect(freshnessLifetime(header, 601)).toBe(601)
 })

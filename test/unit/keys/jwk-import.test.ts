@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { importJwk, isPrivate, mayVerify } from '../../../src/keys/jwk-import.ts'
-import { allAlgorithms } from '../../../src/signature/algorithms.ts'
+import { allAlgorithms, type VerificationKey } from '../../../src/signature/algorithms.ts'
 import { ec1, ec3, ec5, ed1, rsa1 } from '../../support/fixture.ts'
 
 const rsa = rsa1.jwk
@@ -16,6 +16,15 @@ const modulusOf = (bits: number) =>
 const e = (...octets: number[]) => Buffer.from(octets).toString('base64url')
 const spki = (type: 'x25519' | 'ed448' | 'x448') =>
   generateKeyPairSync(type as 'x25519').publicKey.export({ format: 'jwk' })
+
+/** Makes keys until one has a coordinate that begins with a zero octet. */
+function keyWithLeadingZero(namedCurve: string, member: 'x' | 'y') {
+  for (;;) {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve })
+    const jwk = publicKey.export({ format: 'jwk' })
+    if (bytes(jwk[member])[0] === 0) return jwk
+  }
+}
 
 describe('importJwk', () => {
   it.each([rsa, ec, ec3.jwk, ec5.jwk, ed])('makes a key of a good $alg JWK', (jwk) => {
@@ -78,8 +87,11 @@ describe('importJwk', () => {
     ['no e', { ...rsa, e: undefined }, 'malformed'],
     ['an n that is a number', { ...rsa, n: 1 }, 'malformed'],
     ['an empty n', { ...rsa, n: '' }, 'malformed'],
-    ['padding behind n', { ...rsa, n: `${rsa.n}==` }, 'malformed'],
-    ['a foreign character in n', { ...rsa, n: `+${String(rsa.n).slice(1)}` }, 'malformed'],
+    ['three characters of padding behind n', { ...rsa, n: `${rsa.n}===` }, 'malformed'],
+    ['padding alone', { ...rsa, n: '==' }, 'malformed'],
+    ['padding in the middle of n', { ...rsa, n: `AA==${rsa.n}` }, 'malformed'],
+    ['a space in n', { ...rsa, n: ` ${String(rsa.n).slice(1)}` }, 'malformed'],
+    ['a foreign character in n', { ...rsa, n: `*${String(rsa.n).slice(1)}` }, 'malformed'],
     ['a letter beyond Latin-1 in n', { ...rsa, n: `\u0141${String(rsa.n).slice(1)}` }, 'malformed'],
     ['a curve that nobody knows', { ...ec, alg: undefined, crv: 'P-257' }, 'type'],
     ['the curve of bitcoin', { ...ec, alg: undefined, crv: 'secp256k1' }, 'type'],
@@ -95,6 +107,48 @@ describe('importJwk', () => {
     ['a coordinate beyond the field', { ...ec, x: e(...Array(32).fill(255)) }, 'malformed'],
   ])('does not take a JWK with %s', (_what, jwk, reason) => {
     expect(importJwk(jwk)).toBe(reason)
+  })
+
+  it.each([
+    ['RSA', rsa, ['n', 'e']],
+    ['P-256', ec, ['x', 'y']],
+    ['P-521', ec5.jwk, ['x', 'y']],
+    ['Ed25519', ed, ['x']],
+  ] as const)(
+    'reads the alphabet of base64 and padding in an %s JWK: it is the same key',
+    (_kind, jwk, members) => {
+      const encoded = members.map((member) => [
+        member,
+        bytes((jwk as Record<string, unknown>)[member]).toString('base64'),
+      ])
+      const lenient = importJwk({ ...jwk, ...Object.fromEntries(encoded) }) as VerificationKey
+      const strict = importJwk(jwk) as VerificationKey
+      expect(lenient.keyObject.equals(strict.keyObject)).toBe(true)
+    },
+  )
+
+  it.each([
+    ['P-256', 'x', 32],
+    ['P-256', 'y', 32],
+    ['P-384', 'x', 48],
+    ['P-521', 'y', 66],
+  ] as const)(
+    '7518-6.2.1 left-pads a short coordinate of %s (%s), whose leading octet was zero',
+    (curve, member, length) => {
+      const whole = keyWithLeadingZero(curve, member)
+      const short = bytes(whole[member]).subarray(1).toString('base64url')
+      expect(bytes(short)).toHaveLength(length - 1)
+      const key = importJwk({ ...whole, [member]: short }) as VerificationKey
+      expect(key.keyObject.export({ format: 'jwk' })).toEqual(whole)
+    },
+  )
+
+  it('pads no coordinate of Ed25519', () => {
+    expect(importJwk({ ...ed, x: bytes(ed.x).subarray(1).toString('base64url') })).toBe('malformed')
+  })
+
+  it('reports a private key as such, whatever use and key_ops say', () => {
+    expect(importJwk({ ...rsa, d: 'AA', use: 'enc', key_ops: ['sign'] })).toBe('private')
   })
 
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
-import { createKeysEndpoint, reasonOf } from '../../../src/keys/jwks-client.ts'
+import { discover } from '../../../src/issuer/discovery.ts'
+import { nextOrder } from '../../../src/keys/arrival.ts'
+import { createJwksClient, reasonOf } from '../../../src/keys/jwks-client.ts'
 import type { KeySet } from '../../../src/keys/key-set.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
 import {
@@ -26,10 +28,10 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
     [jwksUri, () => json(keys)],
   ])
   const asked: string[] = []
-  const endpoint = createKeysEndpoint({
+  const client = createJwksClient({
     issuer: ISS,
     jwksUri: changes.jwksUri,
-    allowInsecureHttp: false,
+    discover: (get) => discover(ISS, false, get),
     maxAge: 600,
     now: () => time,
     observer: createObserver((event) => events.push(event)),
@@ -41,25 +43,39 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
     },
   })
   return {
+    client,
     served,
     events,
     pass: (seconds: number) => {
       time += seconds * 1000
     },
-    /** Fetches once more, and tells what was asked for. */
+    /** Fetches once more, then the metadata where they are due, and returns what was asked for. */
     async fetch(signal = new AbortController().signal) {
       asked.length = 0
       try {
-        const { set, lifetime } = await endpoint.fetch(signal, previous)
+        let result = await client.fetchKeys(signal)
+        const metadata = client.isMetadataDue() ? await refreshMetadata(signal) : undefined
+        if (metadata?.set !== undefined) result = metadata
+        const { set, lifetime, requestOrder } = result
         const same = set === previous
         previous = set
-        return { kids: [...set.keys.values()].map(({ kid }) => kid), lifetime, same, asked }
+        const kids = [...set.keys.values()].map(({ kid }) => kid)
+        return { kids, lifetime, same, asked, set, requestOrder, metadata }
       } catch (error) {
         if (!(error instanceof FetchFailure)) throw error
         const { url, message } = error
-        return { reason: reasonOf(error), url, message, asked }
+        return { reason: reasonOf(error), url, message, asked, error }
       }
     },
+  }
+
+  async function refreshMetadata(signal: AbortSignal) {
+    try {
+      return await client.refreshMetadata(signal)
+    } catch (error) {
+      client.postponeMetadata()
+      return { failed: reasonOf(error) } as never
+    }
   }
 }
 
@@ -159,15 +175,18 @@ describe('the age of the metadata', () => {
   })
 
   it.each([
-    ['fail', () => status(500)],
-    ['are of another issuer', () => json({ issuer: 'https://evil.test', jwks_uri: otherUri })],
-  ])('costs nothing but an event where they %s: the keys came', async (_what, answer) => {
-    const { fetch, pass, served, events } = endpointWith()
+    ['fail', 'status', () => status(500)],
+    [
+      'are of another issuer',
+      'issuer_mismatch',
+      () => json({ issuer: 'https://evil.test', jwks_uri: otherUri }),
+    ],
+  ])('leaves the known URL in use where they %s', async (_what, failed, answer) => {
+    const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
     served.set(metadataUrl, answer)
-    expect(await fetch()).toMatchObject({ kids: ['rsa1'] })
-    expect(events.at(-1)).toMatchObject({ type: 'metadata.failed', issuer: ISS })
+    expect(await fetch()).toMatchObject({ kids: ['rsa1'], metadata: { failed } })
     pass(599)
     expect(await fetch()).toMatchObject({ asked: [jwksUri] })
     pass(1)
@@ -175,13 +194,15 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri, metadataUrl] })
   })
 
-  it('costs nothing but an event where they never come', async () => {
-    const { fetch, pass, served, events } = endpointWith()
+  it('leaves the known URL in use where they never come', async () => {
+    const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
     served.set(metadataUrl, hanging)
-    expect(await fetch(AbortSignal.timeout(30))).toMatchObject({ kids: ['rsa1'] })
-    expect(events.at(-1)).toMatchObject({ type: 'metadata.failed', reason: 'timeout' })
+    expect(await fetch(AbortSignal.timeout(30))).toMatchObject({
+      kids: ['rsa1'],
+      metadata: { failed: 'timeout' },
+    })
   })
 
   it('makes them be read first after a failure, once for each age, for the old host may be gone', async () => {
@@ -249,7 +270,75 @@ describe('the version of the keys', () => {
     await fetch()
     served.set(jwksUri, () => json({ keys: [] }, { etag: '"v2"' }))
     expect(await fetch()).toMatchObject({ reason: 'no_usable_key' })
+    served.set(jwksUri, versioned)
+    expect(await fetch()).toMatchObject({ asked: [jwksUri] })
     expect(await fetch()).toMatchObject({ asked: [`${jwksUri} "v1"`] })
+  })
+
+  it('is not sent after a failure: it may be what the server fails on', async () => {
+    const { fetch, served } = endpointWith({ jwksUri })
+    served.set(jwksUri, versioned)
+    await fetch()
+    served.set(jwksUri, (url, headers) =>
+      headers.has('if-none-match') ? status(431) : versioned(url, headers),
+    )
+    expect(await fetch()).toMatchObject({ reason: 'status', asked: [`${jwksUri} "v1"`] })
+    expect(await fetch()).toMatchObject({ kids: ['rsa1'], asked: [jwksUri] })
+  })
+
+  it.each([
+    ['of more than 256 characters', `"${'a'.repeat(255)}"`],
+    ['without quotes', 'v1'],
+    ['with a quote in it', '"v"1"'],
+    ['with characters beyond ASCII', '"v\u00e9"'],
+    ['with a space', '"v 1"'],
+  ])('is not sent back %s', async (_what, etag) => {
+    const { fetch, served } = endpointWith({ jwksUri })
+    served.set(jwksUri, () => json(keys, { etag }))
+    await fetch()
+    expect(await fetch()).toMatchObject({ asked: [jwksUri] })
+  })
+
+  it.each([`"${'a'.repeat(254)}"`, 'W/"v1"', '""'])(
+    'is sent back as it came: %.9s',
+    async (etag) => {
+      const { fetch, served } = endpointWith({ jwksUri })
+      served.set(jwksUri, () => json(keys, { etag }))
+      await fetch()
+      expect(await fetch()).toMatchObject({ asked: [`${jwksUri} ${etag}`] })
+    },
+  )
+
+  it('belongs to the set that came with it: a 304 confirms that set and no other', async () => {
+    const { client, served } = endpointWith({ jwksUri })
+    const { signal } = new AbortController()
+    served.set(jwksUri, versioned)
+    await client.fetchKeys(signal)
+    served.set(jwksUri, (_url, headers) =>
+      headers.get('if-none-match') === '"v2"'
+        ? status(304)
+        : json({ keys: [ec1.jwk] }, { etag: '"v2"' }),
+    )
+    // The caller fails to store this one.
+    await client.fetchKeys(signal)
+    const { set } = await client.fetchKeys(signal)
+    expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
+  })
+
+  it('is of no use where the URL has changed meanwhile: the new URL is asked', async () => {
+    const { fetch, served, client, pass } = endpointWith()
+    served.set(jwksUri, versioned)
+    await fetch()
+    // The keys are requested with the ETag, and meanwhile the URL changes.
+    let answer = (_response: Response) => {}
+    served.set(jwksUri, () => new Promise((resolve) => (answer = resolve)))
+    const confirmed = client.fetchKeys(new AbortController().signal)
+    pass(600)
+    served.set(metadataUrl, movedTo(otherUri)).set(otherUri, () => json({ keys: [ec1.jwk] }))
+    const moved = await client.refreshMetadata(new AbortController().signal)
+    expect(moved?.set.find('ES256', 'ec1')).toHaveLength(1)
+    answer(status(304))
+    expect((await confirmed).set.find('ES256', 'ec1')).toHaveLength(1)
   })
 
   it('is forgotten when an answer has none', async () => {
@@ -296,8 +385,22 @@ describe('what is no key set', () => {
       'not_a_key_set',
       'the answer is no JWK Set, or one of over 100 keys',
     ],
-    [{ keys: [] }, 'no_usable_key', 'the JWK Set holds no usable key'],
-    [{ keys: [{ kty: 'oct', k: 'AA' }] }, 'no_usable_key', 'the JWK Set holds no usable key'],
+    [{ keys: [] }, 'no_usable_key', 'the JWK Set holds no usable key (it is empty)'],
+    [
+      {
+        keys: [
+          { kty: 'oct', k: 'AA' },
+          { ...rsa1.jwk, use: 'enc', kid: 'a\nb' },
+        ],
+      },
+      'no_usable_key',
+      'the JWK Set holds no usable key (a key without kid: type, a?b: use)',
+    ],
+    [
+      { keys: Array(12).fill(null) },
+      'no_usable_key',
+      `the JWK Set holds no usable key (${'a key without kid: not_an_object, '.repeat(10)}and 2 more)`,
+    ],
     [[], 'not_json', 'the answer is not a JSON object'],
   ])('fails, with a reason (%#)', async (body, reason, message) => {
     const { fetch, served } = endpointWith({ jwksUri })
@@ -305,6 +408,19 @@ describe('what is no key set', () => {
     const failure = { reason, url: jwksUri, message: `${jwksUri}: ${message}` }
     expect(await fetch()).toMatchObject(failure)
   })
+})
+
+it('numbers each answer after the request for it, so that arrivals can be compared', async () => {
+  const { fetch, served } = endpointWith({ jwksUri })
+  served.set(jwksUri, (_url, headers) =>
+    headers.has('if-none-match') ? status(304) : json(keys, { etag: '"v1"' }),
+  )
+  for (let count = 0; count < 3; count++) {
+    const before = nextOrder()
+    const { requestOrder } = (await fetch()) as { requestOrder: number }
+    expect(requestOrder).toBeGreaterThan(before)
+    expect(requestOrder).toBeLessThan(nextOrder())
+  }
 })
 
 it('counts what is no FetchFailure as a failure of the network', () => {

@@ -89,6 +89,27 @@ describe('readKeySet', () => {
     expect(after.skipped).toEqual([{ kid: 'rsa1', reason }])
   })
 
+  it('skips every entry of a key whose private half is in the set, however it is encoded', () => {
+    const { d } = rsa1.privateKey.export({ format: 'jwk' })
+    const padded = Buffer.from(String(rsa1.jwk.n), 'base64url').toString('base64')
+    const entries = [rsa1.jwk, { ...rsa1.jwk, kid: 'b', n: padded }, { ...rsa1.jwk, kid: 'c', d }]
+    const set = setOf([...entries, ec1.jwk], setOf([rsa1.jwk]))
+    expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
+    expect(set.skipped.map(({ reason }) => reason)).toEqual(['private', 'private', 'private'])
+  })
+
+  it.each([rsa1, ec1, ed1])('drops a compromised $jwk.kty key, and no other', ({ jwk }) => {
+    const set = setOf([rsa1.jwk, ec1.jwk, ed1.jwk])
+    const { compromised } = setOf([{ ...jwk, kid: 'other', use: 'enc', d: 'AA' }, null, { d: 1 }])
+    expect(compromised.size).toBe(1)
+    const left = set.without(compromised)
+    expect([...left.keys.values()].map(({ kid }) => kid)).not.toContain(jwk.kid)
+    expect(left.keys.size).toBe(2)
+    expect([...left.keys.values()].every(set.has)).toBe(true)
+    expect(left.without(compromised)).toBe(left)
+    expect(set.without(new Set())).toBe(set)
+  })
+
   it.each(['n', 'kid', 'key_ops'])(
     'skips a JWK whose %s is nested beyond any measure, and keeps the others',
     (member) => {

@@ -6,7 +6,7 @@ it('serves the keys that it was given, and never newer ones', async () => {
   const source = createStaticKeySource(jwks, 'jwks')
   const set = await source.current()
   expect(set.keys.size).toBe(jwks.keys.length)
-  expect(await source.newerThan(set, () => false)).toBe(set)
+  expect(await source.refreshForUnknownKey(set, () => false)).toBe(set)
   expect(await source.current()).toBe(set)
 })
 

@@ -1,15 +1,16 @@
 import { expect, it } from 'vitest'
-import { createRefreshBudget } from '../../../src/keys/rate-limit.ts'
+import { createRateLimit } from '../../../src/keys/rate-limit.ts'
 
 function spending() {
   let time = 1_000
-  const budget = createRefreshBudget(() => time)
+  const rateLimit = createRateLimit(() => time)
   return {
     pass: (seconds: number) => {
       time += seconds
     },
     /** How many of so many tries succeed. */
-    take: (tries: number) => Array.from({ length: tries }, budget.take).filter(Boolean).length,
+    take: (tries: number) =>
+      Array.from({ length: tries }, rateLimit.tryTake).filter(Boolean).length,
   }
 }
 

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ServiceUnavailableError } from '../../../src/errors.ts'
 import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
-import type { KeysEndpoint } from '../../../src/keys/jwks-client.ts'
+import { type Arrival, nextOrder, recordArrival } from '../../../src/keys/arrival.ts'
+import { type JwksClient, UnusableKeySetError } from '../../../src/keys/jwks-client.ts'
 import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
 import { createRemoteKeySource, type KeyLifePolicy } from '../../../src/keys/remote-keys.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
@@ -13,11 +14,11 @@ const first = setOf([rsa1.jwk])
 const second = setOf([ec1.jwk])
 const lifetime = 100
 
-type Fetch = KeysEndpoint['fetch']
+type Fetch = JwksClient['fetchKeys']
 
 const gives =
   (set: KeySet): Fetch =>
-  async () => ({ set, lifetime })
+  async () => ({ set, lifetime, requestOrder: nextOrder() })
 const fails =
   (retryAfter?: number): Fetch =>
   async () => {
@@ -29,35 +30,44 @@ const fails =
 /** Takes so many seconds, or until it is ended. */
 const takes =
   (seconds: number, then: Fetch): Fetch =>
-  async (signal, previous) => {
+  async (signal) => {
+    const requestOrder = nextOrder()
     await new Promise<void>((resolve, reject) => {
       setTimeout(resolve, seconds * 1000)
       signal.addEventListener('abort', () =>
         reject(new FetchFailure('timeout', 'https://as.test/jwks', 'no complete answer in time')),
       )
     })
-    return then(signal, previous)
+    return { ...(await then(signal)), requestOrder }
   }
 const hangs = takes(1e6, gives(first))
 
 function source(fetch: Fetch, policy: Partial<KeyLifePolicy> = {}) {
   const events: ValidatorEvent[] = []
-  const endpoint = { fetch: vi.fn(fetch) }
+  const client = {
+    fetchKeys: vi.fn(fetch),
+    isMetadataDue: vi.fn(() => false),
+    refreshMetadata: vi.fn<JwksClient['refreshMetadata']>(),
+    postponeMetadata: vi.fn(),
+  }
   const keys = createRemoteKeySource({
     issuer: ISS,
-    endpoint,
+    client,
     policy: { maxAge: 600, staleIfError: 1_000, timeout: 5, ...policy },
     now: () => Date.now(),
     observer: createObserver((event) => events.push(event)),
   })
   return {
     events,
-    fetches: endpoint.fetch,
+    keys,
+    client,
+    fetches: client.fetchKeys,
     current: async () => keys.current(),
     /** Whether the keys are there without waiting for anything. */
     atOnce: () => !(keys.current() instanceof Promise),
-    newerThan: async (known: KeySet, fits = (_set: KeySet) => true) => keys.newerThan(known, fits),
-    answer: (next: Fetch) => endpoint.fetch.mockImplementation(next),
+    refreshForUnknownKey: async (known: KeySet, fits = (_set: KeySet) => true, arrival?: Arrival) =>
+      keys.refreshForUnknownKey(known, fits, arrival),
+    answer: (next: Fetch) => client.fetchKeys.mockImplementation(next),
   }
 }
 
@@ -155,6 +165,7 @@ describe('in steady use', () => {
     expect(fetches).toHaveBeenCalledOnce()
     await pass(0.1)
     expect(atOnce()).toBe(true)
+    await pass(0)
     expect(fetches).toHaveBeenCalledTimes(2)
     expect(await current()).toBe(first)
     await pass(2)
@@ -295,6 +306,7 @@ describe('while a refresh fails', () => {
     answer(hangs)
     await pass(1)
     expect(atOnce()).toBe(true)
+    await pass(0)
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
@@ -347,87 +359,86 @@ describe('a clock that jumps', () => {
   })
 })
 
-describe('newerThan', () => {
+describe('refreshForUnknownKey', () => {
   it('fetches at once, and gives what came', async () => {
-    const { current, newerThan, fetches, answer } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(0.2, gives(second)))
-    const all = Promise.all(Array.from({ length: 20 }, () => newerThan(known)))
+    const all = Promise.all(Array.from({ length: 20 }, () => refreshForUnknownKey(known)))
     expect(await secondsUntil(all)).toBeCloseTo(0.2)
     expect(new Set(await all)).toEqual(new Set([second]))
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
   it('fetches nothing where there is a newer set already', async () => {
-    const { current, newerThan, fetches } = source(gives(second))
+    const { current, refreshForUnknownKey, fetches } = source(gives(second))
     await current()
-    expect(await newerThan(first)).toBe(second)
+    expect(await refreshForUnknownKey(first)).toBe(second)
     expect(fetches).toHaveBeenCalledOnce()
   })
 
   it('waits for a refresh that is under way, and spends nothing', async () => {
-    const { current, newerThan, fetches, answer, events } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, answer, events } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(second)))
     await pass(80)
     await current()
-    const newer = newerThan(known)
+    const newer = refreshForUnknownKey(known)
     await secondsUntil(newer)
     expect(await newer).toBe(second)
     expect(fetches).toHaveBeenCalledTimes(2)
     answer(gives(second))
-    for (let count = 0; count < 4; count++) expect(await newerThan(second)).toBe(second)
+    for (let count = 0; count < 4; count++) expect(await refreshForUnknownKey(second)).toBe(second)
     expect(events.filter(({ type }) => type === 'keys.rate_limited')).toEqual([])
   })
 
-  it.each([
-    [2, true],
-    [3, false],
-  ])(
-    'waits no longer than the timeout, also for two refreshes (the first takes %i s)',
-    async (first_, again) => {
-      const { current, newerThan, fetches, answer } = source(gives(first))
+  it.each([2, 3, 4.9])(
+    'waits no longer than the timeout for a refresh under way (%d s more) and its own',
+    async (seconds_) => {
+      const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
       const known = await current()
-      answer(takes(first_, gives(first)))
+      answer(takes(seconds_, gives(first)))
       await pass(80)
       await current()
-      const newer = newerThan(known, (set) => set === second).catch((error: Error) => error)
+      const newer = refreshForUnknownKey(known, (set) => set === second)
+      newer.catch(() => {})
       answer(takes(4, gives(second)))
-      expect(await secondsUntil(newer)).toBeCloseTo(again ? 5 : first_)
-      expect(fetches).toHaveBeenCalledTimes(again ? 3 : 2)
-      if (again) expect(await newer).toMatchObject(unavailable())
-      else expect(await newer).toBe(first)
+      expect(await secondsUntil(newer)).toBeCloseTo(5)
+      await expect(newer).rejects.toMatchObject(unavailable(1))
+      expect(fetches).toHaveBeenCalledTimes(3)
+      await pass(5)
+      expect(await current()).toBe(second)
     },
   )
 
   it('tells how many keys came and went, and how long that took', async () => {
-    const { current, newerThan, events } = source(gives(first))
+    const { current, refreshForUnknownKey, events } = source(gives(first))
     const known = await current()
     events.length = 0
     const other = source(takes(2, gives(second)))
     await secondsUntil(other.current())
     expect(other.events).toMatchObject([{ type: 'keys.refreshed', added: 1, removed: 0 }])
     expect((other.events[0] as { durationMs: number }).durationMs).toBeLessThan(10_000)
-    await newerThan(known)
+    await refreshForUnknownKey(known)
     expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 0, removed: 0 }])
   })
 
   it('tells that a key was replaced by another', async () => {
-    const { current, newerThan, answer, events } = source(gives(first))
+    const { current, refreshForUnknownKey, answer, events } = source(gives(first))
     const known = await current()
     events.length = 0
     answer(gives(second))
-    await newerThan(known)
+    await refreshForUnknownKey(known)
     expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 1, removed: 1 }])
   })
 
   it('asks once more where a refresh that was under way brings nothing that fits', async () => {
-    const { current, newerThan, fetches, answer } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(first)))
     await pass(80)
     await current()
-    const newer = newerThan(known, (set) => set === second)
+    const newer = refreshForUnknownKey(known, (set) => set === second)
     answer(takes(1, gives(second)))
     await secondsUntil(newer)
     expect(await newer).toBe(second)
@@ -435,53 +446,222 @@ describe('newerThan', () => {
   })
 
   it('gives the known set when its budget is spent, and tells of it', async () => {
-    const { current, newerThan, fetches, events } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, events } = source(gives(first))
     const known = await current()
-    for (let count = 0; count < 10; count++) expect(await newerThan(known)).toBe(known)
+    for (let count = 0; count < 10; count++) expect(await refreshForUnknownKey(known)).toBe(known)
     expect(fetches).toHaveBeenCalledTimes(5)
     expect(events.filter(({ type }) => type === 'keys.rate_limited')).toHaveLength(6)
     await pass(30)
-    await newerThan(known)
+    await refreshForUnknownKey(known)
     expect(fetches).toHaveBeenCalledTimes(6)
   })
 
   it('cannot tell while the issuer cannot be asked, and does not ask before the back-off', async () => {
-    const { current, newerThan, fetches, answer } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(fails())
-    await expect(newerThan(known)).rejects.toMatchObject(unavailable(1))
-    await expect(newerThan(known)).rejects.toMatchObject(unavailable(1))
+    await expect(refreshForUnknownKey(known)).rejects.toMatchObject(unavailable(1))
+    await expect(refreshForUnknownKey(known)).rejects.toMatchObject(unavailable(1))
     expect(fetches).toHaveBeenCalledTimes(2)
     answer(gives(second))
     await pass(1)
-    expect(await newerThan(known)).toBe(second)
+    expect(await refreshForUnknownKey(known)).toBe(second)
   })
 
   it('cannot tell either once its budget is spent on attempts that failed', async () => {
-    const { current, newerThan, fetches, answer } = source(gives(first))
+    const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(fails())
     for (let second = 0; second < 29; second++) {
-      await expect(newerThan(known)).rejects.toMatchObject(unavailable())
+      await expect(refreshForUnknownKey(known)).rejects.toMatchObject(unavailable())
       await pass(1)
     }
     expect(fetches).toHaveBeenCalledTimes(5)
     answer(gives(second))
     await pass(30)
-    expect(await newerThan(known)).toBe(second)
+    expect(await refreshForUnknownKey(known)).toBe(second)
   })
 
   it('does not make those wait who have a key', async () => {
-    const { current, newerThan, atOnce, answer } = source(gives(first))
+    const { current, refreshForUnknownKey, atOnce, answer } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(second)))
     await pass(70)
-    const newer = newerThan(known)
+    const newer = refreshForUnknownKey(known)
     expect(atOnce()).toBe(true)
-    await pass(40)
+    await pass(0)
+    await pass(2)
+    await pass(38)
     expect(atOnce()).toBe(true)
     await newer
   })
+})
+
+describe('a token that joins a fetch', () => {
+  const fitsSecond = (set: KeySet) => set === second
+
+  it('of a made-up key that began before it arrived gets a fetch of its own', async () => {
+    const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
+    const known = await current()
+    answer(takes(1, gives(first)))
+    const madeUp = refreshForUnknownKey(known, () => false)
+    await pass(0)
+    await pass(0.5)
+    answer(takes(1, gives(second)))
+    const good = refreshForUnknownKey(known, fitsSecond)
+    expect(await secondsUntil(good)).toBeCloseTo(1.5)
+    expect(await good).toBe(second)
+    expect(await madeUp).toBe(first)
+    expect(fetches).toHaveBeenCalledTimes(3)
+  })
+
+  it('at its own arrival needs no other', async () => {
+    const { current, refreshForUnknownKey, fetches } = source(gives(first))
+    const known = await current()
+    const all = Array.from({ length: 20 }, () => refreshForUnknownKey(known, () => false))
+    expect(new Set(await Promise.all(all))).toEqual(new Set([first]))
+    expect(fetches).toHaveBeenCalledTimes(2)
+  })
+
+  it('that began after it arrived has its answer without another', async () => {
+    const { current, refreshForUnknownKey, fetches } = source(gives(first))
+    const arrival = recordArrival()
+    const known = await current()
+    expect(await refreshForUnknownKey(known, fitsSecond, arrival)).toBe(first)
+    expect(fetches).toHaveBeenCalledOnce()
+  })
+
+  it('waits from its arrival on no longer than the timeout, for the first set and a newer one', async () => {
+    const { client, keys, answer } = source(takes(3, gives(first)))
+    const arrival = recordArrival()
+    const set = Promise.resolve(keys.current(undefined, arrival))
+    expect(await secondsUntil(set)).toBeCloseTo(3)
+    answer(takes(3, gives(second)))
+    const later = recordArrival()
+    const newer = Promise.resolve(
+      keys.refreshForUnknownKey(await set, fitsSecond, { ...later, time: arrival.time }),
+    )
+    newer.catch(() => {})
+    expect(await secondsUntil(newer)).toBeCloseTo(2)
+    await expect(newer).rejects.toMatchObject(unavailable(1))
+    await expect(newer).rejects.toMatchObject({
+      detail: { hint: 'the keys were not fetched within 5 s' },
+    })
+    expect(client.fetchKeys).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('metadata that are due', () => {
+  const hangs_ = () => new Promise<never>(() => {})
+
+  it('and hang do not delay keys that have come', async () => {
+    const { client, current } = source(takes(0.5, gives(first)))
+    client.isMetadataDue.mockReturnValue(true)
+    client.refreshMetadata.mockImplementation(hangs_)
+    const set = current()
+    expect(await secondsUntil(set)).toBeCloseTo(0.5)
+    expect(await set).toBe(first)
+    await pass(80)
+    await current()
+    await pass(1)
+    expect(client.fetchKeys).toHaveBeenCalledTimes(2)
+    expect(client.refreshMetadata).toHaveBeenCalledOnce()
+  })
+
+  it('and fail leave the keys in use, with an event', async () => {
+    const { client, current, events } = source(gives(first))
+    client.isMetadataDue.mockReturnValue(true)
+    client.refreshMetadata.mockRejectedValue(
+      new FetchFailure('timeout', 'https://as.test/', 'no complete answer in time'),
+    )
+    expect(await current()).toBe(first)
+    await pass(0)
+    expect(client.postponeMetadata).toHaveBeenCalledOnce()
+    expect(events.at(-1)).toMatchObject({ type: 'metadata.failed', reason: 'timeout', issuer: ISS })
+    expect(await current()).toBe(first)
+  })
+
+  it('and lead to another URL bring its keys', async () => {
+    const { client, current } = source(gives(first))
+    client.isMetadataDue.mockReturnValue(true)
+    client.refreshMetadata.mockImplementation(gives(second))
+    await current()
+    await pass(0)
+    expect(await current()).toBe(second)
+  })
+
+  it('are waited for by a token with an unknown key, whose key may be at the new URL', async () => {
+    const { client, current, refreshForUnknownKey } = source(gives(first))
+    client.isMetadataDue.mockReturnValue(true)
+    client.refreshMetadata.mockImplementation(takes(1, gives(second)))
+    const known = await current()
+    const newer = refreshForUnknownKey(known, (set) => set === second)
+    await secondsUntil(newer)
+    expect(await newer).toBe(second)
+  })
+})
+
+describe('a key whose private half is published', () => {
+  const { d } = rsa1.privateKey.export({ format: 'jwk' })
+  const published = { ...rsa1.jwk, d }
+  const unusable =
+    (keys: unknown[]): Fetch =>
+    async () => {
+      throw new UnusableKeySetError('https://as.test/jwks', setOf(keys))
+    }
+
+  it('is dropped at once, though it is the only one, and the event says why', async () => {
+    const { current, answer, events } = source(gives(first))
+    await current()
+    answer(unusable([published]))
+    await pass(80)
+    await current()
+    await pass(0)
+    expect(events.slice(1)).toMatchObject([
+      { type: 'keys.skipped', kid: 'rsa1', reason: 'private' },
+      { type: 'keys.failed', reason: 'no_usable_key', serving: 'nothing' },
+    ])
+    await expect(current()).rejects.toMatchObject(unavailable(1))
+    answer(gives(second))
+    await pass(1)
+    expect(await current()).toBe(second)
+  })
+
+  it('is dropped alone: other keys serve on as in any outage', async () => {
+    const { current, answer } = source(gives(setOf([rsa1.jwk, ec1.jwk])))
+    await current()
+    answer(unusable([published, { ...ec1.jwk, use: 'enc' }]))
+    await pass(80)
+    await current()
+    await pass(0)
+    const left = await current()
+    expect([...left.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
+  })
+
+  it('is reported once, not once for each attempt', async () => {
+    const { current, answer, events } = source(gives(first))
+    await current()
+    answer(unusable([published]))
+    for (let count = 0; count < 4; count++) {
+      await pass(100)
+      await current().catch(() => {})
+      await pass(0)
+    }
+    expect(events.filter(({ type }) => type === 'keys.skipped')).toHaveLength(1)
+    expect(events.filter(({ type }) => type === 'keys.failed').length).toBeGreaterThan(2)
+  })
+})
+
+it('keys.skipped gives each reason where the first set has no usable key', async () => {
+  const { current, events } = source(async () => {
+    throw new UnusableKeySetError('https://as.test/jwks', setOf([null, { kty: 'oct', kid: 'h' }]))
+  })
+  await expect(current()).rejects.toMatchObject(unavailable(1))
+  expect(events).toMatchObject([
+    { type: 'keys.skipped', reason: 'not_an_object' },
+    { type: 'keys.skipped', kid: 'h', reason: 'type' },
+    { type: 'keys.failed', cause: { message: expect.stringContaining('h: type') } },
+  ])
 })
 
 it('leaves no timer behind, whatever came of an attempt', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FetchFailure, type JsonAnswer } from '../../../src/internal/fetch-json.ts'
-import { discover, metadataUrls } from '../../../src/keys/discovery.ts'
+import { discover, metadataUrls } from '../../../src/issuer/discovery.ts'
 
 const issuer = 'https://as.test/t1'
 const [rfc8414 = '', inserted = '', appended = ''] = metadataUrls(issuer)

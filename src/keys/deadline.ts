@@ -1,0 +1,62 @@
+/**
+ * @module Time limits that recognise a suspended process (a frozen Lambda, SIGSTOP, a laptop that
+ * slept). A limit that ends long after its time says nothing about the other side, so it starts again,
+ * once.
+ */
+
+/** A timer that is this late, in milliseconds, shows that the process was suspended. */
+const suspendedAfter = 500
+
+function isSuspended(startedAt: number, limit: number): boolean {
+  return performance.now() - startedAt > limit + suspendedAfter
+}
+
+/**
+ * Runs work whose signal is aborted after so many seconds. Work that fails long after that is repeated
+ * once.
+ */
+export async function runWithTimeout<T>(
+  seconds: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = seconds * 1000
+  const startedAt = performance.now()
+  try {
+    return await runOnce(limit, work)
+  } catch (error) {
+    if (!isSuspended(startedAt, limit)) throw error
+    return await runOnce(limit, work)
+  }
+}
+
+async function runOnce<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), limit)
+  try {
+    return await work(controller.signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Waits for work that never rejects, and resolves to whether it was done within the limit.
+ *
+ * @param limit Milliseconds.
+ */
+export function isDoneWithin(work: Promise<void>, limit: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout
+    const start = (mayRepeat: boolean): void => {
+      const startedAt = performance.now()
+      const end = () => (mayRepeat && isSuspended(startedAt, limit) ? start(false) : resolve(false))
+      // Rounded up, because Node drops the fraction and the timer would fire early.
+      timer = setTimeout(end, Math.max(0, Math.ceil(limit)))
+    }
+    start(true)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+}

@@ -1,0 +1,74 @@
+/**
+ * @module The numbers of a JWK that make its public key, decoded. Read leniently, unlike tokens: the
+ * key comes from a trusted issuer, and real issuers pad, use the alphabet of base64 and drop leading
+ * zero octets. Imports only the table of key types.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
+ */
+import { Buffer } from 'node:buffer'
+import { decodeBase64url } from '../internal/base64url.ts'
+import { findKeyType, type KeyType } from '../signature/algorithms.ts'
+
+/** The numbers of a public key by their JWK member: n and e, or x, or x and y. */
+export type PublicNumbers = Readonly<Record<string, Buffer>>
+
+/**
+ * Decodes the numbers of a JWK, each in its one canonical form: integers without leading zero octets,
+ * coordinates as long as the field of their curve.
+ *
+ * @returns `undefined` where one is missing, malformed or too long.
+ */
+export function readPublicNumbers(jwk: object, keyType: KeyType): PublicNumbers | undefined {
+  const numbers: Record<string, Buffer> = Object.create(null)
+  for (const member of keyType.members) {
+    if (member === 'crv') continue
+    const bytes = decodeNumber((jwk as Record<string, unknown>)[member])
+    const number = bytes && toCanonicalLength(bytes, keyType)
+    if (number === undefined) return undefined
+    numbers[member] = number
+  }
+  return numbers
+}
+
+/** Encodes public numbers as the members of a JWK, in base64url as RFC 7515 defines it. */
+export function encodeNumbers(numbers: PublicNumbers): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(numbers).map(([member, bytes]) => [member, bytes.toString('base64url')]),
+  )
+}
+
+/** A text that two JWKs share exactly where they hold the same public key, however encoded. */
+export function fingerprintOf({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
+  // Names from a list and canonical base64url: there is no comma in them.
+  return [kty, crv, ...Object.values(encodeNumbers(numbers))].join()
+}
+
+/** The fingerprint of a JWK, whatever else is in it; `undefined` where it holds no public key. */
+export function findFingerprint(jwk: unknown): string | undefined {
+  if (typeof jwk !== 'object' || jwk === null) return undefined
+  const { kty, crv } = jwk as Record<string, unknown>
+  const keyType = findKeyType(kty, crv)
+  const numbers = keyType && readPublicNumbers(jwk, keyType)
+  return keyType && numbers && fingerprintOf(keyType, numbers)
+}
+
+function decodeNumber(value: unknown): Buffer | undefined {
+  if (typeof value !== 'string') return undefined
+  // RFC 4648 §3.2: at most two characters of padding.
+  const text = value
+    .replace(/={1,2}$/, '')
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+  return text === '' ? undefined : decodeBase64url(text)
+}
+
+function toCanonicalLength(bytes: Buffer, { kty, coordinateLength }: KeyType): Buffer | undefined {
+  if (coordinateLength === undefined) {
+    const start = bytes.findIndex((byte) => byte !== 0)
+    return start === -1 ? Buffer.alloc(0) : bytes.subarray(start)
+  }
+  if (bytes.length === coordinateLength) return bytes
+  // RFC 7518 §6.2.1.2 fixes the length of an EC coordinate; some issuers drop its leading zero octets.
+  if (kty !== 'EC' || bytes.length > coordinateLength) return undefined
+  return Buffer.concat([Buffer.alloc(coordinateLength - bytes.length), bytes])
+}

@@ -1,0 +1,55 @@
+/**
+ * @module The events about an issuer's keys. Everything that comes from a key set is made printable.
+ */
+import { printable } from '../errors.ts'
+import type { KeysFailedEvent, Observer } from '../events.ts'
+import { reasonOf } from './jwks-client.ts'
+import type { KeySet, SkippedJwk } from './key-set.ts'
+
+export interface KeyEvents {
+  readonly refreshed: (set: KeySet, previous: KeySet | undefined, durationMs: number) => void
+  /** Reports skipped keys: once for each change, not once for each refresh. */
+  readonly skipped: (skipped: readonly SkippedJwk[]) => void
+  readonly failed: (
+    error: unknown,
+    details: Pick<KeysFailedEvent, 'serving' | 'retryAfter' | 'durationMs'>,
+  ) => void
+  readonly metadataFailed: (error: unknown) => void
+  readonly rateLimited: () => void
+}
+
+export function createKeyEvents(issuer: string, observer: Observer): KeyEvents {
+  let lastSkipped = JSON.stringify([])
+  return {
+    refreshed(set, previous, durationMs) {
+      const before = [...(previous?.keys.keys() ?? [])]
+      const removed = before.filter((identity) => !set.keys.has(identity)).length
+      observer.emit({
+        type: 'keys.refreshed',
+        issuer,
+        keys: set.keys.size,
+        skipped: set.skipped.length,
+        added: set.keys.size - (before.length - removed),
+        removed,
+        durationMs,
+      })
+    },
+    skipped(skipped) {
+      const text = JSON.stringify(skipped)
+      if (text === lastSkipped) return
+      lastSkipped = text
+      for (const { kid, reason } of skipped) {
+        const name = kid === undefined ? undefined : printable(kid)
+        observer.emit({ type: 'keys.skipped', issuer, kid: name, reason })
+      }
+    },
+    failed(error, details) {
+      const reason = reasonOf(error)
+      observer.emit({ type: 'keys.failed', issuer, reason, cause: error, ...details })
+    },
+    metadataFailed(error) {
+      observer.emit({ type: 'metadata.failed', issuer, reason: reasonOf(error), cause: error })
+    },
+    rateLimited: () => observer.emit({ type: 'keys.rate_limited', issuer }),
+  }
+}

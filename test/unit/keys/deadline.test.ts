@@ -1,0 +1,62 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { isDoneWithin, runWithTimeout } from '../../../src/keys/deadline.ts'
+
+/** Blocks the whole thread, as a process that is suspended does. */
+function suspend(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')))
+  })
+
+describe('runWithTimeout', () => {
+  it('aborts the signal after the timeout, and does not repeat the work', async () => {
+    const work = vi.fn(untilAborted)
+    await expect(runWithTimeout(0.05, work)).rejects.toThrow('aborted')
+    expect(work).toHaveBeenCalledOnce()
+  })
+
+  it('repeats work at once that a suspended process could not finish, with the whole time', async () => {
+    const work = vi
+      .fn(async (_signal: AbortSignal): Promise<string> => 'second')
+      .mockImplementationOnce((signal) => {
+        setTimeout(() => suspend(800), 10)
+        return untilAborted(signal)
+      })
+    expect(await runWithTimeout(0.1, work)).toBe('second')
+    expect(work).toHaveBeenCalledTimes(2)
+    expect(work.mock.calls[1]?.[0].aborted).toBe(false)
+  })
+
+  it('repeats it once', async () => {
+    const work = vi.fn((signal: AbortSignal) => {
+      setTimeout(() => suspend(700), 10)
+      return untilAborted(signal)
+    })
+    await expect(runWithTimeout(0.05, work)).rejects.toThrow('aborted')
+    expect(work).toHaveBeenCalledTimes(2)
+  })
+
+  it('does not repeat work that failed in time', async () => {
+    const work = vi.fn(() => Promise.reject(new Error('refused')))
+    await expect(runWithTimeout(5, work)).rejects.toThrow('refused')
+    expect(work).toHaveBeenCalledOnce()
+  })
+})
+
+describe('isDoneWithin', () => {
+  it('says whether the work was done within the limit', async () => {
+    expect(await isDoneWithin(wait(5), 1_000)).toBe(true)
+    expect(await isDoneWithin(wait(1_000), 5)).toBe(false)
+    expect(await isDoneWithin(new Promise(() => {}), -1)).toBe(false)
+  })
+
+  it('does not count the time in which the process was suspended', async () => {
+    const done = isDoneWithin(wait(850), 100)
+    setTimeout(() => suspend(800), 10)
+    expect(await done).toBe(true)
+  })
+})

@@ -1,0 +1,133 @@
+/**
+ * How long keys and metadata are used, and when the metadata are read again: the rows jwks-ttl and
+ * 8414-lazy, with time and network injected.
+ */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ISS, rsa1 } from '../../support/fixture.ts'
+import { day, lasting, late, rsa2, simulation } from '../../support/outage-simulation.ts'
+import {
+  json,
+  jwksUri,
+  metadataUrl,
+  pass,
+  refused,
+  secondsUntil,
+  status,
+  stopTime,
+} from '../../support/simulated-issuer.ts'
+
+beforeEach(stopTime)
+
+describe('what answers say of themselves', () => {
+  it('the ETag is sent back, and a 304 prolongs the set and the tokens cached with it', async () => {
+    const { issuer, verdictOn } = simulation({ keys: { staleIfError: 0 } })
+    const asked: unknown[] = []
+    issuer.jwks = (_url, headers) => {
+      asked.push(headers.get('if-none-match'))
+      return asked.length === 1 ? json({ keys: issuer.keys }, { etag: '"v1"' }) : status(304)
+    }
+    const token = lasting()
+    for (let count = 0; count < 5; count++) {
+      expect(await verdictOn(token)).toBe('OK')
+      await pass(600)
+    }
+    expect(asked).toEqual([null, '"v1"', '"v1"', '"v1"', '"v1"'])
+    const cached = issuer.eventsOf('token.accepted').map((event) => event.cached)
+    expect(cached).toEqual([false, true, true, true, true])
+  })
+
+  it.each([
+    ['max-age=1', 60],
+    ['max-age=315360000', day],
+    ['max-age=1200', 1_200],
+    ['no-store', 600],
+    ['max-age=nonsense', 600],
+    [undefined, 600],
+  ])('jwks-ttl Cache-Control %j: the set is used for %i seconds', async (header, seconds) => {
+    const { issuer, verdictOn } = simulation()
+    const headers: Record<string, string> = header === undefined ? {} : { 'cache-control': header }
+    issuer.jwks = () => json({ keys: issuer.keys }, headers)
+    const token = lasting()
+    await verdictOn(token)
+    await pass(seconds * 0.75 - 1)
+    await verdictOn(token)
+    await pass(0)
+    expect(issuer.count().jwks).toBe(1)
+    await pass(1)
+    await verdictOn(token)
+    await pass(0)
+    expect(issuer.count().jwks).toBe(2)
+  })
+})
+
+describe('the metadata', () => {
+  const moved = 'https://as.test/new/jwks'
+
+  it('are read again when the keys’ URL answers 404, and nobody is refused meanwhile', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
+    issuer.jwks = (url) => (url === moved ? json({ keys: [rsa2.jwk] }) : status(404))
+    await pass(600)
+    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+    expect(issuer.urls.slice(2)).toEqual([jwksUri, metadataUrl, moved])
+  })
+
+  it('are read again where the host of the keys is gone, and the outage is over', async () => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    expect(await verdictOn(token)).toBe('OK')
+    issuer.jwks = (url) => (url === moved ? json({ keys: issuer.keys }) : refused())
+    issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
+    for (let minute = 0; minute < 30; minute++) {
+      expect(await verdictOn(token)).toBe('OK')
+      await pass(60)
+    }
+    expect(issuer.urls).toContain(moved)
+    expect(issuer.eventsOf('keys.refreshed').length).toBeGreaterThan(1)
+  })
+
+  it('are read again at their own age, in the background', async () => {
+    const { issuer, validate, verdictOn } = simulation()
+    const token = lasting()
+    await verdictOn(token)
+    issuer.metadata = late(3, () => json({ issuer: ISS, jwks_uri: moved }))
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    for (let second = 0; second < 1_200; second++) {
+      expect(await secondsUntil(validate(token))).toBe(0)
+      await pass(1)
+    }
+    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+    expect(issuer.urls).toContain(moved)
+    expect(issuer.urls.at(-1)).toBe(moved)
+  })
+
+  it('that fail at that age cost nothing: the known URL serves on, and an event tells', async () => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    await verdictOn(token)
+    issuer.metadata = () => status(500)
+    for (let minute = 0; minute < 120; minute++) {
+      expect(await verdictOn(token)).toBe('OK')
+      await pass(60)
+    }
+    expect(issuer.eventsOf('keys.failed')).toEqual([])
+    expect(issuer.eventsOf('metadata.failed').length).toBeGreaterThan(5)
+    expect(issuer.eventsOf('metadata.failed').length).toBeLessThanOrEqual(13)
+  })
+
+  it('that name an address which does not answer cost nothing either', async () => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    await verdictOn(token)
+    issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
+    issuer.jwks = (url) => (url === moved ? status(500) : json({ keys: issuer.keys }))
+    await pass(600)
+    for (let hour = 0; hour < 30; hour++) {
+      expect(await verdictOn(token)).toBe('OK')
+      await pass(0)
+      await pass(3_600)
+    }
+    expect(issuer.eventsOf('keys.failed')).toEqual([])
+  })
+})

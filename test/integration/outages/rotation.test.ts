@@ -1,0 +1,213 @@
+/**
+ * How keys are fetched once for all, and how new and removed keys take effect: the rows jwks-cache,
+ * jwks-rot and jwks-multi, with time and network injected.
+ */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ISS, makeKey, rsa1 } from '../../support/fixture.ts'
+import { day, lasting, madeUpKid, rsa2, simulation } from '../../support/outage-simulation.ts'
+import {
+  json,
+  jwksUri,
+  metadataUrl,
+  pass,
+  refused,
+  simulateIssuer,
+  stopTime,
+  verdict,
+} from '../../support/simulated-issuer.ts'
+
+beforeEach(stopTime)
+
+describe('one fetch for all', () => {
+  it('jwks-cache-a a hundred requests after one another cost one fetch', async () => {
+    const { issuer, verdictOn } = simulation()
+    for (let count = 0; count < 100; count++) expect(await verdictOn(lasting())).toBe('OK')
+    expect(issuer.urls).toEqual([metadataUrl, jwksUri])
+  })
+
+  it('jwks-cache-b fifty first requests at once cost one fetch', async () => {
+    const { issuer, verdictOn } = simulation({ tokenCache: false })
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => verdictOn(lasting())))
+    expect(new Set(verdicts)).toEqual(new Set(['OK']))
+    expect(issuer.urls).toEqual([metadataUrl, jwksUri])
+  })
+
+  it('ready() fetches the keys before the first request, and not again while they are fresh', async () => {
+    const { issuer, ready, verdictOn } = simulation()
+    await ready()
+    await ready()
+    expect(await verdictOn(lasting())).toBe('OK')
+    expect(issuer.urls).toEqual([metadataUrl, jwksUri])
+  })
+
+  it('ready() rejects with the reason while there are no keys', async () => {
+    const { issuer, ready } = simulation()
+    issuer.jwks = refused
+    expect(await verdict(ready())).toBe('X503')
+  })
+
+  it('jwks-multi keys of one issuer verify no token of another, also under the same kid', async () => {
+    const other = makeKey('RS256', 'rsa1')
+    const issuers = { 'https://a.test': rsa1, 'https://b.test': other }
+    const issuer = simulateIssuer()
+    const { validate } = issuer.validator({
+      issuer: Object.keys(issuers).map((name) => ({ issuer: name, jwksUri: `${name}/jwks` })),
+    })
+    issuer.jwks = (url) =>
+      json({ keys: [issuers[new URL(url).origin as keyof typeof issuers].jwk] })
+    const verdicts: unknown[] = []
+    for (const iss of Object.keys(issuers)) {
+      for (const key of [rsa1, other])
+        verdicts.push(await verdict(validate(lasting({ iss }, {}, key))))
+    }
+    expect(verdicts).toEqual(['OK', 'T401 bad_signature', 'T401 bad_signature', 'OK'])
+  })
+})
+
+describe('rotation', () => {
+  it('jwks-rot-a a token with a new key is accepted after exactly one more fetch', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+    expect(await verdictOn(lasting({ sub: 'other' }, {}, rsa2))).toBe('OK')
+    expect(await verdictOn(lasting())).toBe('OK')
+    expect(issuer.count()).toEqual({ metadata: 1, jwks: 2 })
+  })
+
+  it('a token without kid and with a new key is accepted after one more fetch too', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    expect(await verdictOn(lasting({}, { kid: undefined }, rsa2))).toBe('OK')
+    expect(issuer.count().jwks).toBe(2)
+  })
+
+  it.each([
+    ['a bad signature under a known kid', () => lasting({}, { kid: 'rsa1' }, rsa2)],
+    ['a wrong audience', () => lasting({ aud: 'other' }, {}, rsa2)],
+    ['an expired token', () => lasting({ exp: 1 }, {}, rsa2)],
+    ['a wrong issuer', () => lasting({ iss: 'https://evil.test' }, {}, rsa2)],
+  ])('%s costs no fetch', async (_what, token) => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    expect(await verdictOn(token())).toMatch(/^T401 /)
+    expect(issuer.count().jwks).toBe(1)
+  })
+
+  it('twenty requests at once with the same new kid spend one of the budget', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    for (let round = 1; round <= 4; round++) {
+      const token = madeUpKid()
+      const verdicts = await Promise.all(Array.from({ length: 20 }, () => verdictOn(token)))
+      expect(new Set(verdicts)).toEqual(new Set(['T401 unknown_key']))
+      expect(issuer.count().jwks).toBe(1 + round)
+    }
+    await verdictOn(madeUpKid())
+    expect(issuer.count().jwks).toBe(5)
+  })
+
+  it('a rotation right after three made-up kids at once is accepted on its first request', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    await Promise.all([madeUpKid(), madeUpKid(), madeUpKid()].map(verdictOn))
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+  })
+
+  it('so it is after three made-up kids one by one', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    for (let count = 0; count < 3; count++) await verdictOn(madeUpKid())
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+  })
+
+  it('jwks-rot-b 10,000 made-up kids in ten seconds cost four fetches, and all are refused with 401', async () => {
+    const { issuer, verdictOn } = simulation()
+    const good = lasting()
+    await verdictOn(good)
+    const verdicts = new Set<string>()
+    for (let second = 0; second < 10; second++) {
+      const flood = Array.from({ length: 1_000 }, () => verdictOn(madeUpKid()))
+      for (const result of await Promise.all(flood)) verdicts.add(result)
+      expect(await verdictOn(good)).toBe('OK')
+      await pass(1)
+    }
+    expect(verdicts).toEqual(new Set(['T401 unknown_key']))
+    expect(issuer.count().jwks - 1).toBeGreaterThan(0)
+    expect(issuer.count().jwks - 1).toBeLessThanOrEqual(5)
+    expect(issuer.eventsOf('keys.rate_limited').length).toBeGreaterThan(5_000)
+  })
+
+  it('jwks-rot-c a rotation in the middle of a flood is accepted within 30 seconds', async () => {
+    const { issuer, verdictOn } = simulation()
+    await verdictOn(lasting())
+    const flood = () => Promise.all(Array.from({ length: 20 }, () => verdictOn(madeUpKid())))
+    for (let second = 0; second < 45; second++) await flood().then(() => pass(1))
+    issuer.keys = [rsa1.jwk, rsa2.jwk]
+    let waited = 0
+    while ((await verdictOn(lasting({}, {}, rsa2))) !== 'OK') {
+      await flood()
+      await pass(1)
+      waited++
+      expect(waited).toBeLessThanOrEqual(30)
+    }
+    expect(waited).toBeGreaterThan(0)
+  })
+
+  it('a flood goes on costing two fetches a minute', async () => {
+    const { issuer, verdictOn } = simulation({ keys: { maxAge: day } })
+    await verdictOn(lasting())
+    for (let second = 0; second < 600; second++) {
+      await verdictOn(madeUpKid())
+      await pass(1)
+    }
+    expect(issuer.count().jwks - 1).toBeGreaterThanOrEqual(20)
+    expect(issuer.count().jwks - 1).toBeLessThanOrEqual(4 + 20)
+  })
+
+  it('jwks-rot-d a removed key, and its cached tokens, are refused after the next refresh', async () => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    expect(await verdictOn(token)).toBe('OK')
+    issuer.keys = [rsa2.jwk]
+    await pass(300)
+    expect(await verdictOn(token)).toBe('OK')
+    await pass(300)
+    expect(await verdictOn(token)).toBe('T401 unknown_key')
+    expect(await verdictOn(lasting())).toBe('T401 unknown_key')
+    expect(issuer.eventsOf('keys.refreshed')[1]).toMatchObject({ added: 1, removed: 1 })
+  })
+
+  it('a key that came back verifies again', async () => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    await verdictOn(token)
+    issuer.keys = [rsa2.jwk]
+    await pass(600)
+    expect(await verdictOn(token)).toBe('T401 unknown_key')
+    issuer.keys = [rsa1.jwk]
+    await pass(600)
+    expect(await verdictOn(token)).toBe('OK')
+  })
+
+  it.each([
+    ['no answer', refused],
+    ['an empty set', () => json({ keys: [] })],
+    ['a set without a usable key', () => json({ keys: [{ kty: 'oct', k: 'AA', kid: 'rsa1' }] })],
+    ['another document', () => json({ issuer: ISS })],
+  ])('%s withdraws nothing', async (_what, answer) => {
+    const { issuer, verdictOn } = simulation()
+    const token = lasting()
+    await verdictOn(token)
+    issuer.jwks = answer
+    for (let hour = 0; hour < 24; hour++) {
+      await pass(3_600)
+      expect(await verdictOn(token)).toBe('OK')
+      await pass(0)
+    }
+    expect(issuer.eventsOf('keys.failed')).toHaveLength(24)
+  })
+})

@@ -1,0 +1,38 @@
+/**
+ * What the tests of outages share: tokens that outlast the keys, and a validator in front of a simulated
+ * issuer.
+ */
+import { base64url, claimsT0, makeKey, rsa1, t0 } from './fixture.ts'
+import { simulateIssuer, verdict } from './simulated-issuer.ts'
+
+/** Seconds. */
+export const day = 86_400
+
+/** A token that is valid for a month, so that only keys decide. */
+export const lasting = (claims = {}, header = {}, key = rsa1) =>
+  t0({ exp: Math.floor(Date.now() / 1000) + 30 * day, ...claims }, header, key)
+
+export const rsa2 = makeKey('RS256', 'rsa2')
+
+let madeUp = 0
+
+/** A token with a `kid` that no key has, another one each time. */
+export function madeUpKid(): string {
+  madeUp++
+  const header = JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: `made-up-${madeUp}` })
+  return `${base64url(header)}.${base64url(JSON.stringify(claimsT0()))}.${'A'.repeat(342)}`
+}
+
+export function simulation(
+  changes: Parameters<ReturnType<typeof simulateIssuer>['validator']>[0] = {},
+) {
+  const issuer = simulateIssuer()
+  const { validate, ready } = issuer.validator(changes)
+  return { issuer, ready, validate, verdictOn: (token: string) => verdict(validate(token)) }
+}
+
+/** An answer that comes after so many seconds. */
+export const late = (seconds: number, body: () => Response) => () =>
+  new Promise<Response>((resolve) => {
+    setTimeout(() => resolve(body()), seconds * 1000)
+  })

@@ -159,4 +159,39 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
       expect(said.lingered).toBeLessThan(3_000)
     },
   )
+
+  it('a process that is suspended in its first fetch accepts the token when it goes on', async () => {
+    let answer = (): void => {}
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    await using server = await createHostileServer((exchange) => {
+      // The first request is never answered, as where a connection broke meanwhile.
+      if (server.requests.length === 1) answer()
+      else good()(exchange)
+    })
+    const file = join(built, 'suspended.js')
+    const given = {
+      options: {
+        ...options,
+        issuer: { issuer: ISS, jwksUri: server.jwksUri },
+        keys: { timeout: 1 },
+      },
+      token: lasting(),
+    }
+    writeFileSync(
+      file,
+      `import { createValidator } from './index.js'
+      const given = ${JSON.stringify(given)}
+      const { validate } = createValidator(given.options)
+      console.log(await validate(given.token).then(() => 'OK', ({ code }) => code))`,
+    )
+    const running = run(process.execPath, [file], { timeout: 50_000 })
+    await asked
+    running.child.kill('SIGSTOP')
+    await promisify(setTimeout)(2_000)
+    running.child.kill('SIGCONT')
+    expect((await running).stdout).toBe('OK\n')
+    expect(server.requests).toHaveLength(2)
+  })
 })

@@ -135,6 +135,33 @@ describe('over real sockets', () => {
     expect(attack.events.filter(({ type }) => type === 'keys.failed')).toEqual([])
   })
 
+  it('a request waits no longer than keys.timeout, for first keys and newer ones together', async () => {
+    await using attack = await attacked((exchange) => {
+      setTimeout(() => good()(exchange), 350)
+    }, 0.5)
+    const startedAt = performance.now()
+    const verdicts = await Promise.all([
+      attack.verdictOn(signed({}, rsa2)),
+      attack.verdictOn(signed({ sub: 'other' }, rsa2)),
+      attack.verdictOn(signed()),
+    ])
+    // The first two need an answer to a request of their own, for which no time is left.
+    expect(verdicts).toEqual([expect.stringMatching(/^(X503|T401 unknown_key)$/), 'X503', 'OK'])
+    expect(performance.now() - startedAt).toBeLessThan(800)
+  })
+
+  it('a kept-alive connection that is reset costs no request its answer', async () => {
+    let requests = 0
+    await using attack = await attacked((exchange) => {
+      requests++
+      if (requests === 2) exchange.request.socket.resetAndDestroy()
+      else good()(exchange)
+    })
+    expect(await attack.verdictOn(signed())).toBe('OK')
+    expect(await attack.verdictOn(signed({}, rsa2))).toBe('T401 unknown_key')
+    expect(requests).toBe(3)
+  })
+
   it('jwks-err-a nothing listens: 503 at once', async () => {
     const { jwksUri: uri, close } = await createHostileServer()
     await close()

@@ -1,0 +1,122 @@
+/**
+ * Tokens with an unknown key while answers are slow, and keys that were compromised or moved, with time
+ * and network injected.
+ */
+import { beforeEach, expect, it } from 'vitest'
+import { ISS, rsa1 } from '../../support/fixture.ts'
+import { lasting, late, madeUpKid, rsa2, simulation } from '../../support/outage-simulation.ts'
+import {
+  hanging,
+  json,
+  jwksUri,
+  metadataUrl,
+  pass,
+  secondsUntil,
+  status,
+  stopTime,
+} from '../../support/simulated-issuer.ts'
+
+beforeEach(stopTime)
+
+it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is accepted', async () => {
+  const { issuer, verdictOn } = simulation()
+  await verdictOn(lasting())
+  // The answer is that of the moment of the request.
+  issuer.jwks = () => late(1, json.bind(undefined, { keys: [...issuer.keys] }))()
+  const madeUp = verdictOn(madeUpKid())
+  await pass(0.1)
+  issuer.keys = [rsa1.jwk, rsa2.jwk]
+  const rotated = verdictOn(lasting({}, {}, rsa2))
+  expect(await secondsUntil(rotated)).toBeLessThanOrEqual(2)
+  expect(await rotated).toBe('OK')
+  expect(await madeUp).toBe('T401 unknown_key')
+})
+
+it('jwks-rot-a a token with a new key is accepted or answered with 503 during a slow refresh', async () => {
+  const { issuer, verdictOn } = simulation()
+  await verdictOn(lasting())
+  issuer.jwks = () => late(4, json.bind(undefined, { keys: [...issuer.keys] }))()
+  await pass(500)
+  await verdictOn(lasting())
+  await pass(0)
+  issuer.keys = [rsa1.jwk, rsa2.jwk]
+  const token = lasting({}, {}, rsa2)
+  const rotated = verdictOn(token)
+  expect(await secondsUntil(rotated)).toBeLessThanOrEqual(5.1)
+  expect(await rotated).toBe('X503')
+  // The lookup goes on, and the next request has its answer.
+  for (let second = 0; second < 5; second++) await pass(1)
+  expect(await verdictOn(token)).toBe('OK')
+})
+
+it('no request waits longer than keys.timeout, with metadata, first keys and a lookup that are slow', async () => {
+  const { issuer, verdictOn } = simulation({ keys: { timeout: 1 } })
+  issuer.metadata = late(0.45, () => json({ issuer: ISS, jwks_uri: jwksUri }))
+  issuer.jwks = late(0.45, () => json({ keys: [rsa1.jwk] }))
+  const waits: number[] = []
+  for (let request = 0; request < 12; request++) {
+    const result = verdictOn(request % 2 === 0 ? madeUpKid() : lasting({}, {}, rsa2))
+    waits.push(await secondsUntil(result))
+    await pass(0.2)
+  }
+  expect(Math.max(...waits)).toBeLessThanOrEqual(1.05)
+})
+
+it('keys that have come are used while due metadata hang', async () => {
+  const { issuer, verdictOn } = simulation()
+  await verdictOn(lasting())
+  issuer.metadata = hanging
+  issuer.keys = [rsa1.jwk, rsa2.jwk]
+  await pass(600)
+  const result = verdictOn(lasting({}, {}, rsa2))
+  expect(await secondsUntil(result)).toBeLessThan(1)
+  expect(await result).toBe('OK')
+  await pass(5)
+  expect(issuer.eventsOf('metadata.failed')).toMatchObject([{ reason: 'timeout' }])
+})
+
+it('7517-priv tokens of a key whose private half was published are refused at once, cached ones too', async () => {
+  const { issuer, verdictOn } = simulation()
+  const token = lasting()
+  expect(await verdictOn(token)).toBe('OK')
+  issuer.keys = [rsa1.privateKey.export({ format: 'jwk' })].map((jwk) => ({ ...rsa1.jwk, ...jwk }))
+  await pass(500)
+  await verdictOn(token)
+  await pass(0)
+  expect(await verdictOn(token)).toBe('X503')
+  expect(await verdictOn(lasting())).toBe('X503')
+  expect(issuer.eventsOf('keys.skipped')).toMatchObject([{ kid: 'rsa1', reason: 'private' }])
+  issuer.keys = [rsa2.jwk]
+  await pass(60)
+  expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+  expect(await verdictOn(token)).toBe('T401 unknown_key')
+})
+
+it('an ETag that the server fails on is sent once', async () => {
+  const { issuer, verdictOn } = simulation()
+  const asked: unknown[] = []
+  issuer.jwks = (_url, headers) => {
+    asked.push(headers.get('if-none-match'))
+    return headers.has('if-none-match')
+      ? status(431)
+      : json({ keys: issuer.keys }, { etag: '"v1"' })
+  }
+  await verdictOn(lasting())
+  await pass(500)
+  await verdictOn(lasting())
+  await pass(2)
+  expect(await verdictOn(lasting())).toBe('OK')
+  await pass(0)
+  expect(asked).toEqual([null, '"v1"', null])
+})
+
+it.each([
+  ['metadata', metadataUrl],
+  ['keys', jwksUri],
+])('%s may begin with a byte order mark', async (_what, url) => {
+  const { issuer, verdictOn } = simulation()
+  const marked = (body: unknown) => new Response(`\ufeff${JSON.stringify(body)}`)
+  if (url === metadataUrl) issuer.metadata = () => marked({ issuer: ISS, jwks_uri: jwksUri })
+  else issuer.jwks = () => marked({ keys: issuer.keys })
+  expect(await verdictOn(lasting())).toBe('OK')
+})

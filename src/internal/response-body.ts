@@ -97,7 +97,7 @@ async function readText(
 export function releaseBody(response: FetchLikeResponse | undefined): void {
   ignoreFailure(() => {
     const body = response?.body as BodyLike | null | undefined
-    // node-fetch emits an error on a body whose request is aborted, also when nobody reads it.
+    // node-fetch emits an error on a body whose request is aborted, also when it is not read.
     body?.on?.('error', () => {})
     if (body?.locked) return undefined
     return typeof body?.cancel === 'function' ? body.cancel() : body?.destroy?.()

@@ -1,5 +1,5 @@
 /**
- * @module Where an issuer's keys are: its metadata, by RFC 8414 or by OpenID Connect Discovery.
+ * @module Discovery of an issuer's keys through its metadata, by RFC 8414 or OpenID Connect Discovery.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
@@ -14,9 +14,9 @@ export interface Metadata {
 }
 
 /**
- * Where an issuer's metadata may be, in the order in which they are tried: RFC 8414's form, where the
- * well-known part stands between host and path; the same with OpenID Connect's name; and OpenID
- * Connect's own form, where it stands at the end.
+ * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: the form of
+ * RFC 8414, with the well-known part between host and path; the same with the name of OpenID Connect;
+ * and the form of OpenID Connect Discovery, with that part at the end.
  */
 export function metadataUrls(issuer: string): string[] {
   // RFC 8414 §3.1: a slash that ends the issuer is removed first.
@@ -31,11 +31,11 @@ export function metadataUrls(issuer: string): string[] {
 }
 
 /**
- * Reads an issuer's metadata. An answer that is no metadata document of this issuer leads on to the
- * next form; a server in trouble does not, for another form might be another document. Of redirects
- * only one is followed, and by hand: to the same URL with a slash at its end.
+ * Reads an issuer's metadata. After an answer that is not a metadata document of this issuer the next
+ * URL is tried; not after an outage, because another URL might have another document. The only redirect
+ * that is followed leads to the same URL with a slash at its end.
  *
- * @throws FetchFailure, the most telling one.
+ * @throws FetchFailure: the last one, or the first that found another issuer.
  */
 export async function discover(
   issuer: string,
@@ -48,7 +48,7 @@ export async function discover(
     try {
       return readMetadata(await get(url), url, issuer, allowInsecureHttp)
     } catch (error) {
-      if (!(error instanceof FetchFailure) || isTrouble(error)) throw error
+      if (!(error instanceof FetchFailure) || isOutage(error)) throw error
       if (failure?.reason !== 'issuer_mismatch') failure = error
       if (leadsToSlash(error, url)) urls.unshift(`${url}/`)
     }
@@ -56,18 +56,26 @@ export async function discover(
   throw failure
 }
 
-/** An https issuer may not send us to a port of this machine that anybody here can open. */
-function doubtDowngrade(jwksUri: string, issuer: string, allowed: boolean): string | undefined {
-  if (jwksUri.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`
-  const isSecure = (url: string) => new URL(url).protocol === 'https:'
-  return isSecure(issuer) && !isSecure(jwksUri) && !allowed
+const maxUrlLength = 2_048
+
+/** @returns What is wrong with a `jwks_uri`; `undefined` where it may be fetched. */
+function validateJwksUri(
+  jwksUri: unknown,
+  issuer: string,
+  allowInsecureHttp: boolean,
+): string | undefined {
+  const problem = validateFetchedUrl(jwksUri, allowInsecureHttp)
+  if (problem !== undefined) return problem
+  const url = jwksUri as string
+  if (url.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`
+  // Any local user may listen on an http port of this machine, so an https issuer cannot name one.
+  const isSecure = (text: string) => new URL(text).protocol === 'https:'
+  return isSecure(issuer) && !isSecure(url) && !allowInsecureHttp
     ? 'is http, though the issuer is https'
     : undefined
 }
 
-const maxUrlLength = 2_048
-
-function isTrouble({ reason, status = 0 }: FetchFailure): boolean {
+function isOutage({ reason, status = 0 }: FetchFailure): boolean {
   return reason === 'network' || reason === 'timeout' || status >= 500 || status === 429
 }
 
@@ -92,12 +100,10 @@ function readMetadata(
     throw new FetchFailure(
       'issuer_mismatch',
       url,
-      `the metadata are of issuer ${printable(actual)}, not of ${issuer}${hint ? ` (${hint})` : ''}`,
+      `the metadata are of issuer ${printable(actual)}, not of ${printable(issuer)}${hint ? ` (${hint})` : ''}`,
     )
   }
-  const doubt =
-    validateFetchedUrl(jwksUri, allowInsecureHttp) ??
-    doubtDowngrade(jwksUri as string, issuer, allowInsecureHttp)
-  if (doubt !== undefined) throw new FetchFailure('not_metadata', url, `jwks_uri ${doubt}`)
+  const problem = validateJwksUri(jwksUri, issuer, allowInsecureHttp)
+  if (problem !== undefined) throw new FetchFailure('not_metadata', url, `jwks_uri ${problem}`)
   return { jwksUri: jwksUri as string, cacheControl }
 }

@@ -163,6 +163,7 @@ describe('discover', () => {
   it.each([
     ['http://127.0.0.1:9999/jwks', 'is http, though the issuer is https'],
     [`https://as.test/${'a'.repeat(2_048)}`, 'is longer than 2048 characters'],
+    ['https://as.test/jwks\u202e', 'is not in its parsed form'],
   ])('refuses the jwks_uri %.40s of an https issuer', async (uri, doubt) => {
     const document = { issuer, jwks_uri: uri }
     const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }

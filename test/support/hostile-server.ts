@@ -145,6 +145,19 @@ export const oddities: Readonly<Record<string, Behaviour>> = {
   'a malformed ETag': good({ etag: 'no quotes' }),
   'the media type of a text': good({ 'content-type': 'text/plain' }),
   'no media type': ({ response }) => response.writeHead(200).end(JSON.stringify(keySet)),
+  'a byte order mark': answer(200, `\ufeff${JSON.stringify(keySet)}`),
+  'a key in base64 with padding': answer(
+    200,
+    JSON.stringify({
+      keys: [
+        {
+          ...rsa1.jwk,
+          n: Buffer.from(String(rsa1.jwk.n), 'base64url').toString('base64'),
+          e: 'AQAB',
+        },
+      ],
+    }),
+  ),
   'a body of exactly 256 KiB': answer(200, JSON.stringify(keySet).padEnd(256 * 1024)),
   '100 keys': stream(() => manyKeys(99)),
 }

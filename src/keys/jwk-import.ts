@@ -113,8 +113,22 @@ function createKey(
 ): KeyObject | undefined {
   const fingerprint = fingerprintOf(keyType, numbers)
   const keyObject = imported.get(fingerprint) ?? createKeyObject(numbers, keyType)
-  if (keyObject !== undefined) imported.set(fingerprint, keyObject)
+  if (keyObject !== undefined) {
+    imported.set(fingerprint, keyObject)
+    fingerprints.set(keyObject, fingerprint)
+  }
   return keyObject
+}
+
+// Not read from the key when needed: `export` blocks on the lock of a key that another thread uses.
+const fingerprints = new WeakMap<KeyObject, string>()
+
+/** Returns whether a key that was imported here has one of these fingerprints. */
+export function hasFingerprint(
+  { keyObject }: VerificationKey,
+  candidates: ReadonlySet<string>,
+): boolean {
+  return candidates.has(fingerprints.get(keyObject) ?? '')
 }
 
 /** Only the members that make the key: no certificate, no URL, nothing else that could be read. */

@@ -8,7 +8,7 @@ import { printable } from '../errors.ts'
 import type { KeySkipReason } from '../events.ts'
 import { copyOwnMembers } from '../internal/own-members.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
-import { importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
+import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 import { findFingerprint } from './jwk-numbers.ts'
 
 /** The most JWKs that a set may have. */
@@ -122,9 +122,7 @@ function createKeySet(
     },
     without(fingerprints) {
       if (fingerprints.size === 0) return set
-      const left = [...keys].filter(
-        ([, key]) => !isIn(fingerprints, key.keyObject.export({ format: 'jwk' })),
-      )
+      const left = [...keys].filter(([, key]) => !hasFingerprint(key, fingerprints))
       return left.length === keys.size ? set : createKeySet(new Map(left), skipped, compromised)
     },
   }

@@ -3,6 +3,7 @@
  * sentence with the name of a well-known claim.
  */
 import type { AccessToken } from '../access-token.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 
 /** Claims in which issuers put scopes: RFC 8693, Okta and Entra, Auth0, others. */
@@ -22,14 +23,14 @@ export function hintForMissingScopes({ scopes, claims }: AccessToken): string | 
 }
 
 function hasScopes(claims: object, name: string): boolean {
-  const value = getMember(claims, name)
+  const value = getOwn(claims, name)
   return typeof value === 'string'
     ? splitScopes(value).length > 0
     : Array.isArray(value) && value.some(isScope)
 }
 
 function hintForShape(claims: object, name: string): string | undefined {
-  const value = getMember(claims, name)
+  const value = getOwn(claims, name)
   if (value === undefined || typeof value === 'string') return undefined
   if (!Array.isArray(value)) return `the claim ${name} is neither a string nor an array of strings`
   if (value.length === 0) return undefined
@@ -41,8 +42,4 @@ function hintForSeparator(scopes: readonly string[]): string | undefined {
   return hasComma
     ? 'a scope of the token contains a comma: scopes are separated by spaces'
     : undefined
-}
-
-function getMember(claims: object, name: string): unknown {
-  return Object.hasOwn(claims, name) ? claims[name as keyof typeof claims] : undefined
 }

@@ -1,0 +1,35 @@
+/**
+ * @module Which response headers a script of another origin can read. Where the application allows
+ * the origin, the challenge must be readable too, because a browser client cannot act on it otherwise.
+ *
+ * @see {@link https://fetch.spec.whatwg.org/#http-access-control-expose-headers | Fetch Standard}
+ */
+
+/**
+ * Adds header names to `Access-Control-Expose-Headers`.
+ *
+ * @param allowOrigin `Access-Control-Allow-Origin` of the response, as `getHeader` returns it.
+ * @param exposed `Access-Control-Expose-Headers` of the response, as `getHeader` returns it.
+ * @param names The header names that the response needs to expose.
+ * @returns The new value; `undefined` if the response allows no other origin or exposes all names.
+ */
+export function exposeHeaders(
+  allowOrigin: unknown,
+  exposed: unknown,
+  names: readonly string[],
+): string | undefined {
+  if (allowOrigin === undefined || allowOrigin === null || allowOrigin === '') return undefined
+  const present = listed(exposed)
+  // `*` does not cover requests with credentials, so names are added to it too.
+  const lowerCase = present.map((name) => name.toLowerCase())
+  const missing = names.filter((name) => !lowerCase.includes(name.toLowerCase()))
+  return missing.length === 0 ? undefined : [...present, ...missing].join(', ')
+}
+
+function listed(value: unknown): string[] {
+  const lines = Array.isArray(value) ? value : [value]
+  return lines
+    .flatMap((line) => (typeof line === 'string' ? line.split(',') : []))
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}

@@ -83,7 +83,10 @@ export interface AccessToken<C extends object = JwtClaims> {
 }
 
 /**
- * What a route requires of a verified token, besides its being good. All that is set must hold.
+ * What a route requires of a verified token. Everything that is set must hold.
+ *
+ * The order is: `authentication`, scopes, `authorizationDetails`, `check`. A token that lacks both
+ * authentication and scopes is refused with 401, and that challenge names the scopes too.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -92,9 +95,51 @@ export interface Requirement {
   readonly scopes?: string | readonly string[] | undefined
   /** At least one of these scopes. */
   readonly anyScope?: string | readonly string[] | undefined
+  /** How and when the user authenticated. Anything else is refused with 401. */
+  readonly authentication?: AuthenticationRequirement | undefined
+  /**
+   * Receives the details that the token grants at this API. Anything but `true` refuses with 403
+   * `insufficient_scope`, and so does a claim that is missing, empty or malformed; then the function
+   * is not called.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-9 | RFC 9396, section 9}
+   */
+  readonly authorizationDetails?: ((details: readonly AuthorizationDetail[]) => boolean) | undefined
   /**
    * Runs after every other check. Anything but `true` refuses with 403 `insufficient_scope`; a throw
    * or a rejection becomes the `cause` of an Error, which makes it a 500.
    */
   readonly check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
+}
+
+/**
+ * What a route requires of the user's authentication.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9470#section-3 | RFC 9470, section 3}
+ */
+export interface AuthenticationRequirement {
+  /**
+   * Accepted values of the claim `acr`, in order of preference; one suffices. A string is one value.
+   * Values contain no space, quote or backslash.
+   */
+  readonly acrValues?: string | readonly string[] | undefined
+  /** The largest age of the authentication in whole seconds, measured from the claim `auth_time`. */
+  readonly maxAge?: number | undefined
+}
+
+/**
+ * One element of the claim `authorization_details`. The types of the named members have been checked;
+ * every other member is `unknown`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-2 | RFC 9396, section 2}
+ */
+export interface AuthorizationDetail {
+  readonly type: string
+  /** Where the detail can be used. If there are any, at least one is this API. */
+  readonly locations?: readonly string[]
+  readonly actions?: readonly string[]
+  readonly datatypes?: readonly string[]
+  readonly identifier?: string
+  readonly privileges?: readonly string[]
+  readonly [member: string]: unknown
 }

@@ -26,6 +26,7 @@ export interface TokenRefusedEvent {
     | InvalidTokenReason
     | 'invalid_request'
     | 'insufficient_scope'
+    | 'insufficient_user_authentication'
     | 'service_unavailable'
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined

@@ -4,6 +4,8 @@
  */
 export type {
   AccessToken,
+  AuthenticationRequirement,
+  AuthorizationDetail,
   HttpRequest,
   JoseHeader,
   JwtClaims,
@@ -16,6 +18,7 @@ export {
   type ErrorDetail,
   type ErrorResponseBody,
   type ErrorResponseHeaders,
+  InsufficientAuthenticationError,
   InsufficientScopeError,
   InvalidRequestError,
   InvalidTokenError,

@@ -36,13 +36,10 @@ import {
   createVerificationResult,
   type VerificationResult,
 } from './pipeline/verified-token.ts'
-import {
-  type CompiledRequirement,
-  compileRequirement,
-  satisfy,
-  scopesOf,
-} from './requirement/requirement.ts'
-import { challengeStart, completeHeaders } from './response/challenge.ts'
+import { createRequirementEvaluator } from './requirement/evaluate.ts'
+import { type CompiledRequirement, compileRequirement } from './requirement/requirement.ts'
+import { challengeScopes } from './requirement/scopes.ts'
+import { completeHeaders, createChallenges } from './response/challenge.ts'
 import { type Claims, getClaim } from './token/claim.ts'
 import { maxTokenLength, parseCompactJws } from './token/compact-jws.ts'
 import { hintForOtherKind, hintForReason } from './token/hints.ts'
@@ -69,7 +66,7 @@ export interface Validator<C extends object = JwtClaims> {
   /**
    * Holds a verified token against one more requirement. Does not verify the token again.
    *
-   * @throws InsufficientScopeError
+   * @throws InsufficientScopeError or InsufficientAuthenticationError
    */
   readonly authorize: (token: AccessToken<C>, requirement: Requirement) => Promise<void>
   /**
@@ -134,7 +131,12 @@ export function createValidator<C extends object = JwtClaims>(
       ? createTokenCache<VerificationResult>(settings.maxRemembered)
       : undefined
   const seconds = () => settings.now() / 1000
-  const challenge = challengeStart(settings.realm)
+  const challenges = createChallenges({ realm: settings.realm })
+  const evaluateRequirements = createRequirementEvaluator({
+    now: seconds,
+    clockTolerance: settings.clockTolerance,
+    identifiers: settings.audiences,
+  })
 
   function decideRequest(request: HttpRequest, requirement?: Requirement): Decided {
     return decide(
@@ -209,7 +211,8 @@ export function createValidator<C extends object = JwtClaims>(
         cached?.set(presented.token, found, verified.header, verified)
       }
       const token = createAccessToken(verified, presented)
-      if (decision.requirements.length > 0) await satisfy(token, decision.requirements)
+      const pending = evaluateRequirements(token, decision.requirements)
+      if (pending !== undefined) await pending
       return accepted(token, wasRemembered, decision)
     } catch (error) {
       await undefined
@@ -226,7 +229,7 @@ export function createValidator<C extends object = JwtClaims>(
   async function authorize(token: AccessToken, requirement: Requirement) {
     const decision = begin()
     try {
-      await satisfy(token, requirementsWith(requirement))
+      await evaluateRequirements(token, requirementsWith(requirement))
     } catch (error) {
       throw refused(error, decision)
     }
@@ -354,7 +357,7 @@ export function createValidator<C extends object = JwtClaims>(
 
   function completed(error: unknown): unknown {
     if (!(error instanceof AccessTokenError)) return toError(error)
-    completeHeaders(error, challenge)
+    completeHeaders(error, challenges)
     return error
   }
 
@@ -368,7 +371,7 @@ function missing(
   requirements: readonly CompiledRequirement[],
   hint: string | undefined,
 ): MissingTokenError {
-  return new MissingTokenError(scopesOf(requirements), hint === undefined ? {} : { hint })
+  return new MissingTokenError(challengeScopes(requirements), hint === undefined ? {} : { hint })
 }
 
 /** A text that could not be parsed may be no token at all; anything else was one. */

@@ -6,7 +6,14 @@
 import { types } from 'node:util'
 
 /** The callbacks that an application can pass. Later ones are added here. */
-type CallbackName = 'check' | 'issuer' | 'now' | 'onEvent' | 'scopeClaim'
+type CallbackName =
+  | 'authorizationDetails'
+  | 'check'
+  | 'impliedScopes'
+  | 'issuer'
+  | 'now'
+  | 'onEvent'
+  | 'scopeClaim'
 
 /**
  * Wraps what a callback threw or rejected with. The value itself is not read.

@@ -12,8 +12,3 @@ export function isPromised<T>(value: T | Promise<T>): value is Promise<T> {
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function'
 }
-
-/** Prevents that a promise which was not expected ends the process when it rejects. */
-export function ignoreRejection(value: unknown): void {
-  if (isThenable(value)) value.then(undefined, () => undefined)
-}

@@ -4,8 +4,3 @@
 export function getOwn(object: object, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name as keyof typeof object] : undefined
 }
-
-/** Copies the own members of an options object into one that inherits nothing. */
-export function copyOwn<T extends object>(object: T): T {
-  return Object.assign(Object.create(null), object)
-}

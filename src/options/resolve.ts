@@ -23,6 +23,10 @@ import type { KeyPolicy, ValidatorOptions } from './types.ts'
 /** The options, checked and complete. */
 export interface Settings {
   readonly issuers: readonly IssuerSettings[] | ResolveIssuer
+  /** Every audience of this API. */
+  readonly audiences: readonly string[]
+  /** Seconds. */
+  readonly clockTolerance: number
   readonly requirement: CompiledRequirement | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
@@ -86,8 +90,11 @@ export function readOptions(value: ValidatorOptions): Settings {
   }
   for (const name of ['fetch', 'now', 'onEvent'] as const) checkFunction(options[name], name)
   const { requirement } = options
+  const issuers = readIssuers(options.issuer, defaults)
   return {
-    issuers: readIssuers(options.issuer, defaults),
+    issuers,
+    audiences: audiencesOf([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),
+    clockTolerance: defaults.clockTolerance,
     requirement:
       requirement === undefined ? undefined : compileRequirement(requirement, 'requirement'),
     tokenLocations: readLocations(options.tokenLocations),
@@ -98,6 +105,10 @@ export function readOptions(value: ValidatorOptions): Settings {
     now: options.now === undefined ? () => Date.now() : checkedClock(options.now),
     onEvent: options.onEvent,
   }
+}
+
+function audiencesOf(rules: readonly IssuerDefaults[]): readonly string[] {
+  return [...new Set(rules.flatMap(({ audience }) => audience || []))]
 }
 
 /** Throws for anything but a finite number: a comparison with NaN must not decide about a token. */

@@ -1,22 +1,55 @@
 /**
- * @module What `WWW-Authenticate` says, and with it all headers of a refusal. Knows the errors and
- * the grammar; the values come from configuration and from fixed sentences, never from a request.
+ * @module The challenges of `WWW-Authenticate`, and with them all headers of an error response. Their
+ * values come from configuration and from fixed sentences, never from a request.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 | RFC 6750, section 3}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
  */
 import {
   type AccessTokenError,
+  InsufficientAuthenticationError,
   InsufficientScopeError,
   MissingTokenError,
   ServiceUnavailableError,
 } from '../errors.ts'
 
-/** What every challenge of one validator begins with. Made once. */
-export function challengeStart(realm: string): string {
-  return `Bearer realm=${quoted(realm)}`
+export interface ChallengeSettings {
+  readonly realm: string
+  /** Named in every challenge (RFC 9728, section 5.1). */
+  readonly resourceMetadataUrl?: string | undefined
+  /** Absent: the DPoP scheme is not offered. */
+  readonly dpop?:
+    | {
+        /** The algorithms that proofs may have, separated by spaces. */
+        readonly algs: string
+        /** The Bearer scheme is not offered. */
+        readonly required: boolean
+      }
+    | undefined
 }
 
-/** Tells whether text may stand in a realm: printable ASCII. */
+/**
+ * The challenges that a validator offers, without an error. At least one is there. Created once for
+ * each validator.
+ */
+export interface Challenges {
+  readonly bearer: string | undefined
+  readonly dpop: string | undefined
+}
+
+export function createChallenges(settings: ChallengeSettings): Challenges {
+  const { realm, resourceMetadataUrl, dpop } = settings
+  let parameters = `realm=${quoted(realm)}`
+  if (resourceMetadataUrl !== undefined) {
+    parameters += `, resource_metadata=${quoted(resourceMetadataUrl)}`
+  }
+  return Object.freeze({
+    bearer: dpop?.required ? undefined : `Bearer ${parameters}`,
+    dpop: dpop === undefined ? undefined : `DPoP ${parameters}, algs=${quoted(dpop.algs)}`,
+  })
+}
+
+/** Whether a text can be a realm: printable ASCII. */
 export function isRealm(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text)
 }
@@ -26,27 +59,66 @@ function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** Completes an error with the headers of its answer. */
-export function completeHeaders(error: AccessTokenError, start: string): void {
+/**
+ * Sets the headers of an error response on the error.
+ *
+ * @param scheme The scheme that the request used; `undefined` if it used none, or more than one. Then
+ * every challenge carries the error.
+ */
+export function completeHeaders(
+  error: AccessTokenError,
+  challenges: Challenges,
+  scheme?: 'Bearer' | 'DPoP',
+): void {
   if (error instanceof ServiceUnavailableError) {
     error.headers = { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
     return
   }
   error.headers = {
-    'WWW-Authenticate': [bearerChallenge(error, start)],
+    'WWW-Authenticate': challengesOf(error, challenges, scheme),
     'Cache-Control': 'no-store',
   }
   if (error.body !== undefined) error.headers['Content-Type'] = 'application/json'
 }
 
-// RFC 6750 §3: at least one parameter always stands there, and each only once.
-function bearerChallenge(error: AccessTokenError, start: string): string {
-  let challenge = start
+/** Returns the challenges, each of which becomes a header line of its own. */
+function challengesOf(
+  error: AccessTokenError,
+  { bearer, dpop }: Challenges,
+  scheme: 'Bearer' | 'DPoP' | undefined,
+): string[] {
+  const parameters = errorParameters(error)
+  if (bearer === undefined) return [`${dpop}${parameters}`]
+  if (dpop === undefined) return [bearer + parameters]
+  // RFC 9449 §7.2: the error belongs in the challenge of the scheme that was used. Without a token
+  // there is no error, and the scopes belong in both.
+  const isForBoth = error instanceof MissingTokenError || scheme === undefined
+  return [
+    isForBoth || scheme === 'Bearer' ? bearer + parameters : bearer,
+    isForBoth || scheme === 'DPoP' ? dpop + parameters : dpop,
+  ]
+}
+
+function errorParameters(error: AccessTokenError): string {
+  let parameters = ''
   if (error.body !== undefined) {
-    challenge += `, error="${error.body.error}", error_description="${error.body.error_description}"`
+    parameters = `, error="${error.body.error}", error_description="${error.body.error_description}"`
   }
-  if (error instanceof MissingTokenError || error instanceof InsufficientScopeError) {
-    if (error.scopes.length > 0) challenge += `, scope="${error.scopes.join(' ')}"`
+  if (error instanceof InsufficientAuthenticationError) {
+    const { acrValues, maxAge } = error
+    if (acrValues.length > 0) parameters += `, acr_values="${acrValues.join(' ')}"`
+    if (maxAge !== undefined) parameters += `, max_age="${maxAge}"`
   }
-  return challenge
+  const scopes = scopesOf(error)
+  return scopes.length === 0 ? parameters : `${parameters}, scope="${scopes.join(' ')}"`
+}
+
+const none: readonly string[] = []
+
+function scopesOf(error: AccessTokenError): readonly string[] {
+  const namesScopes =
+    error instanceof MissingTokenError ||
+    error instanceof InsufficientScopeError ||
+    error instanceof InsufficientAuthenticationError
+  return namesScopes ? error.scopes : none
 }

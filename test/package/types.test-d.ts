@@ -91,6 +91,9 @@ export function advise(error: AnyAccessTokenError): InvalidTokenReason | number 
     case 'invalid_token':
       same<typeof error.status, 401>(true)
       return error.reason
+    case 'insufficient_user_authentication':
+      same<typeof error.status, 401>(true)
+      return error.maxAge ?? error.acrValues.join(' ')
     case 'insufficient_scope':
       same<typeof error.status, 403>(true)
       return error.scopes.join(' ')

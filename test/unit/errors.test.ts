@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import {
   AccessTokenError,
   type AnyAccessTokenError,
+  InsufficientAuthenticationError,
   InsufficientScopeError,
   InvalidRequestError,
   InvalidTokenError,
@@ -25,6 +26,14 @@ const cases: [AccessTokenError, string, number, string, boolean, boolean][] = [
     'InsufficientScopeError',
     403,
     'insufficient_scope',
+    true,
+    true,
+  ],
+  [
+    new InsufficientAuthenticationError({ maxAge: 5 }),
+    'InsufficientAuthenticationError',
+    401,
+    'insufficient_user_authentication',
     true,
     true,
   ],
@@ -76,13 +85,19 @@ describe('an error', () => {
     expect(new ServiceUnavailableError('keys', 1, detail, cause)).toMatchObject({ detail, cause })
     expect(new InsufficientScopeError(['a'], detail)).toMatchObject({ detail, scopes: ['a'] })
     expect(new ServiceUnavailableError('keys', 7).retryAfter).toBe(7)
+    expect(new InsufficientAuthenticationError({ scopes: ['a'] }, detail)).toMatchObject({
+      detail,
+      acrValues: [],
+      maxAge: undefined,
+      scopes: ['a'],
+    })
     expect(new MissingTokenError().scopes).toEqual([])
     expect(new MissingTokenError(['a', 'b']).scopes).toEqual(['a', 'b'])
   })
 
   it('is narrowed by its code', () => {
     const texts = cases.map(([error]) => summarize(error as AnyAccessTokenError))
-    expect(texts).toEqual(['a', 'Said once', 'expired', 'a', '7'])
+    expect(texts).toEqual(['a', 'Said once', 'expired', 'a', '5', '7'])
   })
 
   function summarize(error: AnyAccessTokenError): string {
@@ -94,6 +109,8 @@ describe('an error', () => {
         return error.message
       case 'invalid_token':
         return error.reason
+      case 'insufficient_user_authentication':
+        return String(error.maxAge)
       case 'service_unavailable':
         return String(error.retryAfter)
     }

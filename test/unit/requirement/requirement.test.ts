@@ -3,12 +3,22 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, vi } from 'vitest'
-import { compileRequirement, satisfy, scopesOf } from '../../../src/requirement/requirement.ts'
+import {
+  type CompiledRequirement,
+  compileRequirement,
+  createRequirementEvaluator,
+} from '../../../src/requirement/requirement.ts'
+import { challengeScopes } from '../../../src/requirement/scopes.ts'
 import { fixtureOptions, fixtureValidator, t0 } from '../../support/fixture.ts'
 
 const compile = (requirement: unknown) => compileRequirement(requirement as Requirement, 'route')
 const token = (...scopes: string[]) =>
   ({ issuer: 'https://as.test', scopes, claims: {} }) as never as AccessToken
+
+const evaluate = createRequirementEvaluator({ now: () => 1_000, clockTolerance: 5 })
+/** The same as a promise, whether the result is available at once or later. */
+const satisfy = async (granted: AccessToken, requirements: readonly CompiledRequirement[]) =>
+  evaluate(granted, requirements)
 
 describe('a requirement', () => {
   it.each([
@@ -35,14 +45,18 @@ describe('a requirement', () => {
     [
       'a misspelt name',
       { scope: 'a' },
-      'route has no option "scope"; its options are scopes, anyScope, check',
+      'route has no option "scope"; its options are scopes, anyScope, authentication, authorizationDetails, check',
     ],
     [
       'one name right and one misspelt',
       { scopes: 'a', anyscope: 'b' },
       'route has no option "anyscope"',
     ],
-    ['no requirement at all', {}, 'route requires nothing: set scopes, anyScope or check'],
+    [
+      'no requirement at all',
+      {},
+      'route requires nothing: set scopes, anyScope, authentication, authorizationDetails or check',
+    ],
     ['requirements that are undefined', { scopes: undefined }, 'route requires nothing'],
     ['no scope', { scopes: '' }, 'route.scopes must not be empty'],
     ['only spaces', { scopes: '  ' }, 'route.scopes must not be empty'],
@@ -117,6 +131,25 @@ describe('a requirement', () => {
     expect(() => (compiled.scopes as string[]).push('b')).toThrow(TypeError)
   })
 
+  it('has no effect through members that objects inherit', () => {
+    const inherited = Object.assign(Object.create({ check: () => true, anyScope: 'x' }), {
+      scopes: 'a',
+    })
+    const requirement = compile(inherited)
+    expect(requirement).toEqual({ scopes: ['a'], anyScope: [] })
+    expect(() => compile(Object.create({ scopes: 'a' }))).toThrow('route requires nothing')
+    const prototype: { check?: unknown; authorizationDetails?: unknown } = Object.prototype
+    prototype.check = () => false
+    prototype.authorizationDetails = () => false
+    try {
+      expect(evaluate(token('a'), [compile({ scopes: 'a' })])).toBeUndefined()
+      expect(() => compile({})).toThrow('route requires nothing')
+    } finally {
+      delete prototype.check
+      delete prototype.authorizationDetails
+    }
+  })
+
   it('that is compiled already is not compiled again', () => {
     const compiled = compile({ scopes: 'a' })
     expect(compile(compiled)).toBe(compiled)
@@ -130,8 +163,14 @@ describe('the scopes that a challenge names', () => {
       { scopes: 'c', anyScope: 'a d' },
       { check: () => true },
     ]
-    expect(scopesOf(requirements.map(compile))).toEqual(['b', 'a', 'c', 'd'])
-    expect(scopesOf([])).toEqual([])
+    expect(challengeScopes(requirements.map(compile))).toEqual(['b', 'a', 'c', 'd'])
+    expect(challengeScopes([])).toEqual([])
+  })
+
+  it('MCP-scope-e do not contain offline_access, which a token must have all the same', () => {
+    const requirement = compile({ scopes: 'a offline_access' })
+    expect(challengeScopes([requirement])).toEqual(['a'])
+    expect(() => evaluate(token('a'), [requirement])).toThrow(InsufficientScopeError)
   })
 })
 
@@ -167,7 +206,7 @@ describe('a token and requirements', () => {
     const error = await satisfy(token(...scopes), compiled).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(InsufficientScopeError)
     expect(error).toMatchObject({
-      scopes: scopesOf(compiled),
+      scopes: challengeScopes(compiled),
       detail: { issuer: 'https://as.test' },
     })
   })
@@ -223,5 +262,102 @@ describe('a token and requirements', () => {
     await expect(satisfy(token(), [compile({ check: throwing })])).rejects.toMatchObject(failure)
     const rejecting = compile({ check: async () => throwing() })
     await expect(satisfy(token(), [rejecting])).rejects.toMatchObject(failure)
+  })
+})
+
+describe('the evaluation', () => {
+  it('returns no promise where no check returned one', () => {
+    const requirements = [{ scopes: 'a' }, { anyScope: 'a b' }, { check: () => true }].map(compile)
+    expect(evaluate(token('a'), requirements)).toBeUndefined()
+    expect(() => evaluate(token(), requirements)).toThrow(InsufficientScopeError)
+    const refusing = { check: () => false as boolean }
+    expect(() => evaluate(token(), [compile(refusing)])).toThrow(InsufficientScopeError)
+  })
+
+  it('returns a promise where a check returned one, and runs the checks after it in order', async () => {
+    const order: string[] = []
+    const check = (name: string, result: unknown) => ({
+      check: () => {
+        order.push(name)
+        return result
+      },
+    })
+    const requirements = [
+      check('first', true),
+      check('second', Promise.resolve(true)),
+      check('third', true),
+      check('fourth', Promise.resolve(false)),
+      check('fifth', true),
+    ].map(compile)
+    const pending = evaluate(token(), requirements)
+    expect(order).toEqual(['first', 'second'])
+    expect(pending).toBeInstanceOf(Promise)
+    await expect(pending).rejects.toThrow(InsufficientScopeError)
+    expect(order).toEqual(['first', 'second', 'third', 'fourth'])
+  })
+
+  it('decides on scopes before it runs any check', () => {
+    const check = vi.fn(() => Promise.resolve(true))
+    expect(() => evaluate(token(), [{ check }, { scopes: 'a' }].map(compile))).toThrow()
+    expect(check).not.toHaveBeenCalled()
+  })
+
+  it.each([undefined, null, 'text', { status: 401 }])(
+    'makes an Error of anything else that a check throws or rejects with: %j',
+    async (thrown) => {
+      const throwing = () => {
+        throw thrown
+      }
+      const requirements = [{ check: throwing }, { check: () => Promise.reject(thrown) }]
+      for (const requirement of requirements) {
+        const error = await satisfy(token(), [compile(requirement)]).catch((reason) => reason)
+        expect(error).toBeInstanceOf(Error)
+        expect(error).toMatchObject({ message: 'check threw something that is not an Error' })
+        expect(error.cause).toBe(thrown)
+      }
+    },
+  )
+
+  it('names the scopes that the request was required before, without evaluating them again', async () => {
+    const check = vi.fn(() => true)
+    const earlier = [compile({ scopes: 'a', check })]
+    const later = compile({ scopes: 'b' })
+    expect(evaluate(token('b'), [later], earlier)).toBeUndefined()
+    const refusal = (granted: AccessToken, requirements: CompiledRequirement[]) =>
+      (async () => evaluate(granted, requirements, earlier))().catch((reason) => reason)
+    expect(await refusal(token('a'), [later])).toMatchObject({ scopes: ['a', 'b'] })
+    const refusing = compile({ scopes: 'b', check: async () => false })
+    expect(await refusal(token('a', 'b'), [refusing])).toMatchObject({ scopes: ['a', 'b'] })
+    expect(check).not.toHaveBeenCalled()
+  })
+
+  it('counts implied scopes, and names those that are required', () => {
+    const expandScopes = (granted: readonly string[]) =>
+      granted.includes('admin') ? [...granted, 'read', 'write'] : granted
+    const settings = { now: () => 1_000, clockTolerance: 5, expandScopes }
+    const implying = createRequirementEvaluator(settings)
+    const requirement = compile({ scopes: 'read', anyScope: 'write x' })
+    expect(implying(token('admin'), [requirement])).toBeUndefined()
+    expect(() => implying(token('read'), [requirement])).toThrow(
+      expect.objectContaining({ scopes: ['read', 'write', 'x'] }),
+    )
+  })
+
+  it('does not expand scopes that are enough', () => {
+    const expandScopes = vi.fn((granted: readonly string[]) => granted)
+    const settings = { now: () => 1_000, clockTolerance: 5, expandScopes }
+    const implying = createRequirementEvaluator(settings)
+    const requirements = [{ scopes: 'a' }, { check: () => true }].map(compile)
+    expect(implying(token('a'), requirements)).toBeUndefined()
+    expect(expandScopes).not.toHaveBeenCalled()
+  })
+
+  it('waits for a check that returns a thenable of another library', async () => {
+    const thenable = (value: unknown) =>
+      Object.fromEntries([['then', (resolve: (value: unknown) => void) => resolve(value)]])
+    await expect(satisfy(token(), [compile({ check: () => thenable(true) })])).resolves.toBe(
+      undefined,
+    )
+    await expect(satisfy(token(), [compile({ check: () => thenable(1) })])).rejects.toThrow()
   })
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {
   type AccessTokenError,
+  InsufficientAuthenticationError,
   InsufficientScopeError,
   InvalidRequestError,
   InvalidTokenError,
@@ -8,11 +9,16 @@ import {
   ServiceUnavailableError,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { challengeStart, completeHeaders, isRealm } from '../../../src/response/challenge.ts'
+import {
+  type ChallengeSettings,
+  completeHeaders,
+  createChallenges,
+  isRealm,
+} from '../../../src/response/challenge.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
 
 function headersOf(error: AccessTokenError, realm = 'api') {
-  completeHeaders(error, challengeStart(realm))
+  completeHeaders(error, createChallenges({ realm }))
   return error.headers
 }
 
@@ -51,6 +57,18 @@ describe('the headers of a refusal', () => {
       'Bearer realm="api", error="insufficient_scope", error_description="The access token does not grant what this request requires"',
       json,
     ],
+    [
+      'an authentication that does not suffice',
+      new InsufficientAuthenticationError({ acrValues: ['gold', 'silver'], maxAge: 0 }),
+      'Bearer realm="api", error="insufficient_user_authentication", error_description="A stronger or more recent authentication of the user is required", acr_values="gold silver", max_age="0"',
+      json,
+    ],
+    [
+      'an authentication that does not suffice where scopes are needed',
+      new InsufficientAuthenticationError({ maxAge: 300, scopes: ['a', 'b'] }),
+      'Bearer realm="api", error="insufficient_user_authentication", error_description="A stronger or more recent authentication of the user is required", max_age="300", scope="a b"',
+      json,
+    ],
   ])('are one challenge for %s', (_name, error, challenge, others) => {
     expect(headersOf(error)).toEqual({
       'WWW-Authenticate': [challenge],
@@ -76,6 +94,117 @@ describe('the headers of a refusal', () => {
     const first = headersOf(new InvalidTokenError('expired'))['WWW-Authenticate']
     const second = headersOf(new InvalidTokenError('expired'))['WWW-Authenticate']
     expect(first).not.toBe(second)
+  })
+})
+
+describe('the challenges of an API with metadata and DPoP', () => {
+  const url = 'https://rs.test/.well-known/oauth-protected-resource/api'
+  const dpop = { algs: 'ES256 PS256', required: false }
+
+  function lines(
+    error: AccessTokenError,
+    settings: Partial<ChallengeSettings>,
+    scheme?: 'Bearer' | 'DPoP',
+  ) {
+    completeHeaders(error, createChallenges({ realm: 'api', ...settings }), scheme)
+    const challenges = error.headers['WWW-Authenticate'] as readonly string[]
+    return challenges.map((line) => {
+      const [challenge, ...others] = parseChallenges(line)
+      expect(others).toEqual([])
+      return challenge
+    })
+  }
+
+  const bearer = { realm: 'api', resource_metadata: url }
+  const both = { resourceMetadataUrl: url, dpop }
+  const proof = { ...bearer, algs: 'ES256 PS256' }
+  const invalid = {
+    error: 'invalid_token',
+    error_description: 'The access token expired',
+  }
+
+  it('9728-5.1-a, MCP-dpop: name the metadata in every challenge, whatever the error', () => {
+    const errors = [
+      new MissingTokenError(['a']),
+      new InvalidRequestError('What is wrong'),
+      new InvalidTokenError('expired'),
+      new InsufficientScopeError(['a']),
+      new InsufficientAuthenticationError({ acrValues: ['gold'] }),
+    ]
+    for (const error of errors) {
+      for (const scheme of ['Bearer', 'DPoP', undefined] as const) {
+        const challenges = lines(error, both, scheme)
+        expect(challenges).toHaveLength(2)
+        for (const challenge of challenges) {
+          expect(challenge?.parameters).toMatchObject({ realm: 'api', resource_metadata: url })
+        }
+      }
+    }
+  })
+
+  it('9449-7.2-c carry no error where there is no token, but the scopes in both', () => {
+    expect(lines(new MissingTokenError(['a']), both)).toEqual([
+      { scheme: 'Bearer', parameters: { ...bearer, scope: 'a' } },
+      { scheme: 'DPoP', parameters: { ...proof, scope: 'a' } },
+    ])
+  })
+
+  it('9449-7.2-d carry the error in the challenge of the scheme that was used', () => {
+    const error = new InvalidTokenError('expired')
+    expect(lines(error, both, 'Bearer')).toEqual([
+      { scheme: 'Bearer', parameters: { ...bearer, ...invalid } },
+      { scheme: 'DPoP', parameters: proof },
+    ])
+    expect(lines(error, both, 'DPoP')).toEqual([
+      { scheme: 'Bearer', parameters: bearer },
+      { scheme: 'DPoP', parameters: { ...proof, ...invalid } },
+    ])
+  })
+
+  it('9449-7.2-e carry the error in both where the request used both schemes', () => {
+    const challenges = lines(new InvalidRequestError('What is wrong'), both)
+    expect(challenges.map((challenge) => challenge?.parameters.error)).toEqual([
+      'invalid_request',
+      'invalid_request',
+    ])
+  })
+
+  it('9449-7.1-f, 9449-7.1-g name scopes and algs where a DPoP token lacks scopes', () => {
+    const [clean, challenge] = lines(new InsufficientScopeError(['a', 'b']), both, 'DPoP')
+    expect(clean).toEqual({ scheme: 'Bearer', parameters: bearer })
+    expect(challenge).toMatchObject({
+      scheme: 'DPoP',
+      parameters: { ...proof, error: 'insufficient_scope', scope: 'a b' },
+    })
+  })
+
+  it('9470-3-j, 9470-3-k name what a step-up needs in the DPoP challenge, beside algs', () => {
+    const error = new InsufficientAuthenticationError({ acrValues: ['gold', 'silver'], maxAge: 5 })
+    expect(lines(error, both, 'DPoP')[1]?.parameters).toMatchObject({
+      ...proof,
+      error: 'insufficient_user_authentication',
+      acr_values: 'gold silver',
+      max_age: '5',
+    })
+  })
+
+  it.each([undefined, 'Bearer', 'DPoP'] as const)(
+    '9449-7.1-d are the DPoP challenge alone where DPoP is required: %s',
+    (scheme) => {
+      const required = { dpop: { algs: 'ES256', required: true } }
+      expect(lines(new InvalidTokenError('expired'), required, scheme)).toEqual([
+        { scheme: 'DPoP', parameters: { realm: 'api', algs: 'ES256', ...invalid } },
+      ])
+      expect(lines(new MissingTokenError(), required, scheme)).toEqual([
+        { scheme: 'DPoP', parameters: { realm: 'api', algs: 'ES256' } },
+      ])
+    },
+  )
+
+  it('are the Bearer challenge alone where DPoP is not offered', () => {
+    expect(lines(new InvalidTokenError('expired'), {}, 'Bearer')).toEqual([
+      { scheme: 'Bearer', parameters: { realm: 'api', ...invalid } },
+    ])
   })
 })
 

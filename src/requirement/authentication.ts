@@ -1,0 +1,100 @@
+/**
+ * @module The part of a requirement that is about the user's authentication: how and when it took
+ * place.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9470 | RFC 9470}
+ */
+import type { AuthenticationRequirement, JwtClaims } from '../access-token.ts'
+import { type ErrorDetail, printable } from '../errors.ts'
+import { getOwn } from '../internal/own-property.ts'
+import { isScope } from '../internal/scope-syntax.ts'
+import { checkList, readOwnOptions } from '../options/checks.ts'
+
+export interface CompiledAuthentication {
+  /** In order of preference; one suffices. An empty list requires nothing. */
+  readonly acrValues: readonly string[]
+  /** Seconds. */
+  readonly maxAge: number | undefined
+}
+
+/** @throws TypeError for unknown names, malformed values, and where nothing is required. */
+export function compileAuthentication(
+  value: AuthenticationRequirement | undefined,
+  label: string,
+): CompiledAuthentication | undefined {
+  if (value === undefined) return undefined
+  const { acrValues, maxAge } = readOwnOptions<AuthenticationRequirement>(
+    value,
+    ['acrValues', 'maxAge'],
+    label,
+  )
+  if (acrValues === undefined && maxAge === undefined) {
+    throw new TypeError(`${label} requires nothing: set acrValues or maxAge`)
+  }
+  // RFC 9470 §3: a list separated by spaces, in a quoted-string. The characters are those of scopes.
+  const takes = 'a value or a list of values without space, quote and backslash, in ASCII'
+  const values = checkList(acrValues, `${label}.acrValues`, takes, isScope)
+  // RFC 9470 §3: max_age has to represent a non-negative integer.
+  if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 0)) {
+    throw new TypeError(`${label}.maxAge must be a whole number of seconds, 0 or more`)
+  }
+  return Object.freeze({ acrValues: Object.freeze([...new Set(values)]), maxAge })
+}
+
+// How far `auth_time` may be in the future, in seconds: as far as `iat`, with which a token is issued
+// directly after the authentication.
+const minFutureTolerance = 60
+
+/**
+ * Returns what is wrong with the authentication that the claims describe; `undefined` if nothing.
+ *
+ * @param now Seconds since 1970.
+ * @param clockTolerance Seconds that `auth_time` may be in the future, but at least 60. It does not
+ * extend `maxAge`.
+ */
+export function findAuthenticationProblem(
+  claims: Readonly<JwtClaims>,
+  { acrValues, maxAge }: CompiledAuthentication,
+  now: number,
+  clockTolerance: number,
+): ErrorDetail | undefined {
+  if (acrValues.length > 0) {
+    const acr = getOwn(claims, 'acr')
+    if (typeof acr !== 'string' || !acrValues.includes(acr)) {
+      return { name: 'acr', expected: printable(acrValues), actual: printable(acr) }
+    }
+  }
+  if (maxAge === undefined) return undefined
+  const time = getOwn(claims, 'auth_time')
+  // `auth_time` is mostly a whole second, so the clock is cut to one: at the last second it passes.
+  const earliest = Math.floor(now) - maxAge
+  const latest = now + Math.max(clockTolerance, minFutureTolerance)
+  if (typeof time === 'number' && time >= earliest && time <= latest) return undefined
+  return {
+    name: 'auth_time',
+    expected: `between ${earliest} and ${Math.floor(latest)}`,
+    actual: printable(time),
+  }
+}
+
+/**
+ * Returns what satisfies all requirements at once: the smallest `maxAge`, and the values that all
+ * lists have in common. Where lists have nothing in common, no token satisfies them, and the last
+ * list is named.
+ */
+export function combineAuthentication(
+  requirements: readonly { readonly authentication: CompiledAuthentication | undefined }[],
+): CompiledAuthentication {
+  let acrValues: readonly string[] = []
+  let maxAge: number | undefined
+  for (const { authentication } of requirements) {
+    if (authentication === undefined) continue
+    const next = authentication.acrValues
+    const common = acrValues.filter((value) => next.includes(value))
+    if (next.length > 0) acrValues = common.length > 0 ? common : next
+    if (authentication.maxAge !== undefined) {
+      maxAge = Math.min(maxAge ?? authentication.maxAge, authentication.maxAge)
+    }
+  }
+  return { acrValues, maxAge }
+}

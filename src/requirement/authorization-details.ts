@@ -1,0 +1,94 @@
+/**
+ * @module The claim `authorization_details`: only a well-formed claim reaches the application, and
+ * of that only the details that are for this API.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9396 | RFC 9396}
+ */
+import type { AuthorizationDetail, JwtClaims } from '../access-token.ts'
+import { freezeDeep } from '../internal/deep-freeze.ts'
+import { getOwn } from '../internal/own-property.ts'
+
+/** The details that a token grants at this API, deeply frozen; if there are none, the reason. */
+export interface GrantedDetails {
+  readonly details: readonly AuthorizationDetail[]
+  /** For the operator. */
+  readonly problem: string | undefined
+}
+
+const withoutDetails = (problem: string): GrantedDetails => ({ details: [], problem })
+const missing = withoutDetails('the token has no authorization_details')
+const malformed = withoutDetails('the claim authorization_details is malformed')
+const elsewhere = withoutDetails('locations of authorization_details do not name this API')
+
+/**
+ * Creates a function that reads the claim, once for each verified token: a cached token keeps the
+ * list of its claim.
+ *
+ * @param identifiers The URLs of this API, with which `locations` are compared. If none is a URL,
+ * `locations` are left to the application.
+ */
+export function createDetailsReader(
+  identifiers: readonly string[],
+): (claims: Readonly<JwtClaims>) => GrantedDetails {
+  const urls = identifiers.filter((identifier) => URL.canParse(identifier))
+  const known = new WeakMap<object, GrantedDetails>()
+  return (claims) => {
+    const claim = getOwn(claims, 'authorization_details')
+    if (claim === undefined) return missing
+    if (!Array.isArray(claim)) return malformed
+    const read = known.get(claim)
+    if (read !== undefined) return read
+    const granted = readDetails(freezeDeep(claim), urls)
+    known.set(claim, granted)
+    return granted
+  }
+}
+
+function readDetails(claim: readonly unknown[], urls: readonly string[]): GrantedDetails {
+  // RFC 9396 §2: an array of objects. One malformed detail makes the whole claim malformed.
+  if (!claim.every(isDetail)) return malformed
+  // Without this, `details.every(…)` would pass for a token that grants nothing.
+  if (claim.length === 0) return missing
+  if (urls.length === 0) return { details: claim, problem: undefined }
+  const here = claim.filter((detail) => isForThisApi(detail, urls))
+  return here.length === 0 ? elsewhere : { details: Object.freeze(here), problem: undefined }
+}
+
+// RFC 9396 §2.2: arrays of strings.
+const listMembers = ['locations', 'actions', 'datatypes', 'privileges']
+
+function isDetail(value: unknown): value is AuthorizationDetail {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const type = getOwn(value, 'type')
+  const identifier = getOwn(value, 'identifier')
+  return (
+    typeof type === 'string' &&
+    type !== '' &&
+    (identifier === undefined || typeof identifier === 'string') &&
+    listMembers.every((name) => isOptionalList(getOwn(value, name)))
+  )
+}
+
+function isOptionalList(value: unknown): boolean {
+  if (value === undefined) return true
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+// RFC 9396 §2.2: `locations` are the resource servers where the detail can be used.
+function isForThisApi(detail: AuthorizationDetail, urls: readonly string[]): boolean {
+  const locations = getOwn(detail, 'locations') as readonly string[] | undefined
+  if (locations === undefined) return true
+  return locations.some((location) => urls.some((url) => isWithin(location, url)))
+}
+
+/** Whether a location is the API's URL or a path below it. */
+function isWithin(location: string, api: string): boolean {
+  if (location === api) return true
+  if (!URL.canParse(location)) return false
+  const { origin, pathname } = new URL(location)
+  const base = new URL(api)
+  // Two URLs of other schemes have the same opaque origin, which is the text 'null'.
+  if (origin === 'null' || origin !== base.origin || base.search !== '') return false
+  const path = base.pathname.replace(/\/$/, '')
+  return pathname === path || pathname.startsWith(`${path}/`)
+}

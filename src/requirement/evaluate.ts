@@ -1,0 +1,174 @@
+/**
+ * @module Evaluates what a route requires against a verified token, on each request. Without an
+ * asynchronous `check` the evaluation creates no promise.
+ */
+import type { AccessToken, Requirement } from '../access-token.ts'
+import {
+  type ErrorDetail,
+  InsufficientAuthenticationError,
+  InsufficientScopeError,
+  printable,
+} from '../errors.ts'
+import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { isThenable } from '../internal/maybe-promise.ts'
+import { combineAuthentication, findAuthenticationProblem } from './authentication.ts'
+import { createDetailsReader, type GrantedDetails } from './authorization-details.ts'
+import type { ExpandScopes } from './implied-scopes.ts'
+import type { CompiledRequirement } from './requirement.ts'
+import { hintForMissingScopes } from './scope-hint.ts'
+import { challengeScopes, hasScopes } from './scopes.ts'
+
+type Requirements = readonly CompiledRequirement[]
+
+/** What one validator evaluates requirements with. */
+export interface EvaluationSettings {
+  /** Seconds since 1970. */
+  readonly now: () => number
+  readonly clockTolerance: number
+  readonly expandScopes?: ExpandScopes | undefined
+  /** The URLs of this API: its resource identifier and audiences. */
+  readonly identifiers?: readonly string[] | undefined
+}
+
+/**
+ * Evaluates requirements, and returns a promise only if a `check` returned one.
+ *
+ * The order is: authentication, scopes, authorization details, checks. A token that lacks both
+ * authentication and scopes is refused once, and that challenge names everything.
+ *
+ * @param earlier What the same request was required before. It is not evaluated again; the challenge
+ * names it, so that the client asks for all that the request needs.
+ * @throws InsufficientAuthenticationError, InsufficientScopeError, or what a function of the
+ * application throws.
+ */
+export type EvaluateRequirements = (
+  token: AccessToken,
+  requirements: Requirements,
+  earlier?: Requirements,
+) => Promise<void> | undefined
+
+const none: Requirements = Object.freeze([])
+
+export function createRequirementEvaluator(settings: EvaluationSettings): EvaluateRequirements {
+  const { now, clockTolerance, expandScopes } = settings
+  const detailsOf = createDetailsReader(settings.identifiers ?? [])
+
+  function grants(granted: readonly string[], requirement: CompiledRequirement): boolean {
+    if (hasScopes(granted, requirement)) return true
+    return expandScopes !== undefined && hasScopes(expandScopes(granted), requirement)
+  }
+
+  return function evaluateRequirements(token, requirements, earlier = none) {
+    for (const { authentication } of requirements) {
+      if (authentication === undefined) continue
+      const problem = findAuthenticationProblem(token.claims, authentication, now(), clockTolerance)
+      if (problem !== undefined) {
+        throw insufficientAuthentication(token, [...earlier, ...requirements], problem)
+      }
+    }
+    for (const requirement of requirements) {
+      if (grants(token.scopes, requirement)) continue
+      throw insufficientScope(token, [...earlier, ...requirements], hintForMissingScopes(token))
+    }
+    for (const { authorizationDetails } of requirements) {
+      if (authorizationDetails === undefined) continue
+      const problem = findDetailsProblem(authorizationDetails, detailsOf(token.claims))
+      // No scope would help: the challenge names none.
+      if (problem !== undefined) throw insufficientScope(token, none, problem)
+    }
+    return runChecks(token, requirements, earlier, 0)
+  }
+}
+
+// Only `true` grants: a function that forgot to return must not let every request pass.
+function findDetailsProblem(
+  accepts: NonNullable<Requirement['authorizationDetails']>,
+  { details, problem }: GrantedDetails,
+): string | undefined {
+  if (problem !== undefined) return problem
+  let result: unknown
+  try {
+    result = accepts(details)
+  } catch (error) {
+    throw callbackError('authorizationDetails', error)
+  }
+  if (result === true) return undefined
+  ignoreRejection(result)
+  return isThenable(result)
+    ? 'authorizationDetails returned a promise: it must return true or false'
+    : 'authorizationDetails did not return true'
+}
+
+function runChecks(
+  token: AccessToken,
+  requirements: Requirements,
+  earlier: Requirements,
+  from: number,
+): Promise<void> | undefined {
+  for (let index = from; index < requirements.length; index++) {
+    const check = requirements[index]?.check
+    if (check === undefined) continue
+    let result: unknown
+    try {
+      result = check(token)
+    } catch (error) {
+      throw callbackError('check', error)
+    }
+    if (isThenable(result)) return resumeChecks(result, token, requirements, earlier, index + 1)
+    requireTrue(result, token, requirements, earlier)
+  }
+  return undefined
+}
+
+async function resumeChecks(
+  pending: PromiseLike<unknown>,
+  token: AccessToken,
+  requirements: Requirements,
+  earlier: Requirements,
+  next: number,
+): Promise<void> {
+  let result: unknown
+  try {
+    result = await pending
+  } catch (error) {
+    throw callbackError('check', error)
+  }
+  requireTrue(result, token, requirements, earlier)
+  await runChecks(token, requirements, earlier, next)
+}
+
+function requireTrue(
+  result: unknown,
+  token: AccessToken,
+  requirements: Requirements,
+  earlier: Requirements,
+): void {
+  if (result === true) return
+  throw insufficientScope(token, [...earlier, ...requirements], 'check did not return true')
+}
+
+function insufficientScope(
+  token: AccessToken,
+  requirements: Requirements,
+  hint: string | undefined,
+): InsufficientScopeError {
+  const scopes = challengeScopes(requirements)
+  return new InsufficientScopeError(scopes, {
+    issuer: printable(token.issuer),
+    expected: printable(scopes.join(' ')),
+    actual: printable(token.scopes.join(' ')),
+    ...(hint !== undefined && { hint }),
+  })
+}
+
+function insufficientAuthentication(
+  token: AccessToken,
+  requirements: Requirements,
+  problem: ErrorDetail,
+): InsufficientAuthenticationError {
+  const { acrValues, maxAge } = combineAuthentication(requirements)
+  return new InsufficientAuthenticationError(
+    { acrValues, maxAge, scopes: challengeScopes(requirements) },
+    { issuer: printable(token.issuer), ...problem },
+  )
+}

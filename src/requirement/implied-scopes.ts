@@ -1,0 +1,95 @@
+/**
+ * @module Scopes that imply others, for example `admin` that implies `read` and `write`. They count
+ * as granted where a requirement is evaluated. The challenge and the access token name the scopes
+ * as they were required and granted.
+ */
+import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { isScope } from '../internal/scope-syntax.ts'
+import { checkList } from '../options/checks.ts'
+
+/** Adds the implied scopes to the granted ones. */
+export type ExpandScopes = (granted: readonly string[]) => readonly string[]
+
+type ImpliedScopes =
+  | Readonly<Record<string, readonly string[]>>
+  | ((granted: readonly string[]) => readonly string[])
+
+/**
+ * Checks the option `impliedScopes`. A record is transitive. A function receives the granted scopes
+ * and returns those that they imply; it runs once for each list of granted scopes, not once for
+ * each request.
+ *
+ * @throws TypeError for anything that is not a scope, and for a cycle, which it names.
+ */
+export function compileImpliedScopes(option: ImpliedScopes | undefined): ExpandScopes | undefined {
+  if (option === undefined) return undefined
+  if (typeof option === 'function') return cachePerList((granted) => callImplied(option, granted))
+  const implied = transitiveClosure(checkRecord(option))
+  return cachePerList((granted) => granted.flatMap((scope) => [...(implied.get(scope) ?? [])]))
+}
+
+function checkRecord(option: unknown): Map<string, readonly string[]> {
+  if (typeof option !== 'object' || option === null || Array.isArray(option)) {
+    throw new TypeError('impliedScopes must be an object of lists of scopes, or a function')
+  }
+  const record = new Map<string, readonly string[]>()
+  for (const [scope, implied] of Object.entries(option)) {
+    const label = `impliedScopes[${JSON.stringify(scope)}]`
+    if (!isScope(scope)) throw new TypeError(`${label}: the name is not a scope`)
+    if (!Array.isArray(implied)) throw new TypeError(`${label} must be a list of scopes`)
+    record.set(scope, checkList(implied, label, 'a list of scopes', isScope) ?? [])
+  }
+  return record
+}
+
+/** Returns all scopes that each scope implies, directly or through others. */
+function transitiveClosure(record: ReadonlyMap<string, readonly string[]>) {
+  const closure = new Map<string, ReadonlySet<string>>()
+  const visit = (scope: string, path: readonly string[]): ReadonlySet<string> => {
+    const known = closure.get(scope)
+    if (known !== undefined) return known
+    if (path.includes(scope)) {
+      const cycle = [...path.slice(path.indexOf(scope)), scope].join(' -> ')
+      throw new TypeError(`impliedScopes contains a cycle: ${cycle}`)
+    }
+    const all = new Set<string>()
+    for (const implied of record.get(scope) ?? []) {
+      all.add(implied)
+      for (const further of visit(implied, [...path, scope])) all.add(further)
+    }
+    closure.set(scope, all)
+    return all
+  }
+  for (const scope of record.keys()) visit(scope, [])
+  return closure
+}
+
+function callImplied(
+  implied: (granted: readonly string[]) => unknown,
+  granted: readonly string[],
+): readonly string[] {
+  let result: unknown
+  try {
+    result = implied(granted)
+  } catch (cause) {
+    throw callbackError('impliedScopes', cause)
+  }
+  if (Array.isArray(result)) return result.filter(isScope)
+  ignoreRejection(result)
+  throw new TypeError('impliedScopes must return an array of strings')
+}
+
+/**
+ * Keeps the expansion of each list for as long as the list itself is in memory. Tokens with the same
+ * scopes mostly share one frozen list. A list that can still change is expanded every time.
+ */
+function cachePerList(implied: ExpandScopes): ExpandScopes {
+  const expansions = new WeakMap<readonly string[], readonly string[]>()
+  return (granted) => {
+    const known = expansions.get(granted)
+    if (known !== undefined) return known
+    const expanded = Object.freeze([...new Set([...granted, ...implied(granted)])])
+    if (Object.isFrozen(granted)) expansions.set(granted, expanded)
+    return expanded
+  }
+}

@@ -58,6 +58,9 @@ export interface JwtClaims {
   readonly [claim: string]: unknown
 }
 
+/** A method by which a request can prove possession of the key that its token is bound to. */
+export type Proof = 'dpop' | 'mtls'
+
 /**
  * A verified access token: frozen all the way down, and safe to log, for `token` is not enumerable.
  *
@@ -74,8 +77,10 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly scopes: readonly string[]
   /** NumericDate: seconds since 1970, as the claim `exp` says. */
   readonly expiresAt: number
-  /** Always `Bearer` as yet: tokens that are bound to a key are refused. */
+  /** Always `Bearer`: tokens that are bound to a key are refused. */
   readonly scheme: 'Bearer' | 'DPoP'
+  /** What the request proved. Empty for a bearer token. */
+  readonly proofs: readonly Proof[]
   readonly claims: Readonly<C>
   readonly header: Readonly<JoseHeader>
   /** The token as it came. Not enumerable. */

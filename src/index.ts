@@ -9,9 +9,9 @@ export type {
   HttpRequest,
   JoseHeader,
   JwtClaims,
+  Proof,
   Requirement,
 } from './access-token.ts'
-export type { TokenLocation } from './credentials/presented-token.ts'
 export {
   AccessTokenError,
   type AnyAccessTokenError,
@@ -45,7 +45,13 @@ export type {
   ValidatorEvent,
 } from './events.ts'
 export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
-export type { IssuerOptions, IssuerResolver, KeyPolicy, ValidatorOptions } from './options/types.ts'
+export type {
+  IssuerOptions,
+  IssuerResolver,
+  KeyPolicy,
+  Profile,
+  TokenLocation,
+  ValidatorOptions,
+} from './options/types.ts'
 export type { Algorithm } from './signature/algorithms.ts'
-export type { Profile } from './token/token-type.ts'
 export { createValidator, type Validator } from './validator.ts'

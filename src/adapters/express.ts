@@ -3,8 +3,8 @@
  * in `middleware.ts`.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
+import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
 import { refuseRequest } from './error-response.ts'
@@ -50,7 +50,7 @@ export function authenticate<C extends object>(
   return function authenticate(request, response, next) {
     try {
       const outcome = authenticateRequest(context, request, response)
-      if (!isVerified(outcome)) {
+      if (isPromise(outcome)) {
         outcome.then(
           () => callNext(next),
           (error) => refuse(response, error, next, context.passErrors),
@@ -74,10 +74,20 @@ export function authenticate<C extends object>(
 export function authorize(requirement: Requirement): ExpressMiddleware {
   const required = compileRequirement(requirement, 'authorize')
   return function authorize(request, response, next) {
-    authorizeRequest(required, request).then(
-      () => callNext(next),
-      (error) => refuse(response, error, next, passesErrors(request)),
-    )
+    try {
+      const outcome = authorizeRequest(required, request)
+      if (isPromise(outcome)) {
+        outcome.then(
+          () => callNext(next),
+          (error) => refuse(response, error, next, passesErrors(request)),
+        )
+        return
+      }
+    } catch (error) {
+      refuse(response, error, next, passesErrors(request))
+      return
+    }
+    callNext(next)
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { toError } from '../internal/callback.ts'
+import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
 import { type Response, refuseRequest } from './error-response.ts'
@@ -55,7 +55,7 @@ export function authenticate<C extends object = JwtClaims>(
     let token: AccessToken | undefined
     try {
       const outcome = authenticateRequest(context, request, response)
-      token = isVerified(outcome) ? outcome : await outcome
+      token = isPromise(outcome) ? await outcome : outcome
     } catch (error) {
       return refuse(response, error, next, context.passErrors)
     }
@@ -78,7 +78,8 @@ export function authorize<C extends object = JwtClaims>(
   return async function authorize(request, response, next) {
     let token: AccessToken
     try {
-      token = await authorizeRequest(required, request)
+      const outcome = authorizeRequest(required, request)
+      token = isPromise(outcome) ? await outcome : outcome
     } catch (error) {
       return refuse(response, error, next, passesErrors(request))
     }

@@ -4,8 +4,8 @@
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { AccessTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
+import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { isVerified } from '../pipeline/verified-token.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
 import { bodyOf, refuseRequest } from './error-response.ts'
@@ -49,7 +49,7 @@ export function authenticate<C extends object>(
   return async function authenticate(context, next) {
     try {
       const outcome = authenticateContext(middlewareContext, context)
-      if (!isVerified(outcome)) await outcome
+      if (isPromise(outcome)) await outcome
     } catch (error) {
       return refuse(context, error, middlewareContext.passErrors)
     }
@@ -75,7 +75,8 @@ export function authorize(requirement: Requirement): KoaMiddleware {
   const required = compileRequirement(requirement, 'authorize')
   return async function authorize(context, next) {
     try {
-      await authorizeRequest(required, context.req)
+      const outcome = authorizeRequest(required, context.req)
+      if (isPromise(outcome)) await outcome
     } catch (error) {
       return refuse(context, error)
     }

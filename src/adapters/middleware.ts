@@ -5,11 +5,14 @@
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { MissingTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { checkBoolean, readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { isVerified, locationOf } from '../pipeline/verified-token.ts'
+import { authenticate, authorizeToken, refuseAnonymous } from '../pipeline/authenticate.ts'
+import type { Pipeline } from '../pipeline/pipeline.ts'
+import { locationOf, requirementsOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
-import { createValidator, type Decide, deciderOf, type Validator } from '../validator.ts'
+import { createValidator, pipelineOf, type Validator } from '../validator.ts'
 import { type Response, setPrivate } from './error-response.ts'
 
 /** The options of `authenticate` in every adapter. */
@@ -39,19 +42,20 @@ const protocol = 1
 /** One mounted `authenticate`. */
 export interface MiddlewareContext {
   readonly protocol: number
-  readonly decide: Decide
   readonly passErrors: boolean
   readonly optional: boolean
-  readonly requirement: CompiledRequirement | undefined
+  readonly authenticate: (request: HttpRequest) => MaybePromise<AccessToken>
   /**
    * Checks a requirement; without a token, it refuses as a request without one is refused.
    *
-   * @throws AccessTokenError
+   * @param authorized The requirements of earlier `authorize` calls for the same request.
+   * @throws AccessTokenError, at once or by rejecting.
    */
   readonly authorize: (
     token: AccessToken | undefined,
-    requirement: Requirement,
-  ) => Promise<AccessToken>
+    requirement: CompiledRequirement,
+    authorized: readonly CompiledRequirement[],
+  ) => MaybePromise<unknown>
 }
 
 /** @throws TypeError for a wrong option. */
@@ -61,25 +65,53 @@ export function createMiddlewareContext<C extends object>(
 ): MiddlewareContext {
   const names = ['optional', 'passErrors', 'requirement'] as const
   const options = readOwnOptions<AuthenticateOptions>(authenticateOptions, names, 'authenticate')
-  const { requirement } = options
+  const requirement =
+    options.requirement === undefined
+      ? undefined
+      : compileRequirement(options.requirement, 'authenticate.requirement')
   // The type of the claims is not needed here.
   const given = validatorOrOptions as Validator<object> | ValidatorOptions
   const validator: Validator<object> = isValidator(given) ? given : createValidator(given)
+  const pipeline = pipelineOf(validator)
   return {
     protocol,
-    decide: deciderOf(validator),
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
-    requirement:
-      requirement === undefined
-        ? undefined
-        : compileRequirement(requirement, 'authenticate.requirement'),
-    async authorize(token, required) {
+    ...(pipeline === undefined
+      ? useWrapper(validator, requirement)
+      : usePipeline(pipeline, requirement)),
+  }
+}
+
+type Checks = Pick<MiddlewareContext, 'authenticate' | 'authorize'>
+
+function usePipeline(pipeline: Pipeline, requirement: CompiledRequirement | undefined): Checks {
+  const own = requirement === undefined ? [] : [requirement]
+  return {
+    authenticate: (request) => authenticate(pipeline, request, requirement),
+    authorize(token, required, authorized) {
       if (token === undefined) {
-        return (await validator.authenticate({ headers: {} }, required)) as AccessToken
+        return refuseAnonymous(pipeline, [...own, ...authorized, required])
       }
-      await validator.authorize(token, required)
-      return token
+      const before = requirementsOf(token)
+      const earlier = before && authorized.length > 0 ? [...before, ...authorized] : before
+      return authorizeToken(pipeline, token, required, earlier)
+    },
+  }
+}
+
+/** For an object of the application that has the methods of a validator. */
+function useWrapper(
+  validator: Validator<object>,
+  requirement: CompiledRequirement | undefined,
+): Checks {
+  const ask = async (request: HttpRequest, required: CompiledRequirement | undefined) =>
+    (await validator.authenticate(request, required)) as AccessToken
+  return {
+    authenticate: (request) => ask(request, requirement),
+    async authorize(token, required) {
+      if (token === undefined) await ask({ headers: {} }, required)
+      else await validator.authorize(token, required)
     },
   }
 }
@@ -93,7 +125,11 @@ interface Authentication {
   readonly context: MiddlewareContext
   /** `undefined`: the request is anonymous. */
   readonly token: AccessToken | undefined
+  /** The requirements that `authorize` has checked since. */
+  authorized: readonly CompiledRequirement[]
 }
+
+const noRequirements: readonly CompiledRequirement[] = Object.freeze([])
 
 // A body parser cannot forge a property under a symbol. The global registry shares it with other
 // copies of the package. (A WeakMap would keep every request alive until a full garbage collection.)
@@ -132,7 +168,7 @@ function recordAuthentication(
   const location = locationOf(token)
   if (location === 'body' || location === 'query') setPrivate(response as Response)
   holder.auth = token
-  setRecord(carrier, { context, token })
+  setRecord(carrier, { context, token, authorized: noRequirements })
 }
 
 /**
@@ -149,10 +185,10 @@ export function authenticateRequest(
   response: object,
   carrier: object = request,
   holder: AuthHolder = carrier,
-): AccessToken | Promise<AccessToken | undefined> {
+): MaybePromise<AccessToken | undefined> {
   clearAuthentication(carrier, holder)
-  const decided = context.decide(request, context.requirement)
-  if (isVerified(decided)) {
+  const decided = context.authenticate(request)
+  if (!('then' in decided)) {
     recordAuthentication(context, carrier, holder, response, decided)
     return decided
   }
@@ -165,7 +201,7 @@ export function authenticateRequest(
     (error: unknown) => {
       clearAuthentication(carrier, holder)
       if (!context.optional || !(error instanceof MissingTokenError)) throw reported(error)
-      setRecord(carrier, { context, token: undefined })
+      setRecord(carrier, { context, token: undefined, authorized: noRequirements })
       return undefined
     },
   )
@@ -179,18 +215,26 @@ function isObject(token: unknown): token is AccessToken {
 /**
  * Checks what `authenticate` recorded against a requirement.
  *
+ * @returns The token, without a promise if nothing has to be awaited.
  * @throws AccessTokenError; Error where no `authenticate` ran before, which is a programming mistake.
+ * Also by rejecting.
  */
-export async function authorizeRequest(
+export function authorizeRequest(
   requirement: CompiledRequirement,
   carrier: object,
-): Promise<AccessToken> {
-  const { context, token } = findAuthentication(carrier, 'authorize()')
-  try {
-    return await context.authorize(token, requirement)
-  } catch (error) {
-    throw reported(error)
+): MaybePromise<AccessToken> {
+  const record = findAuthentication(carrier, 'authorize()')
+  const pass = () => {
+    record.authorized =
+      record.authorized.length === 0 ? [requirement] : [...record.authorized, requirement]
+    // Without a token, the check has refused the request.
+    return record.token as AccessToken
   }
+  const checked = record.context.authorize(record.token, requirement, record.authorized)
+  if (!isPromise(checked)) return pass()
+  return checked.then(pass, (error: unknown) => {
+    throw reported(error)
+  })
 }
 
 /** @throws Error where no `authenticate` ran before, or the request is anonymous. */

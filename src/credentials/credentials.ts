@@ -6,9 +6,10 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
+import type { TokenLocation } from '../options/types.ts'
 import { hasAuthorization, readBearerToken } from './authorization-header.ts'
 import { readFormParameter } from './form-parameter.ts'
-import type { Credentials, TokenLocation } from './presented-token.ts'
+import type { Credentials } from './presented-token.ts'
 import { hasQueryParameter, readQueryParameter } from './query-parameter.ts'
 
 const severalMethods = 'The request has an access token in more than one place'

@@ -1,7 +1,5 @@
 /** @module The token that a request presented, and the place it was in. Types only. */
-
-/** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
-export type TokenLocation = 'header' | 'body' | 'query'
+import type { TokenLocation } from '../options/types.ts'
 
 /** A token that was presented, not verified yet. */
 export interface PresentedToken {

@@ -1,14 +1,17 @@
-/** @module What may be known at once, or may have to be waited for. */
+/** @module Values that are available at once, or only by a promise. */
+
+/** A value, or a promise of it where it is not available yet. */
+export type MaybePromise<T> = T | Promise<T>
 
 /**
- * Tells a promise from what it would resolve to: by its `then`. Not by `instanceof`, for a library may
- * have put another Promise in the place of the global one, and `async` functions return the built-in.
+ * Returns whether a value is a promise: by its `then`. Not by `instanceof`, because a library may have
+ * replaced the global Promise, while `async` functions return the built-in one.
  */
-export function isPromised<T>(value: T | Promise<T>): value is Promise<T> {
+export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value
 }
 
-/** Whether a value of unknown type is a promise, or behaves like one. */
+/** Returns whether a value of unknown type is a promise, or behaves like one. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function'
 }

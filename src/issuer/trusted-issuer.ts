@@ -4,19 +4,15 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.8 | RFC 8725, section 3.8}
  */
 import { isDeepStrictEqual } from 'node:util'
-import { InvalidTokenError, printable } from '../errors.ts'
+import { printable } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { createJwksClient } from '../keys/jwks-client.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
-import { createRemoteKeySource, type KeyLifePolicy } from '../keys/remote-keys.ts'
+import { createRemoteKeySource } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
-import type { Algorithm } from '../signature/algorithms.ts'
+import type { ResolvedKeyPolicy } from '../options/types.ts'
 import type { VerificationQueue } from '../signature/verification-queue.ts'
-import { validateClaims } from '../token/claims.ts'
-import type { ParsedJwt } from '../token/compact-jws.ts'
-import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
-import { validateType } from '../token/token-type.ts'
 import { discover } from './discovery.ts'
 import { createLimitedKeySource, type UnverifiedLimits } from './unverified-limits.ts'
 
@@ -35,7 +31,7 @@ export interface TrustedIssuer extends IssuerSettings {
 
 /** What the issuers of a validator share. */
 export interface IssuerEnvironment {
-  readonly keyPolicy: KeyLifePolicy
+  readonly keyPolicy: ResolvedKeyPolicy
   readonly fetch: FetchLike
   /** Milliseconds. */
   readonly now: () => number
@@ -106,32 +102,4 @@ function createKeySource(
   return createLimitedKeySource({ client, issuer, status, limits: unverified }, (limited) =>
     createRemoteKeySource({ ...shared, client: limited }),
   )
-}
-
-/**
- * Validates what needs no key: algorithm, type and claims.
- *
- * @param now Seconds since 1970.
- * @returns What has to be validated again when time has passed.
- * @throws InvalidTokenError
- */
-export function validateHeaderAndClaims(
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer,
-  now: number,
-): TimeClaims {
-  const { alg } = jwt.header
-  // RFC 8725 §3.1: a list of what is allowed, per issuer; `none` is not even a name in it.
-  if (!issuer.algorithms.includes(alg as Algorithm)) {
-    throw new InvalidTokenError('wrong_algorithm', {
-      name: 'alg',
-      expected: issuer.algorithms.join(' '),
-      actual: printable(alg),
-    })
-  }
-  validateType(jwt.header, issuer.profile)
-  const times = readTimeClaims(jwt.claims)
-  validateTime(times, issuer, now)
-  validateClaims(jwt.claims, issuer)
-  return times
 }

@@ -1,7 +1,7 @@
 /**
  * @module Which issuers are trusted: those of a list, or those that a function of the application finds.
  */
-import type { Settings } from '../options/resolve.ts'
+import type { ResolvedOptions } from '../options/resolve.ts'
 import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
 import { createResolvedIssuers } from './resolved-issuers.ts'
@@ -29,7 +29,7 @@ export interface TrustedIssuers {
 }
 
 export function createTrustedIssuers(
-  issuers: Settings['issuers'],
+  issuers: ResolvedOptions['issuers'],
   environment: IssuerEnvironment,
 ): TrustedIssuers {
   if (typeof issuers === 'function') return createResolvedIssuers(issuers, environment)

@@ -6,6 +6,7 @@
 import { printable, ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
+import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { type Arrival, recordArrival } from './arrival.ts'
 import { createBackOff } from './back-off.ts'
 import {
@@ -22,17 +23,10 @@ import type { KeySet } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { createRateLimit } from './rate-limit.ts'
 
-/** How long keys are used, and how long requests wait for them. All in seconds. */
-export interface KeyLifePolicy {
-  readonly maxAge: number
-  readonly staleIfError: number
-  readonly timeout: number
-}
-
 export interface RemoteKeySourceOptions {
   readonly issuer: string
   readonly client: JwksClient
-  readonly policy: KeyLifePolicy
+  readonly policy: ResolvedKeyPolicy
   /** Milliseconds. */
   readonly now: () => number
   readonly observer: Observer

@@ -5,9 +5,6 @@
 import { printable } from '../errors.ts'
 import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
-import type { ClaimRules } from '../token/claims.ts'
-import type { ScopeClaim } from '../token/scope.ts'
-import type { TimeRules } from '../token/time.ts'
 import {
   checkBoolean,
   checkList,
@@ -17,10 +14,18 @@ import {
   isPrintable,
   readOwnOptions,
 } from './checks.ts'
-import type { IssuerOptions, ValidatorOptions } from './types.ts'
+import type { IssuerOptions, Profile, ScopeClaim, ValidatorOptions } from './types.ts'
 
 /** The options of one issuer, checked and complete. */
-export interface IssuerSettings extends ClaimRules, TimeRules {
+export interface IssuerSettings {
+  readonly issuer: string
+  /** `false`: any audience, or none, is accepted. */
+  readonly audience: readonly string[] | false
+  readonly profile: Profile
+  /** Seconds. */
+  readonly clockTolerance: number
+  /** Seconds since `iat`; `undefined` for no limit. */
+  readonly maxTokenAge: number | undefined
   readonly algorithms: readonly Algorithm[]
   readonly scopeClaim: ScopeClaim | undefined
   readonly jwksUri: string | undefined

@@ -2,13 +2,10 @@
  * @module Checks the options of a validator and fills in their defaults. The result is complete and
  * valid: no other module checks an option again.
  */
-import type { TokenLocation } from '../credentials/presented-token.ts'
+import type { Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
-import type { KeyLifePolicy } from '../keys/remote-keys.ts'
-import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
-import { isRealm } from '../response/challenge.ts'
 import { allAlgorithms } from '../signature/algorithms.ts'
 import { checkFunction, checkList, checkSeconds, day, readOwnOptions } from './checks.ts'
 import {
@@ -18,21 +15,22 @@ import {
   readIssuers,
   readRules,
 } from './issuers.ts'
-import type { KeyPolicy, ValidatorOptions } from './types.ts'
+import type { KeyPolicy, ResolvedKeyPolicy, TokenLocation, ValidatorOptions } from './types.ts'
 
 /** The options, checked and complete. */
-export interface Settings {
+export interface ResolvedOptions {
   readonly issuers: readonly IssuerSettings[] | ResolveIssuer
   /** Every audience of this API. */
   readonly audiences: readonly string[]
   /** Seconds. */
   readonly clockTolerance: number
-  readonly requirement: CompiledRequirement | undefined
+  /** Compiled by the pipeline. */
+  readonly requirement: Requirement | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
-  readonly keyPolicy: KeyLifePolicy
+  readonly keyPolicy: ResolvedKeyPolicy
   /** 0: nothing is cached. */
-  readonly maxRemembered: number
+  readonly maxCachedTokens: number
   readonly fetch: FetchLike
   readonly now: () => number
   readonly onEvent: ((event: ValidatorEvent) => void) | undefined
@@ -73,7 +71,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /** @throws TypeError that names the first wrong option and what it takes. */
-export function readOptions(value: ValidatorOptions): Settings {
+export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
   const options = readOwnOptions<ValidatorOptions>(value, optionNames, 'createValidator', elsewhere)
   const rules = readRules(options, '')
   if (rules.audience === undefined) {
@@ -89,18 +87,16 @@ export function readOptions(value: ValidatorOptions): Settings {
     scopeClaim: rules.scopeClaim,
   }
   for (const name of ['fetch', 'now', 'onEvent'] as const) checkFunction(options[name], name)
-  const { requirement } = options
   const issuers = readIssuers(options.issuer, defaults)
   return {
     issuers,
     audiences: audiencesOf([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),
     clockTolerance: defaults.clockTolerance,
-    requirement:
-      requirement === undefined ? undefined : compileRequirement(requirement, 'requirement'),
+    requirement: options.requirement,
     tokenLocations: readLocations(options.tokenLocations),
     realm: readRealm(options.realm, defaults.audience),
     keyPolicy: readKeyPolicy(options.keys),
-    maxRemembered: readMaxRemembered(options.tokenCache),
+    maxCachedTokens: readMaxCachedTokens(options.tokenCache),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
     now: options.now === undefined ? () => Date.now() : checkedClock(options.now),
     onEvent: options.onEvent,
@@ -145,7 +141,7 @@ function readRealm(realm: unknown, audience: readonly string[] | false): string 
   throw new TypeError('realm must be a string of printable ASCII characters')
 }
 
-function readKeyPolicy(value: KeyPolicy = {}): KeyLifePolicy {
+function readKeyPolicy(value: KeyPolicy = {}): ResolvedKeyPolicy {
   const keys = readOwnOptions<KeyPolicy>(value, ['maxAge', 'staleIfError', 'timeout'], 'keys')
   return {
     maxAge: checkSeconds(keys.maxAge, 'keys.maxAge', { min: 1, max: day }) ?? 600,
@@ -155,11 +151,16 @@ function readKeyPolicy(value: KeyPolicy = {}): KeyLifePolicy {
   }
 }
 
-function readMaxRemembered(value: ValidatorOptions['tokenCache'] = {}): number {
+function readMaxCachedTokens(value: ValidatorOptions['tokenCache'] = {}): number {
   if (value === false) return 0
   const { maxEntries = 10_000 } = readOwnOptions<typeof value>(value, ['maxEntries'], 'tokenCache')
   if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 1_000_000) {
     throw new TypeError('tokenCache.maxEntries must be a whole number between 1 and 1000000')
   }
   return maxEntries
+}
+
+/** Returns whether a text can be a realm: printable ASCII, and not empty. */
+export function isRealm(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text)
 }

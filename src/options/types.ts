@@ -1,15 +1,26 @@
 /**
- * @module The options: their types, and their defaults as they are documented. Types only; they are
- * checked in `read-options.ts`.
+ * @module The options and their documented defaults. Types only: `resolve.ts` checks them.
  */
 import type { JSONWebKeySet } from 'jose'
 import type { JwtClaims, Requirement } from '../access-token.ts'
-import type { TokenLocation } from '../credentials/presented-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
-import type { ScopeClaim } from '../token/scope.ts'
-import type { Profile } from '../token/token-type.ts'
+
+/** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
+export type TokenLocation = 'header' | 'body' | 'query'
+
+/**
+ * How strictly a token must follow RFC 9068. `jwt`: `typ` absent, `JWT` or `at+jwt`; `iss`, `aud` and
+ * `exp` present. `rfc9068`: `typ` is `at+jwt` and all seven claims are present.
+ */
+export type Profile = 'jwt' | 'rfc9068'
+
+/**
+ * Which claim holds the scopes, or a function that reads them. The claim may be a string or an array
+ * of strings: Okta's `scp` is an array, Entra's a string.
+ */
+export type ScopeClaim<C = never> = string | ((claims: Readonly<C>) => readonly string[])
 
 /** How long keys are used, and how long they are waited for. Every duration is in seconds. */
 export interface KeyPolicy {
@@ -33,6 +44,9 @@ export interface KeyPolicy {
    */
   readonly timeout?: number | undefined
 }
+
+/** {@link KeyPolicy} with its defaults filled in. */
+export type ResolvedKeyPolicy = { readonly [Name in keyof KeyPolicy]-?: number }
 
 /** One trusted issuer. What is set here wins over the validator's own. */
 export interface IssuerOptions {

@@ -1,14 +1,15 @@
 /**
- * @module Verified tokens, cached by the SHA-256 of the whole token: the token itself is not
- * kept, so a memory dump holds no credentials. Bounded; what was not used for long leaves first.
+ * @module Caches results by the SHA-256 of the whole token. The token itself is not kept, so a memory
+ * dump contains no credentials. Bounded: what was not used for a long time is removed first.
  */
 import { Buffer } from 'node:buffer'
 import * as crypto from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
+import { maxTokenLength } from '../token/compact-jws.ts'
 
-/** What is cached of a token; each part only where the one before it is. */
-export interface Found<V> {
-  /** The header, where that of a cached token is the same: it need not be parsed again. */
+/** What the cache has for a token. Each part is set only where the one before it is. */
+export interface CacheLookup<V> {
+  /** The header, if a cached token has the same one: it need not be parsed again. */
   readonly known: KnownHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
@@ -16,20 +17,24 @@ export interface Found<V> {
 
 export interface TokenCache<V> {
   /**
-   * Looks for a token. One whose header no cached token has is not cached, which is found
-   * out at a tenth of what a digest costs.
+   * Looks a token up. If no cached token has its header, it is not cached: that takes a tenth of the
+   * time of a digest.
    */
-  readonly find: (token: string) => Found<V>
-  /** @param found What {@link find} said before. */
-  readonly set: (token: string, found: Found<V>, header: JoseHeader, value: V) => void
+  readonly find: (token: string) => CacheLookup<V>
+  /** @param lookup What {@link find} returned for the token. */
+  readonly set: (token: string, lookup: CacheLookup<V>, header: JoseHeader, value: V) => void
 }
 
-export const notFound: Found<never> = { known: undefined, digest: undefined, value: undefined }
+export const notCached: CacheLookup<never> = {
+  known: undefined,
+  digest: undefined,
+  value: undefined,
+}
 
-// Node 20.12 brought the one-shot form, which takes half the time; other runtimes may lack it.
+// The one-shot form takes half the time. Node has it since 20.12; other runtimes may not.
 const oneShot = (crypto as { hash?: typeof crypto.hash }).hash
 
-/** The name under which a token is cached. */
+/** The key under which a token is cached. */
 export function digestOf(token: string): string {
   if (oneShot !== undefined) return oneShot('sha256', token, 'binary')
   return crypto.createHash('sha256').update(token).digest('binary')
@@ -47,28 +52,28 @@ interface Entry<V> {
   readonly length: number
 }
 
-/** What came in at about the same time, and the headers of these tokens: a few, each kept once. */
+/** Results that were added at about the same time, and the headers of their tokens, each kept once. */
 interface Generation<V> {
   readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, KnownHeader>
-  /** Characters of the tokens: what they say takes memory in proportion. */
+  /** The characters of all tokens: the memory that their claims take is in proportion. */
   length: number
 }
 
-/** Longer tokens than this take the room of several. */
+/** A longer token counts as several, in characters. */
 const typicalLength = 1_024
 
 /**
- * Makes a cache of at most `maxEntries`, in two generations: when the young one is full, it becomes
- * the old one, and what the old one held and nobody asked for is gone. Costs less on a hit than
- * keeping an order of use.
+ * Creates a cache of at most `maxEntries`, in two generations. When the young one is full, it becomes
+ * the old one, and the entries of the old one that were not used since are removed. A hit costs less
+ * than with an order of use.
  */
 export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))
   const generation = (): Generation<V> => ({ entries: new Map(), headers: new Map(), length: 0 })
   let young = generation()
   let old = generation()
-  /** The header that was asked for last: mostly that of the next token too. */
+  /** The header of the latest lookup, which the next token mostly has too. */
   let latest: KnownHeader | undefined
 
   function add(digest: string, entry: Entry<V>): void {
@@ -86,7 +91,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 
   function knownHeader(token: string): KnownHeader | undefined {
-    // (startsWith takes longer.)
+    // startsWith takes longer.
     if (token.slice(0, latest?.segment.length) === latest?.segment) return latest
     const segment = headerSegment(token)
     const known = young.headers.get(segment) ?? old.headers.get(segment)
@@ -105,18 +110,24 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   return {
     find(token) {
       const known = knownHeader(token)
-      if (known === undefined) return notFound
+      if (known === undefined) return notCached
       const digest = digestOf(token)
       return { known, digest, value: get(digest) }
     },
-    set(token, found, header, value) {
-      const known = found.known ?? knownHeader(token) ?? { segment: copiedSegment(token), header }
-      add(found.digest ?? digestOf(token), { value, known, length: token.length })
+    set(token, lookup, header, value) {
+      const known = lookup.known ?? knownHeader(token) ?? { segment: copiedSegment(token), header }
+      add(lookup.digest ?? digestOf(token), { value, known, length: token.length })
     },
   }
 }
 
-/** A copy: a part of the token's string would keep the whole of it in memory. */
+/** Looks a token up that was not validated yet: it may be of any type and length. */
+export function lookUpToken<V>(cache: TokenCache<V> | undefined, token: string): CacheLookup<V> {
+  const canBeCached = typeof token === 'string' && token.length <= maxTokenLength
+  return cache !== undefined && canBeCached ? cache.find(token) : notCached
+}
+
+/** A copy, because a slice of the token's string would keep the whole token in memory. */
 function copiedSegment(token: string): string {
   return Buffer.from(headerSegment(token), 'latin1').toString('latin1')
 }

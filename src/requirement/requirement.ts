@@ -38,14 +38,14 @@ export function compileRequirement(requirement: Requirement, label: string): Com
   const { authorizationDetails, check } = options
   checkFunction(authorizationDetails, `${label}.authorizationDetails`)
   checkFunction(check, `${label}.check`)
-  const result: CompiledRequirement = {
+  const result: CompiledRequirement & { [source]: Requirement } = {
     scopes: checkScopes(options.scopes, `${label}.scopes`) ?? [],
     anyScope: checkScopes(options.anyScope, `${label}.anyScope`) ?? [],
     authentication: compileAuthentication(options.authentication, `${label}.authentication`),
     authorizationDetails,
     check,
+    [source]: options,
   }
-  Object.defineProperty(result, source, { value: Object.freeze({ ...options }) })
   compiled.add(Object.freeze(result))
   return result
 }

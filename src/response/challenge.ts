@@ -5,13 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 | RFC 6750, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
  */
-import {
-  type AccessTokenError,
-  InsufficientAuthenticationError,
-  InsufficientScopeError,
-  MissingTokenError,
-  ServiceUnavailableError,
-} from '../errors.ts'
+import type { AnyAccessTokenError } from '../errors.ts'
 
 export interface ChallengeSettings {
   readonly realm: string
@@ -49,11 +43,6 @@ export function createChallenges(settings: ChallengeSettings): Challenges {
   })
 }
 
-/** Whether a text can be a realm: printable ASCII. */
-export function isRealm(text: string): boolean {
-  return /^[\x20-\x7e]+$/.test(text)
-}
-
 // RFC 9110 §5.6.4: within a quoted-string, a quote and a backslash are escaped by a backslash.
 function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
@@ -66,11 +55,11 @@ function quoted(text: string): string {
  * every challenge carries the error.
  */
 export function completeHeaders(
-  error: AccessTokenError,
+  error: AnyAccessTokenError,
   challenges: Challenges,
   scheme?: 'Bearer' | 'DPoP',
 ): void {
-  if (error instanceof ServiceUnavailableError) {
+  if (error.code === 'service_unavailable') {
     error.headers = { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
     return
   }
@@ -83,7 +72,7 @@ export function completeHeaders(
 
 /** Returns the challenges, each of which becomes a header line of its own. */
 function challengesOf(
-  error: AccessTokenError,
+  error: AnyAccessTokenError,
   { bearer, dpop }: Challenges,
   scheme: 'Bearer' | 'DPoP' | undefined,
 ): string[] {
@@ -92,19 +81,19 @@ function challengesOf(
   if (dpop === undefined) return [bearer + parameters]
   // RFC 9449 §7.2: the error belongs in the challenge of the scheme that was used. Without a token
   // there is no error, and the scopes belong in both.
-  const isForBoth = error instanceof MissingTokenError || scheme === undefined
+  const isForBoth = error.code === 'missing_token' || scheme === undefined
   return [
     isForBoth || scheme === 'Bearer' ? bearer + parameters : bearer,
     isForBoth || scheme === 'DPoP' ? dpop + parameters : dpop,
   ]
 }
 
-function errorParameters(error: AccessTokenError): string {
+function errorParameters(error: AnyAccessTokenError): string {
   let parameters = ''
   if (error.body !== undefined) {
     parameters = `, error="${error.body.error}", error_description="${error.body.error_description}"`
   }
-  if (error instanceof InsufficientAuthenticationError) {
+  if (error.code === 'insufficient_user_authentication') {
     const { acrValues, maxAge } = error
     if (acrValues.length > 0) parameters += `, acr_values="${acrValues.join(' ')}"`
     if (maxAge !== undefined) parameters += `, max_age="${maxAge}"`
@@ -115,10 +104,13 @@ function errorParameters(error: AccessTokenError): string {
 
 const none: readonly string[] = []
 
-function scopesOf(error: AccessTokenError): readonly string[] {
-  const namesScopes =
-    error instanceof MissingTokenError ||
-    error instanceof InsufficientScopeError ||
-    error instanceof InsufficientAuthenticationError
-  return namesScopes ? error.scopes : none
+function scopesOf(error: AnyAccessTokenError): readonly string[] {
+  switch (error.code) {
+    case 'missing_token':
+    case 'insufficient_scope':
+    case 'insufficient_user_authentication':
+      return error.scopes
+    default:
+      return none
+  }
 }

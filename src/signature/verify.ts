@@ -13,7 +13,7 @@ import { type Algorithm, getAlgorithm, type VerificationKey } from './algorithms
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
-export function verifySignature(
+export function verifyWithKey(
   algorithm: Algorithm,
   key: VerificationKey,
   signingInput: Buffer,

@@ -4,8 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3 | RFC 7519, section 4.1.3}
  */
 import { InvalidTokenError, printable, slashHint } from '../errors.ts'
+import type { Profile } from '../options/types.ts'
 import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
-import type { Profile } from './token-type.ts'
 
 export interface AudienceRules {
   /** `false`: any audience, or none, is accepted. */

@@ -9,12 +9,6 @@ import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { type Claims, getClaim } from './claim.ts'
 
 /**
- * Which claim holds the scopes, or a function that reads them. The claim may be a string or an array
- * of strings: Okta's `scp` is an array, Entra's a string.
- */
-export type ScopeClaim<C = never> = string | ((claims: Readonly<C>) => readonly string[])
-
-/**
  * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of
  * strings; a claim of another type grants nothing. An entry with a space is ignored: it is no scope,
  * and never two.

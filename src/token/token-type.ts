@@ -6,12 +6,7 @@
  */
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, printable } from '../errors.ts'
-
-/**
- * How strictly a token must follow RFC 9068. `jwt`: `typ` absent, `JWT` or `at+jwt`; `iss`, `aud` and
- * `exp` present. `rfc9068`: `typ` is `at+jwt` and all seven claims are present.
- */
-export type Profile = 'jwt' | 'rfc9068'
+import type { Profile } from '../options/types.ts'
 
 // RFC 9068 §2.1, RFC 7515 §4.1.9: a media type, whose prefix may be left out, in any case.
 const accessTokenType = /^(?:application\/)?at\+jwt$/i

@@ -606,7 +606,7 @@ describe('RFC 6750 §3.1 combined requirements', () => {
       await expectEverywhere(others, bad, S403('c a b'))
     }))
 
-  it('6750-3.1-j a requirement of the validator and one of the route must both hold', () =>
+  it('6750-3.1-j requirements of the validator and of the route must all hold, and the 403 names them', () =>
     withApis(
       {
         validator: { requirement: { scopes: 'v' } },
@@ -618,7 +618,7 @@ describe('RFC 6750 §3.1 combined requirements', () => {
         await expectEverywhere(others, bearer(t0({ scope: 'r m v' })), OK)
         await expectEverywhere(others, bearer(t0({ scope: 'm r' })), S403('v m'))
         await expectEverywhere(others, bearer(t0({ scope: 'v r' })), S403('v m'))
-        await expectEverywhere(others, bearer(t0({ scope: 'v m' })), S403('v r'))
+        await expectEverywhere(others, bearer(t0({ scope: 'v m' })), S403('v m r'))
       },
     ))
 })

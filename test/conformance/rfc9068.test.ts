@@ -637,6 +637,7 @@ describe('what the application gets', () => {
       scopes: ['read:a'],
       expiresAt: claims.exp,
       scheme: 'Bearer',
+      proofs: [],
       claims: claimsT0({ nested, iat: claims.iat, exp: claims.exp, jti: claims.jti }),
       header: { alg: 'ES256', typ: 'at+jwt', kid: 'ec1' },
     })
@@ -647,6 +648,7 @@ describe('what the application gets', () => {
     }
     expect(token.audience).toSatisfy(Object.isFrozen)
     expect(token.scopes).toSatisfy(Object.isFrozen)
+    expect(token.proofs).toSatisfy(Object.isFrozen)
   })
 
   it('9068-out-a the text of the token is not enumerable, so that it does not get into logs', async () => {

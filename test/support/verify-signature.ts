@@ -1,5 +1,5 @@
 import type { Algorithm, VerificationKey } from '../../src/signature/algorithms.ts'
-import { verifySignature as verifyWithCallback } from '../../src/signature/verify.ts'
+import { verifyWithKey as verifyWithCallback } from '../../src/signature/verify.ts'
 
 export function verifySignature(
   algorithm: Algorithm,

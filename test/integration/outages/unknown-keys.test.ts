@@ -27,7 +27,8 @@ it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is 
   await pass(0.1)
   issuer.keys = [rsa1.jwk, rsa2.jwk]
   const rotated = verdictOn(lasting({}, {}, rsa2))
-  expect(await secondsUntil(rotated)).toBeLessThanOrEqual(2)
+  // Two answers of 1 s each, the second one requested after the token arrived.
+  expect(await secondsUntil(rotated)).toBeLessThan(2.5)
   expect(await rotated).toBe('OK')
   expect(await madeUp).toBe('T401 unknown_key')
 })

@@ -5,7 +5,8 @@ import { FetchFailure } from '../../../src/internal/fetch-json.ts'
 import { type Arrival, nextOrder, recordArrival } from '../../../src/keys/arrival.ts'
 import { type JwksClient, UnusableKeySetError } from '../../../src/keys/jwks-client.ts'
 import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
-import { createRemoteKeySource, type KeyLifePolicy } from '../../../src/keys/remote-keys.ts'
+import { createRemoteKeySource } from '../../../src/keys/remote-keys.ts'
+import type { ResolvedKeyPolicy } from '../../../src/options/types.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
 import { jump, pass, secondsUntil, stopTime } from '../../support/simulated-issuer.ts'
 
@@ -42,7 +43,7 @@ const takes =
   }
 const hangs = takes(1e6, gives(first))
 
-function source(fetch: Fetch, policy: Partial<KeyLifePolicy> = {}) {
+function source(fetch: Fetch, policy: Partial<ResolvedKeyPolicy> = {}) {
   const events: ValidatorEvent[] = []
   const client = {
     fetchKeys: vi.fn(fetch),

@@ -2,7 +2,7 @@ import { createValidator, type ValidatorOptions } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readOwnOptions } from '../../../src/options/checks.ts'
-import { readOptions } from '../../../src/options/resolve.ts'
+import { resolveOptions } from '../../../src/options/resolve.ts'
 import { compileRequirement } from '../../../src/requirement/requirement.ts'
 import { AUD, fixtureOptions, ISS, jwks, rsa1, t0 } from '../../support/fixture.ts'
 
@@ -69,16 +69,16 @@ describe('a property of Object.prototype', () => {
     keys: {},
     tokenCache: {},
   }
-  const text = () => JSON.stringify({ ...readOptions(bare), fetch: undefined, now: undefined })
+  const text = () => JSON.stringify({ ...resolveOptions(bare), fetch: undefined, now: undefined })
 
   it.each([...validatorOptions, ...nested, ...issuerOptions])(
     'is not taken for the option %s of a validator',
     (name, value) => {
-      const before = readOptions(bare)
+      const before = resolveOptions(bare)
       const expected = text()
       pollute(name, value)
       expect(text()).toBe(expected)
-      const after = readOptions(bare)
+      const after = resolveOptions(bare)
       expect(after.onEvent).toBe(before.onEvent)
       expect(String(after.now)).toBe(String(before.now))
       expect(String(after.fetch)).toBe(String(before.fetch))
@@ -96,7 +96,7 @@ describe('a property of Object.prototype', () => {
   it.each(issuerOptions)(
     'is not taken for the option %s of an issuer that a function returns',
     async (name, value) => {
-      const { issuers } = readOptions({ ...bare, issuer: (issuer) => ({ issuer }) })
+      const { issuers } = resolveOptions({ ...bare, issuer: (issuer) => ({ issuer }) })
       if (typeof issuers !== 'function') throw new Error('not a function')
       const expected = await issuers(ISS)
       pollute(name, value)

@@ -9,7 +9,7 @@ import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { printable } from '../../../src/errors.ts'
-import { readOptions } from '../../../src/options/resolve.ts'
+import { resolveOptions } from '../../../src/options/resolve.ts'
 import { allAlgorithms } from '../../../src/signature/algorithms.ts'
 import {
   AUD,
@@ -28,7 +28,7 @@ const construct = (changes: object) =>
   createValidator({ ...fixtureOptions(), ...changes } as ValidatorOptions)
 const withIssuer = (changes: object) => construct({ issuer: { issuer: ISS, ...changes } })
 const read = (changes: object = {}) =>
-  readOptions({ ...fixtureOptions(), ...changes } as ValidatorOptions)
+  resolveOptions({ ...fixtureOptions(), ...changes } as ValidatorOptions)
 
 const accepts = (validator: Validator, token: string) =>
   expect(validator.validate(token)).resolves.toMatchObject({ token })
@@ -153,8 +153,8 @@ describe('the names of options', () => {
       ].map((name) => [name, undefined]),
     )
     const bare = { issuer: ISS, audience: AUD }
-    expect(JSON.stringify(readOptions({ ...bare, ...absent }))).toBe(
-      JSON.stringify(readOptions(bare)),
+    expect(JSON.stringify(resolveOptions({ ...bare, ...absent }))).toBe(
+      JSON.stringify(resolveOptions(bare)),
     )
     expect(() =>
       construct({ keys: { maxAge: undefined }, tokenCache: { maxEntries: undefined } }),
@@ -678,8 +678,8 @@ describe('what surrounds a validator', () => {
     expect(await cached({})).toEqual([false, true])
     expect(await cached({ maxEntries: 1 })).toEqual([false, true])
     expect(await cached(false)).toEqual([false, false])
-    expect(read().maxRemembered).toBe(10_000)
-    expect(read({ tokenCache: { maxEntries: 1_000_000 } }).maxRemembered).toBe(1_000_000)
+    expect(read().maxCachedTokens).toBe(10_000)
+    expect(read({ tokenCache: { maxEntries: 1_000_000 } }).maxCachedTokens).toBe(1_000_000)
   })
 
   it('fetch, now and onEvent are functions', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { createTokenCache, digestOf, notFound } from '../../../src/pipeline/token-cache.ts'
+import { createTokenCache, digestOf, notCached } from '../../../src/pipeline/token-cache.ts'
 import { jwks, t0 } from '../../support/fixture.ts'
 import { createApi, JWKS_URI, remoteIssuer } from '../../support/verdict.ts'
 
@@ -97,9 +97,9 @@ describe('the cache', () => {
 
   it('digests no token whose header is that of no cached one', () => {
     const cache = createTokenCache<number>(100)
-    expect(cache.find('head.a')).toEqual(notFound)
+    expect(cache.find('head.a')).toEqual(notCached)
     cache.set('head.a', cache.find('head.a'), header, 1)
-    cache.set('hat.a', notFound, { alg: 'ES256' }, 2)
+    cache.set('hat.a', notCached, { alg: 'ES256' }, 2)
     expect(cache.find('head.a')).toEqual({
       known: { segment: 'head.', header },
       digest: digestOf('head.a'),
@@ -110,7 +110,7 @@ describe('the cache', () => {
       expect(cache.find(token)).toMatchObject({ digest: digestOf(token), value: undefined })
     }
     for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
-      expect(cache.find(token)).toBe(notFound)
+      expect(cache.find(token)).toBe(notCached)
     }
   })
 

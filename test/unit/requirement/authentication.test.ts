@@ -6,10 +6,8 @@ import {
   compileAuthentication,
   findAuthenticationProblem,
 } from '../../../src/requirement/authentication.ts'
-import {
-  compileRequirement,
-  createRequirementEvaluator,
-} from '../../../src/requirement/requirement.ts'
+import { createRequirementEvaluator } from '../../../src/requirement/evaluate.ts'
+import { compileRequirement } from '../../../src/requirement/requirement.ts'
 
 const now = 1_800_000_000
 const compile = (value: unknown) => compileAuthentication(value as never, 'route.authentication')

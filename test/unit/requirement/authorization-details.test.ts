@@ -3,10 +3,8 @@ import { InsufficientScopeError } from 'oauth-resource-server'
 import { describe, expect, it, vi } from 'vitest'
 import type { AccessToken } from '../../../src/access-token.ts'
 import { createDetailsReader } from '../../../src/requirement/authorization-details.ts'
-import {
-  compileRequirement,
-  createRequirementEvaluator,
-} from '../../../src/requirement/requirement.ts'
+import { createRequirementEvaluator } from '../../../src/requirement/evaluate.ts'
+import { compileRequirement } from '../../../src/requirement/requirement.ts'
 
 const api = 'https://rs.test/api'
 const payment = { type: 'payment', actions: ['initiate'] }
@@ -200,12 +198,12 @@ describe('a requirement of authorization details', () => {
     await new Promise((resolve) => setImmediate(resolve))
   })
 
-  it('hands on what the function throws, as an Error', () => {
+  it('throws an Error whose cause is what the function threw', () => {
     const error = new RangeError('boom')
     const throwing = (thrown: unknown) => () => {
       throw thrown
     }
-    expect(outcome([payment], throwing(error))).toBe(error)
+    expect(outcome([payment], throwing(error))).toMatchObject({ cause: error })
     expect(outcome([payment], throwing('text'))).toMatchObject({ cause: 'text' })
   })
 })

@@ -79,7 +79,9 @@ describe('implied scopes as a function', () => {
       const compiled = compile(() => {
         throw thrown
       })
-      expect(() => compiled?.(['a'])).toThrow(new Error('impliedScopes threw', { cause: thrown }))
+      expect(() => compiled?.(['a'])).toThrow(
+        new Error('The callback impliedScopes failed', { cause: thrown }),
+      )
     },
   )
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {
-  type AccessTokenError,
+  type AnyAccessTokenError,
   InsufficientAuthenticationError,
   InsufficientScopeError,
   InvalidRequestError,
@@ -9,15 +9,15 @@ import {
   ServiceUnavailableError,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { isRealm } from '../../../src/options/resolve.ts'
 import {
   type ChallengeSettings,
   completeHeaders,
   createChallenges,
-  isRealm,
 } from '../../../src/response/challenge.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
 
-function headersOf(error: AccessTokenError, realm = 'api') {
+function headersOf(error: AnyAccessTokenError, realm = 'api') {
   completeHeaders(error, createChallenges({ realm }))
   return error.headers
 }
@@ -102,7 +102,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
   const dpop = { algs: 'ES256 PS256', required: false }
 
   function lines(
-    error: AccessTokenError,
+    error: AnyAccessTokenError,
     settings: Partial<ChallengeSettings>,
     scheme?: 'Bearer' | 'DPoP',
   ) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Profile, validateType } from '../../../src/token/token-type.ts'
+import type { Profile } from '../../../src/options/types.ts'
+import { validateType } from '../../../src/token/token-type.ts'
 import { failureOf } from '../../support/failure-of.ts'
 
 describe('typ', () => {

@@ -1,0 +1,50 @@
+/**
+ * @module What is known about one request while it is decided. The steps fill it in; the reports read
+ * it.
+ */
+import type { HttpRequest, JoseHeader } from '../access-token.ts'
+import type { PresentedToken } from '../credentials/presented-token.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { Arrival } from '../keys/arrival.ts'
+import type { CompiledRequirement } from '../requirement/requirement.ts'
+import type { Claims } from '../token/claim.ts'
+import type { Pipeline } from './pipeline.ts'
+
+export interface ValidationContext {
+  readonly pipeline: Pipeline
+  /** `undefined` for a token that the caller passed without a request. */
+  readonly request: HttpRequest | undefined
+  /** The start in milliseconds; 0 if no listener needs the duration. */
+  readonly startedAt: number
+  /** When the token began to wait for its issuer or for keys: it waits `keys.timeout` in all. */
+  arrival: Arrival | undefined
+  /** Those of the validator and of this request. */
+  requirements: readonly CompiledRequirement[]
+  presented: PresentedToken | undefined
+  /** The header of a token that could be parsed. */
+  header: JoseHeader | undefined
+  /** The claims of a token that was parsed for this request; not set for a cached one. */
+  claims: Claims | undefined
+  /** The trusted issuer that the token names. */
+  issuer: TrustedIssuer | undefined
+  /** Whether the token was verified for an earlier request. */
+  cached: boolean
+}
+
+export function createContext(
+  pipeline: Pipeline,
+  request: HttpRequest | undefined,
+): ValidationContext {
+  return {
+    pipeline,
+    request,
+    startedAt: pipeline.observer.listening() ? performance.now() : 0,
+    arrival: undefined,
+    requirements: pipeline.requirements,
+    presented: undefined,
+    header: undefined,
+    claims: undefined,
+    issuer: undefined,
+    cached: false,
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * @module What one validator decides with: created once, from its options. Declares the two interfaces
+ * by which another form of token, or a proof of possession, is added.
+ */
+import type { Proof } from '../access-token.ts'
+import type { PresentedToken } from '../credentials/presented-token.ts'
+import { createObserver, type Observer } from '../events.ts'
+import type { MaybePromise } from '../internal/maybe-promise.ts'
+import { createTrustedIssuers, type TrustedIssuers } from '../issuer/trusted-issuers.ts'
+import type { ResolvedOptions } from '../options/resolve.ts'
+import { createRequirementEvaluator, type EvaluateRequirements } from '../requirement/evaluate.ts'
+import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
+import { type Challenges, createChallenges } from '../response/challenge.ts'
+import type { ValidationContext } from './context.ts'
+import { createTokenCache, type TokenCache } from './token-cache.ts'
+import type { VerificationResult } from './verification-result.ts'
+
+/**
+ * Verifies tokens of one form. The result may be cached, so it must depend only on the token, on its
+ * issuer and on time, and never on the request.
+ *
+ * @throws AccessTokenError, at once or by rejecting.
+ */
+export interface TokenVerifier {
+  readonly verify: (
+    presented: PresentedToken,
+    context: ValidationContext,
+  ) => MaybePromise<VerificationResult>
+}
+
+/**
+ * Verifies that a request proves possession of the key that its token is bound to. Runs on every
+ * request, for cached tokens too.
+ *
+ * @returns What the request proved. Nothing, for a token that is not bound.
+ * @throws AccessTokenError, at once or by rejecting.
+ */
+interface ProofVerifier {
+  readonly verify: (
+    result: VerificationResult,
+    context: ValidationContext,
+  ) => MaybePromise<readonly Proof[]>
+}
+
+export interface Pipeline {
+  readonly options: ResolvedOptions
+  readonly observer: Observer
+  readonly issuers: TrustedIssuers
+  /** `undefined`: no token is cached. */
+  readonly cache: TokenCache<VerificationResult> | undefined
+  readonly proof: ProofVerifier
+  /** The validator's own requirements: none or one. */
+  readonly requirements: readonly CompiledRequirement[]
+  readonly evaluateRequirements: EvaluateRequirements
+  readonly challenges: Challenges
+  /** Returns the time in seconds since 1970. */
+  readonly seconds: () => number
+}
+
+// Every token that is bound to a key is refused with its claims: there is nothing to prove.
+const noProofs: readonly Proof[] = Object.freeze([])
+const bearerOnly: ProofVerifier = { verify: () => noProofs }
+
+/** @throws TypeError for a wrong requirement, and for static keys of which none is usable. */
+export function createPipeline(options: ResolvedOptions): Pipeline {
+  const { now, maxCachedTokens, clockTolerance, audiences, realm } = options
+  const seconds = () => now() / 1000
+  const observer = createObserver(options.onEvent)
+  const requirement = compileOwnRequirement(options)
+  return {
+    options,
+    observer,
+    issuers: createTrustedIssuers(options.issuers, { ...options, observer }),
+    cache: maxCachedTokens > 0 ? createTokenCache(maxCachedTokens) : undefined,
+    proof: bearerOnly,
+    requirements: requirement,
+    evaluateRequirements: createRequirementEvaluator({
+      now: seconds,
+      clockTolerance,
+      identifiers: audiences,
+    }),
+    challenges: createChallenges({ realm }),
+    seconds,
+  }
+}
+
+function compileOwnRequirement({ requirement }: ResolvedOptions): readonly CompiledRequirement[] {
+  return requirement === undefined ? [] : [compileRequirement(requirement, 'requirement')]
+}

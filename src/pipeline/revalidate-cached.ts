@@ -1,0 +1,52 @@
+/**
+ * @module Validates a cached result again, on every request.
+ *
+ * Runs again, because time can change it: whether the issuer is trusted, with the same options; `exp`,
+ * `nbf`, `iat` and `maxTokenAge`; whether the issuer still publishes the key. A key that the issuer
+ * removed may be compromised, so its tokens end with it, although their signatures were verified.
+ *
+ * Does not run again, because a token cannot change: parsing, the other claims, the signature. The
+ * token is identified by the SHA-256 of its whole text.
+ *
+ * Proof and requirement depend on the request. They are no part of a result, and run after it.
+ */
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import { recordArrival } from '../keys/arrival.ts'
+import { validateTime } from '../token/time.ts'
+import type { ValidationContext } from './context.ts'
+import type { VerificationResult } from './verification-result.ts'
+
+/**
+ * @returns Whether the result is still valid. If not, the token must be verified anew.
+ * @throws AccessTokenError where the token cannot be valid any more.
+ */
+export function revalidateCached(
+  result: VerificationResult,
+  context: ValidationContext,
+): MaybePromise<boolean> {
+  const found = context.pipeline.issuers.find(result.issuer.issuer)
+  if (!isPromise(found)) return revalidateWith(found, result, context)
+  context.arrival = recordArrival()
+  return found.then((issuer) => revalidateWith(issuer, result, context))
+}
+
+function revalidateWith(
+  issuer: TrustedIssuer,
+  result: VerificationResult,
+  context: ValidationContext,
+): MaybePromise<boolean> {
+  // An issuer that now has other options validates the token by these.
+  if (issuer !== result.issuer) return false
+  context.header = result.header
+  context.issuer = issuer
+  const { seconds } = context.pipeline
+  const now = seconds()
+  validateTime(result, issuer, now)
+  const keys = issuer.keys.current(now, context.arrival)
+  if (!isPromise(keys)) return keys.has(result.key)
+  return keys.then((set) => {
+    validateTime(result, issuer, seconds())
+    return set.has(result.key)
+  })
+}

@@ -7,14 +7,13 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { passesErrors, recordedToken } from './authentication-record.ts'
 import { refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
   authenticateRequest,
   authorizeRequest,
   createMiddlewareContext,
-  passesErrors,
-  recordedToken,
 } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
 

@@ -8,6 +8,7 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { passesErrors, recordedToken } from './authentication-record.ts'
 import { type Response, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
@@ -15,8 +16,6 @@ import {
   authorizeRequest,
   createMiddlewareContext,
   isReported,
-  passesErrors,
-  recordedToken,
 } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
 

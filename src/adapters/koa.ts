@@ -8,15 +8,13 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
+import { type MiddlewareContext, passesErrors, recordedToken } from './authentication-record.ts'
 import { bodyOf, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
   authenticateRequest,
   authorizeRequest,
   createMiddlewareContext,
-  type MiddlewareContext,
-  passesErrors,
-  recordedToken,
 } from './middleware.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'

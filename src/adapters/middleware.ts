@@ -10,10 +10,18 @@ import { checkBoolean, readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { authenticate, authorizeToken, refuseAnonymous } from '../pipeline/authenticate.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
-import { locationOf, requirementsOf } from '../pipeline/verified-token.ts'
+import { requirementsOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { createValidator, pipelineOf, type Validator } from '../validator.ts'
-import { type Response, setPrivate } from './error-response.ts'
+import {
+  type AuthHolder,
+  clearAuthentication,
+  findAuthentication,
+  type MiddlewareContext,
+  protocol,
+  recordAnonymous,
+  recordAuthentication,
+} from './authentication-record.ts'
 
 /** The options of `authenticate` in every adapter. */
 export interface AuthenticateOptions {
@@ -31,31 +39,6 @@ export interface AuthenticateOptions {
   readonly passErrors?: boolean | undefined
   /** Holds for every request that passes here. */
   readonly requirement?: Requirement | undefined
-}
-
-/**
- * The version of what one copy of the package reads of another: {@link Authentication} and the
- * members of {@link MiddlewareContext} that it uses. A change that breaks them increments it.
- */
-const protocol = 1
-
-/** One mounted `authenticate`. */
-export interface MiddlewareContext {
-  readonly protocol: number
-  readonly passErrors: boolean
-  readonly optional: boolean
-  readonly authenticate: (request: HttpRequest) => MaybePromise<AccessToken>
-  /**
-   * Checks a requirement; without a token, it refuses as a request without one is refused.
-   *
-   * @param authorized The requirements of earlier `authorize` calls for the same request.
-   * @throws AccessTokenError, at once or by rejecting.
-   */
-  readonly authorize: (
-    token: AccessToken | undefined,
-    requirement: CompiledRequirement,
-    authorized: readonly CompiledRequirement[],
-  ) => MaybePromise<unknown>
 }
 
 /** @throws TypeError for a wrong option. */
@@ -120,57 +103,6 @@ function isValidator(value: Validator<object> | ValidatorOptions): value is Vali
   return typeof (value as Partial<Validator> | undefined)?.authenticate === 'function'
 }
 
-/** What `authenticate` found out about a request. */
-interface Authentication {
-  readonly context: MiddlewareContext
-  /** `undefined`: the request is anonymous. */
-  readonly token: AccessToken | undefined
-  /** The requirements that `authorize` has checked since. */
-  authorized: readonly CompiledRequirement[]
-}
-
-const noRequirements: readonly CompiledRequirement[] = Object.freeze([])
-
-// A body parser cannot forge a property under a symbol. The global registry shares it with other
-// copies of the package. (A WeakMap would keep every request alive until a full garbage collection.)
-const authentication: unique symbol = Symbol.for('oauth-resource-server.authentication')
-
-/** The request that carries the record. */
-interface Carrier {
-  [authentication]?: Authentication | undefined
-}
-
-function setRecord(carrier: object, record: Authentication | undefined): void {
-  const target: Carrier = carrier
-  target[authentication] = record
-}
-
-/** Where the application finds the token: the request, or Koa's `ctx.state`. */
-interface AuthHolder {
-  auth?: unknown
-}
-
-/** Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`. */
-function clearAuthentication(carrier: object, holder: AuthHolder): void {
-  // Only where there is something: setting a property of Express's request is slow.
-  if ((carrier as Carrier)[authentication] !== undefined) setRecord(carrier, undefined)
-  if (holder.auth !== undefined) holder.auth = undefined
-}
-
-/** Records a verified token on the request. Where something throws, nothing is recorded. */
-function recordAuthentication(
-  context: MiddlewareContext,
-  carrier: object,
-  holder: AuthHolder,
-  response: object,
-  token: AccessToken,
-): void {
-  const location = locationOf(token)
-  if (location === 'body' || location === 'query') setPrivate(response as Response)
-  holder.auth = token
-  setRecord(carrier, { context, token, authorized: noRequirements })
-}
-
 /**
  * Authenticates a request and records the outcome on it.
  *
@@ -201,7 +133,7 @@ export function authenticateRequest(
     (error: unknown) => {
       clearAuthentication(carrier, holder)
       if (!context.optional || !(error instanceof MissingTokenError)) throw reported(error)
-      setRecord(carrier, { context, token: undefined, authorized: noRequirements })
+      recordAnonymous(context, carrier)
       return undefined
     },
   )
@@ -235,37 +167,6 @@ export function authorizeRequest(
   return checked.then(pass, (error: unknown) => {
     throw reported(error)
   })
-}
-
-/** @throws Error where no `authenticate` ran before, or the request is anonymous. */
-export function recordedToken(carrier: object): AccessToken {
-  const { token } = findAuthentication(carrier, 'accessToken()')
-  if (token !== undefined) return token
-  throw new Error(
-    'accessToken() found an anonymous request: authenticate() has the option optional',
-  )
-}
-
-function findAuthentication(carrier: object, caller: string): Authentication {
-  const found = (carrier as Carrier)[authentication]
-  if (found === undefined) {
-    throw new Error(`${caller} found no authentication: mount authenticate() before it`)
-  }
-  if (found.context.protocol !== protocol) {
-    throw new Error(
-      `${caller} and authenticate() come from two versions of oauth-resource-server that cannot work together: install one version`,
-    )
-  }
-  return found
-}
-
-/** Whether refusals of this request go to the framework; `undefined` without an authentication. */
-export function passesErrors(carrier: object): boolean | undefined {
-  try {
-    return findAuthentication(carrier, '').context.passErrors
-  } catch {
-    return undefined
-  }
 }
 
 const reportedErrors = new WeakSet<Error>()

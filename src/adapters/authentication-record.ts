@@ -1,0 +1,121 @@
+/**
+ * @module What `authenticate` records on a request, and `authorize` reads. Another copy of the package
+ * can read the record, so its form has a version.
+ */
+import type { AccessToken, HttpRequest } from '../access-token.ts'
+import type { MaybePromise } from '../internal/maybe-promise.ts'
+import { locationOf } from '../pipeline/verified-token.ts'
+import type { CompiledRequirement } from '../requirement/requirement.ts'
+import { type Response, setPrivate } from './error-response.ts'
+
+/**
+ * The version of what one copy of the package reads of another: {@link Authentication} and the
+ * members of {@link MiddlewareContext} that it uses. A change that breaks them increments it.
+ */
+export const protocol = 1
+
+/** One mounted `authenticate`. */
+export interface MiddlewareContext {
+  readonly protocol: number
+  readonly passErrors: boolean
+  readonly optional: boolean
+  readonly authenticate: (request: HttpRequest) => MaybePromise<AccessToken>
+  /**
+   * Checks a requirement; without a token, it refuses as a request without one is refused.
+   *
+   * @param authorized The requirements of earlier `authorize` calls for the same request.
+   * @throws AccessTokenError, at once or by rejecting.
+   */
+  readonly authorize: (
+    token: AccessToken | undefined,
+    requirement: CompiledRequirement,
+    authorized: readonly CompiledRequirement[],
+  ) => MaybePromise<unknown>
+}
+
+/** What `authenticate` found out about a request. */
+interface Authentication {
+  readonly context: MiddlewareContext
+  /** `undefined`: the request is anonymous. */
+  readonly token: AccessToken | undefined
+  /** The requirements that `authorize` has checked since. */
+  authorized: readonly CompiledRequirement[]
+}
+
+const noRequirements: readonly CompiledRequirement[] = Object.freeze([])
+
+// A body parser cannot forge a property under a symbol. The global registry shares it with other
+// copies of the package. (A WeakMap would keep every request alive until a full garbage collection.)
+const authentication: unique symbol = Symbol.for('oauth-resource-server.authentication')
+
+/** The request that carries the record. */
+interface Carrier {
+  [authentication]?: Authentication | undefined
+}
+
+function setRecord(carrier: object, record: Authentication | undefined): void {
+  const target: Carrier = carrier
+  target[authentication] = record
+}
+
+/** Where the application finds the token: the request, or Koa's `ctx.state`. */
+export interface AuthHolder {
+  auth?: unknown
+}
+
+/** Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`. */
+export function clearAuthentication(carrier: object, holder: AuthHolder): void {
+  // Only where there is something: setting a property of Express's request is slow.
+  if ((carrier as Carrier)[authentication] !== undefined) setRecord(carrier, undefined)
+  if (holder.auth !== undefined) holder.auth = undefined
+}
+
+/** Records a verified token on the request. Where something throws, nothing is recorded. */
+export function recordAuthentication(
+  context: MiddlewareContext,
+  carrier: object,
+  holder: AuthHolder,
+  response: object,
+  token: AccessToken,
+): void {
+  const location = locationOf(token)
+  if (location === 'body' || location === 'query') setPrivate(response as Response)
+  holder.auth = token
+  setRecord(carrier, { context, token, authorized: noRequirements })
+}
+
+/** Records that a request without a token is anonymous. */
+export function recordAnonymous(context: MiddlewareContext, carrier: object): void {
+  setRecord(carrier, { context, token: undefined, authorized: noRequirements })
+}
+
+/** @throws Error where no `authenticate` ran before, or the request is anonymous. */
+export function recordedToken(carrier: object): AccessToken {
+  const { token } = findAuthentication(carrier, 'accessToken()')
+  if (token !== undefined) return token
+  throw new Error(
+    'accessToken() found an anonymous request: authenticate() has the option optional',
+  )
+}
+
+export function findAuthentication(carrier: object, caller: string): Authentication {
+  const found = (carrier as Carrier)[authentication]
+  if (found === undefined) {
+    throw new Error(`${caller} found no authentication: mount authenticate() before it`)
+  }
+  if (found.context.protocol !== protocol) {
+    throw new Error(
+      `${caller} and authenticate() come from two versions of oauth-resource-server that cannot work together: install one version`,
+    )
+  }
+  return found
+}
+
+/** Whether refusals of this request go to the framework; `undefined` without an authentication. */
+export function passesErrors(carrier: object): boolean | undefined {
+  try {
+    return findAuthentication(carrier, '').context.passErrors
+  } catch {
+    return undefined
+  }
+}

@@ -1,14 +1,28 @@
 /**
- * @module The answers "no": every refusal is one of these errors. Each carries what a server needs
- * to answer and, apart from that, what the operator needs to understand it. No error holds a part
- * of the token beyond single decoded values in {@link ErrorDetail}.
+ * @module Error classes, one per kind of refusal: those of RFC 6750 here, the others in `errors/`. Each
+ * has what a server needs to respond, and a `detail` for the operator. No error contains a part of the
+ * token except single decoded values in {@link ErrorDetail}.
  */
-import { types } from 'node:util'
+import { AccessTokenError, type ErrorDetail } from './errors/access-token-error.ts'
+import type { InsufficientAuthenticationError } from './errors/insufficient-authentication-error.ts'
+import type { ServiceUnavailableError } from './errors/service-unavailable-error.ts'
+
+export {
+  AccessTokenError,
+  type ErrorDetail,
+  type ErrorResponseBody,
+  type ErrorResponseHeaders,
+} from './errors/access-token-error.ts'
+export { InsufficientAuthenticationError } from './errors/insufficient-authentication-error.ts'
+export {
+  ServiceUnavailableError,
+  type UnavailableService,
+} from './errors/service-unavailable-error.ts'
 
 /** Why a token was refused. A closed list: it can label a metric. */
 export type InvalidTokenReason = keyof typeof invalidTokenSentences
 
-// RFC 6750 §3: no quote, no backslash, ASCII only. Fixed sentences cannot reflect anything.
+// RFC 6750 §3: no quote, no backslash, ASCII only. Fixed sentences cannot reflect client input.
 const invalidTokenSentences = {
   malformed: 'The access token is not a well-formed JWT',
   encrypted: 'The access token is encrypted',
@@ -33,100 +47,6 @@ const invalidTokenSentences = {
 export const invalidTokenReasons: readonly InvalidTokenReason[] = Object.keys(
   invalidTokenSentences,
 ) as InvalidTokenReason[]
-
-/**
- * What the operator needs to understand a refusal. Values from a token are single decoded claims or
- * header parameters. They are untrusted until the signature is verified, so control and formatting
- * characters are replaced and every value is cut to 200 characters.
- */
-export interface ErrorDetail {
-  /** The claim or header parameter in question. */
-  readonly name?: string
-  readonly expected?: string
-  readonly actual?: string
-  /** The likely mistake, in a fixed sentence. */
-  readonly hint?: string
-  /** The trusted issuer whose rules refused the token. */
-  readonly issuer?: string
-  readonly algorithm?: string
-  readonly kid?: string
-}
-
-/**
- * Headers of the response, as `response.writeHead` takes them. `WWW-Authenticate` is an array with one
- * challenge, and so one header line, per entry. Where only strings are allowed, as in AWS Lambda, join
- * the entries (RFC 9110 §5.3):
- *
- * ```js
- * const headers = Object.fromEntries(
- *   Object.entries(error.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
- * )
- * ```
- */
-export type ErrorResponseHeaders = Record<string, string | string[]>
-
-/** The JSON body of the answer. */
-export interface ErrorResponseBody {
-  readonly error: string
-  readonly error_description: string
-}
-
-// In the global registry, so that another copy of the package finds it too.
-const brand = Symbol.for('oauth-resource-server.error')
-const isOrdinaryInstance = Function.prototype[Symbol.hasInstance]
-
-/**
- * The common ancestor of every refusal. `message` is a fixed sentence and is what the client reads.
- *
- * Carries no stack: a refusal is an answer, not a defect, and the stack would cost more than the
- * whole check. Custom servers answer with `status`, `headers` and `body`.
- */
-export abstract class AccessTokenError extends Error {
-  // Declared here and set by constructors: field initializers would double the cost of an error.
-  abstract readonly code: string
-  abstract readonly status: number
-  /** Whether `message` may be shown to the client. */
-  abstract readonly expose: boolean
-  /** Complete, like `headers`, once the error comes out of a validator. */
-  declare detail: ErrorDetail
-  declare headers: ErrorResponseHeaders
-  declare readonly body: ErrorResponseBody | undefined
-
-  constructor(
-    message: string,
-    body?: ErrorResponseBody,
-    detail: ErrorDetail = {},
-    cause?: unknown,
-  ) {
-    const limit = Error.stackTraceLimit
-    limitStack(0)
-    super(message, cause === undefined ? undefined : { cause })
-    limitStack(limit)
-    this.detail = detail
-    this.body = body
-    this.headers = {}
-  }
-}
-
-Object.defineProperty(AccessTokenError.prototype, brand, { value: true })
-Object.defineProperty(AccessTokenError, Symbol.hasInstance, { value: hasInstance })
-
-/** `instanceof` also recognises the errors of another copy of the package, by their names. */
-function hasInstance(this: typeof AccessTokenError, value: unknown): boolean {
-  if (isOrdinaryInstance.call(this, value)) return true
-  if (!types.isNativeError(value) || !(brand in value)) return false
-  if (this === AccessTokenError) return true
-  // A subclass of the application's that has no name of its own has no instances elsewhere.
-  return Object.hasOwn(this.prototype, 'name') && value.name === this.prototype.name
-}
-
-function limitStack(limit: number): void {
-  try {
-    Error.stackTraceLimit = limit
-  } catch {
-    // The runtime's own objects are frozen. (Reflect.set throws nothing, but takes longer.)
-  }
-}
 
 /**
  * The request carries no access token: 401, and a challenge without `error`.
@@ -154,7 +74,7 @@ export class MissingTokenError extends AccessTokenError {
 }
 
 /**
- * The request does not offer exactly one well-formed token: 400 `invalid_request`.
+ * The request does not present exactly one well-formed token: 400 `invalid_request`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -176,7 +96,7 @@ export class InvalidRequestError extends AccessTokenError {
 }
 
 /**
- * The token is not good: 401 `invalid_token`. `reason` says why.
+ * The token is not valid: 401 `invalid_token`. `reason` says why.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -201,7 +121,7 @@ export class InvalidTokenError extends AccessTokenError {
 }
 
 /**
- * The token is good, but grants too little: 403 `insufficient_scope`.
+ * The token is valid, but does not grant what the request requires: 403 `insufficient_scope`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -226,94 +146,6 @@ export class InsufficientScopeError extends AccessTokenError {
   }
 }
 
-/** What is unavailable. A closed list: it can label a metric. */
-export type UnavailableService =
-  | 'keys'
-  | 'introspection'
-  | 'replay_store'
-  | 'issuer_resolver'
-  | 'revocation'
-
-const unavailableSentences: Readonly<Record<UnavailableService, string>> = {
-  keys: 'The keys of the authorization server are unavailable',
-  introspection: 'The introspection endpoint of the authorization server is unavailable',
-  replay_store: 'The store of used DPoP proofs is unavailable',
-  issuer_resolver: 'The configuration of the issuer is unavailable',
-  revocation: 'The revocation status of the access token is unavailable',
-}
-
-/**
- * A service that the decision needs is unavailable: 503 with `Retry-After`, without a challenge. The
- * token may be valid; the response says nothing about it.
- */
-export class ServiceUnavailableError extends AccessTokenError {
-  declare readonly code: 'service_unavailable'
-  declare readonly status: 503
-  declare readonly expose: false
-  declare readonly service: UnavailableService
-  /** Seconds until a request makes the next attempt. */
-  declare readonly retryAfter: number
-
-  constructor(
-    service: UnavailableService,
-    retryAfter: number,
-    detail?: ErrorDetail,
-    cause?: unknown,
-  ) {
-    super(unavailableSentences[service], undefined, detail, cause)
-    this.code = 'service_unavailable'
-    this.status = 503
-    this.expose = false
-    this.service = service
-    this.retryAfter = retryAfter
-  }
-
-  override get name(): string {
-    return 'ServiceUnavailableError'
-  }
-}
-
-/**
- * The token is valid, but the user authenticated too weakly or too long ago: 401
- * `insufficient_user_authentication`.
- *
- * @see {@link https://www.rfc-editor.org/rfc/rfc9470#section-3 | RFC 9470, section 3}
- */
-export class InsufficientAuthenticationError extends AccessTokenError {
-  declare readonly code: 'insufficient_user_authentication'
-  declare readonly status: 401
-  declare readonly expose: true
-  /** Accepted values of `acr`, in order of preference; empty if any is. */
-  declare readonly acrValues: readonly string[]
-  /** Seconds since the authentication; `undefined` for no limit. */
-  declare readonly maxAge: number | undefined
-  /** The scopes that the route requires: all of them, granted or not. */
-  declare readonly scopes: readonly string[]
-
-  constructor(
-    required: {
-      readonly acrValues?: readonly string[]
-      readonly maxAge?: number | undefined
-      readonly scopes?: readonly string[]
-    },
-    detail?: ErrorDetail,
-  ) {
-    const message = 'A stronger or more recent authentication of the user is required'
-    const error = 'insufficient_user_authentication'
-    super(message, { error, error_description: message }, detail)
-    this.code = error
-    this.status = 401
-    this.expose = true
-    this.acrValues = required.acrValues ?? []
-    this.maxAge = required.maxAge
-    this.scopes = required.scopes ?? []
-  }
-
-  override get name(): string {
-    return 'InsufficientAuthenticationError'
-  }
-}
-
 /** Every refusal, as a union that `switch (error.code)` narrows. */
 export type AnyAccessTokenError =
   | MissingTokenError
@@ -322,28 +154,3 @@ export type AnyAccessTokenError =
   | InsufficientScopeError
   | InsufficientAuthenticationError
   | ServiceUnavailableError
-
-const maxPrinted = 200
-// Control characters, bidirectional marks, lone surrogates, line and paragraph separators.
-const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
-
-const clean = /^[\x20-\x7e]{0,200}$/
-
-/** Converts an untrusted value to text that is safe in a log line: one line, 200 characters at most. */
-export function printable(value: unknown): string {
-  if (typeof value === 'string') {
-    return clean.test(value) ? value : value.slice(0, maxPrinted).replace(unprintable, '?')
-  }
-  if (Array.isArray(value)) {
-    const items = value.slice(0, 10).map((item) => (typeof item === 'string' ? item : typeof item))
-    return printable(items.join(' '))
-  }
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return value === null ? 'null' : typeof value
-}
-
-/** Returns a hint for two identifiers that differ only in one slash at the end. */
-export function slashHint(expected: string, actual: string): string | undefined {
-  if (expected !== `${actual}/` && actual !== `${expected}/`) return undefined
-  return 'expected and actual differ only by the slash at the end: configure exactly what the issuer sends'
-}

@@ -4,8 +4,9 @@
  * them contains a part of a token. Imports only the errors and `internal/`.
  */
 import { channel } from 'node:diagnostics_channel'
-import { type ErrorDetail, type InvalidTokenReason, printable } from './errors.ts'
+import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
 import { messageOf } from './internal/callback.ts'
+import { printable } from './internal/printable.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {

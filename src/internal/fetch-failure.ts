@@ -2,8 +2,9 @@
  * @module Why an outbound request failed, as an error that an operator can read. Imports only the
  * shared errors and events.
  */
-import { printable } from '../errors.ts'
+
 import type { FetchFailureReason } from '../events.ts'
+import { printable } from './printable.ts'
 
 /** Why a request failed. Internal: it becomes the `cause` of the error that the caller throws. */
 export class FetchFailure extends Error {

@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
  */
-import { printable } from '../errors.ts'
+import { printable } from './printable.ts'
 
 /**
  * Validates a URL from which keys are fetched. Its scheme, host and port may be written in any case

@@ -3,8 +3,9 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
-import { printable, slashHint } from '../errors.ts'
+
 import { FetchFailure, type JsonAnswer } from '../internal/fetch-json.ts'
+import { printable, slashHint } from '../internal/printable.ts'
 import { validateFetchedUrl } from '../internal/secure-url.ts'
 
 /** What of an issuer's metadata is used. `id_token_signing_alg_values_supported` is not: it is not about access tokens. */

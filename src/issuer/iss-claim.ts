@@ -1,5 +1,6 @@
 /** @module The claim `iss` of a token that is not verified, and the refusal of an issuer. */
-import { InvalidTokenError, printable, slashHint } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { printable, slashHint } from '../internal/printable.ts'
 
 /** @throws InvalidTokenError unless the claim is a string that is not empty. */
 export function readIss(iss: unknown): string {

@@ -1,8 +1,9 @@
 /**
  * @module The events about an issuer's keys. Everything that comes from a key set is made printable.
  */
-import { printable } from '../errors.ts'
+
 import type { KeysFailedEvent, Observer } from '../events.ts'
+import { printable } from '../internal/printable.ts'
 import { reasonOf } from './jwks-client.ts'
 import type { KeySet, SkippedJwk } from './key-set.ts'
 

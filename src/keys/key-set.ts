@@ -4,9 +4,9 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
 import type { KeyObject } from 'node:crypto'
-import { printable } from '../errors.ts'
 import type { KeySkipReason } from '../events.ts'
 import { copyOwnMembers } from '../internal/own-members.ts'
+import { printable } from '../internal/printable.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 import { findFingerprint } from './jwk-numbers.ts'

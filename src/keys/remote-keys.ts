@@ -3,9 +3,10 @@
  * in an outage, and fetched again, within a rate limit, when a token names a key that is not in it.
  * Has no timers of its own: requests cause everything that happens.
  */
-import { printable, ServiceUnavailableError } from '../errors.ts'
+import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
+import { printable } from '../internal/printable.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { type Arrival, recordArrival } from './arrival.ts'
 import { createBackOff } from './back-off.ts'

@@ -2,7 +2,7 @@
  * @module Checks the options of issuers, whether they are listed or returned by a function, and fills
  * them in from those of the validator.
  */
-import { printable } from '../errors.ts'
+import { printable } from '../internal/printable.ts'
 import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
 import {

@@ -11,9 +11,9 @@ import {
   type ErrorDetail,
   type InvalidTokenError,
   MissingTokenError,
-  printable,
 } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
+import { printable } from '../internal/printable.ts'
 import { challengeScopes } from '../requirement/scopes.ts'
 import { completeHeaders } from '../response/challenge.ts'
 import type { Claims } from '../token/claim.ts'

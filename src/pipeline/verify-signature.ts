@@ -5,8 +5,9 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
 import type { JoseHeader } from '../access-token.ts'
-import { InvalidTokenError, printable, ServiceUnavailableError } from '../errors.ts'
+import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
+import { printable } from '../internal/printable.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { Arrival } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'

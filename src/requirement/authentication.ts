@@ -5,8 +5,9 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc9470 | RFC 9470}
  */
 import type { AuthenticationRequirement, JwtClaims } from '../access-token.ts'
-import { type ErrorDetail, printable } from '../errors.ts'
+import type { ErrorDetail } from '../errors.ts'
 import { getOwn } from '../internal/own-property.ts'
+import { printable } from '../internal/printable.ts'
 import { isScope } from '../internal/scope-syntax.ts'
 import { checkList, readOwnOptions } from '../options/checks.ts'
 

@@ -7,10 +7,10 @@ import {
   type ErrorDetail,
   InsufficientAuthenticationError,
   InsufficientScopeError,
-  printable,
 } from '../errors.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import { isThenable } from '../internal/maybe-promise.ts'
+import { printable } from '../internal/printable.ts'
 import { combineAuthentication, findAuthenticationProblem } from './authentication.ts'
 import { createDetailsReader, type GrantedDetails } from './authorization-details.ts'
 import type { ExpandScopes } from './implied-scopes.ts'

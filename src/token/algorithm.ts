@@ -4,7 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.1 | RFC 8725, section 3.1}
  */
 import type { JoseHeader } from '../access-token.ts'
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { printable } from '../internal/printable.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 
 /**

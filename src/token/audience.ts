@@ -3,7 +3,8 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3 | RFC 7519, section 4.1.3}
  */
-import { InvalidTokenError, printable, slashHint } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { printable, slashHint } from '../internal/printable.ts'
 import type { Profile } from '../options/types.ts'
 import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
 

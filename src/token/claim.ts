@@ -2,7 +2,8 @@
  * @module Reads single claims, and makes the errors for a missing and for a malformed one. Imports no
  * other folder but the shared types and errors.
  */
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { printable } from '../internal/printable.ts'
 
 /** A JSON object in a token: the claims, or the header. Untrusted until the signature is verified. */
 export type Claims = Readonly<Record<string, unknown>>

@@ -7,8 +7,9 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import { printable } from '../internal/printable.ts'
 import { type Claims, getClaim } from './claim.ts'
 
 /** The longest token that is parsed, in characters: Node's limit for all headers of a request. */

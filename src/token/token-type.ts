@@ -5,7 +5,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.11 | RFC 8725, section 3.11}
  */
 import type { JoseHeader } from '../access-token.ts'
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { printable } from '../internal/printable.ts'
 import type { Profile } from '../options/types.ts'
 
 // RFC 9068 §2.1, RFC 7515 §4.1.9: a media type, whose prefix may be left out, in any case.

@@ -1,5 +1,5 @@
 /** The reference has one entry for every export, option, error, reason and event, and no other. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { invalidTokenReasons } from 'oauth-resource-server'
 import { badTokenNames } from 'oauth-resource-server/testing'
 import { describe, expect, it } from 'vitest'
@@ -112,7 +112,7 @@ describe('the reference', () => {
       sorted(unionOf(events, 'FetchFailureReason')),
     )
     expect(rowsIn('events', 'Skipped keys')).toEqual(sorted(unionOf(events, 'KeySkipReason')))
-    const services = unionOf(source('errors.ts'), 'UnavailableService')
+    const services = unionOf(source('errors/service-unavailable-error.ts'), 'UnavailableService')
     expect(services.length).toBeGreaterThan(1)
     expect(services).toEqual(expect.arrayContaining(rowsIn('errors', 'Services')))
   })
@@ -123,7 +123,10 @@ describe('the reference', () => {
   })
 
   it('states the codes, status codes and names of the error classes', () => {
-    const text = sources(['errors.ts'])
+    const text = sources([
+      'errors.ts',
+      ...readdirSync(`${root}/src/errors`).map((name) => `errors/${name}`),
+    ])
     const page = docsFile('docs/reference/errors.md').text
     const rows = [...page.matchAll(/^\| `(\w+Error)` \| (\d+) \| `(\w+)` \|/gm)]
     expect(rows.length).toBeGreaterThan(4)

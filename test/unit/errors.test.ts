@@ -11,7 +11,7 @@ import {
   ServiceUnavailableError,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { printable, slashHint } from '../../src/errors.ts'
+import { printable, slashHint } from '../../src/internal/printable.ts'
 import { ISS, t0 } from '../support/fixture.ts'
 import { createApi } from '../support/verdict.ts'
 

@@ -8,7 +8,7 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { printable } from '../../../src/errors.ts'
+import { printable } from '../../../src/internal/printable.ts'
 import { resolveOptions } from '../../../src/options/resolve.ts'
 import { allAlgorithms } from '../../../src/signature/algorithms.ts'
 import {

@@ -1,0 +1,99 @@
+/**
+ * @module The base class of all errors, and the parts that they have in common. Imports nothing of this
+ * package.
+ */
+import { types } from 'node:util'
+
+/**
+ * What the operator needs to understand a refusal. Values from a token are single decoded claims or
+ * header parameters. They are untrusted until the signature is verified, so control and formatting
+ * characters are replaced and every value is cut to 200 characters.
+ */
+export interface ErrorDetail {
+  /** The claim or header parameter in question. */
+  readonly name?: string
+  readonly expected?: string
+  readonly actual?: string
+  /** The likely mistake, as a fixed sentence. */
+  readonly hint?: string
+  /** The trusted issuer whose rules refused the token. */
+  readonly issuer?: string
+  readonly algorithm?: string
+  readonly kid?: string
+}
+
+/**
+ * Headers of the response, as `response.writeHead` takes them. `WWW-Authenticate` is an array with one
+ * challenge, and so one header line, per entry. Where only strings are allowed, as in AWS Lambda, join
+ * the entries (RFC 9110 §5.3):
+ *
+ * ```js
+ * const headers = Object.fromEntries(
+ *   Object.entries(error.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+ * )
+ * ```
+ */
+export type ErrorResponseHeaders = Record<string, string | string[]>
+
+/** The JSON body of the response. */
+export interface ErrorResponseBody {
+  readonly error: string
+  readonly error_description: string
+}
+
+// In the global symbol registry, which all copies of the package share.
+const brand = Symbol.for('oauth-resource-server.error')
+const isOrdinaryInstance = Function.prototype[Symbol.hasInstance]
+
+/**
+ * The base class of every refusal. `message` is a fixed sentence that the client may read. A custom
+ * server responds with `status`, `headers` and `body`.
+ *
+ * Has no stack: a refusal is an expected result, and recording ten frames takes about 5 µs.
+ */
+export abstract class AccessTokenError extends Error {
+  // Declared here and set by constructors: field initializers would double the cost of an error.
+  abstract readonly code: string
+  abstract readonly status: number
+  /** Whether `message` may be shown to the client. */
+  abstract readonly expose: boolean
+  /** Complete, like `headers`, when a validator throws the error. */
+  declare detail: ErrorDetail
+  declare headers: ErrorResponseHeaders
+  declare readonly body: ErrorResponseBody | undefined
+
+  constructor(
+    message: string,
+    body?: ErrorResponseBody,
+    detail: ErrorDetail = {},
+    cause?: unknown,
+  ) {
+    const limit = Error.stackTraceLimit
+    limitStack(0)
+    super(message, cause === undefined ? undefined : { cause })
+    limitStack(limit)
+    this.detail = detail
+    this.body = body
+    this.headers = {}
+  }
+}
+
+Object.defineProperty(AccessTokenError.prototype, brand, { value: true })
+Object.defineProperty(AccessTokenError, Symbol.hasInstance, { value: hasInstance })
+
+/** Makes `instanceof` recognise the errors of another copy of the package too, by their names. */
+function hasInstance(this: typeof AccessTokenError, value: unknown): boolean {
+  if (isOrdinaryInstance.call(this, value)) return true
+  if (!types.isNativeError(value) || !(brand in value)) return false
+  if (this === AccessTokenError) return true
+  // Another copy of the package has no instances of a subclass that the application declared.
+  return Object.hasOwn(this.prototype, 'name') && value.name === this.prototype.name
+}
+
+function limitStack(limit: number): void {
+  try {
+    Error.stackTraceLimit = limit
+  } catch {
+    // The application froze the built-in objects. (Reflect.set does not throw, but takes longer.)
+  }
+}

@@ -83,11 +83,16 @@ Object.defineProperty(AccessTokenError, Symbol.hasInstance, { value: hasInstance
 
 /** Makes `instanceof` recognise the errors of another copy of the package too, by their names. */
 function hasInstance(this: typeof AccessTokenError, value: unknown): boolean {
-  if (isOrdinaryInstance.call(this, value)) return true
-  if (!types.isNativeError(value) || !(brand in value)) return false
-  if (this === AccessTokenError) return true
-  // Another copy of the package has no instances of a subclass that the application declared.
-  return Object.hasOwn(this.prototype, 'name') && value.name === this.prototype.name
+  try {
+    if (isOrdinaryInstance.call(this, value)) return true
+    if (!types.isNativeError(value) || !(brand in value)) return false
+    if (this === AccessTokenError) return true
+    // Another copy of the package has no instances of a subclass that the application declared.
+    return Object.hasOwn(this.prototype, 'name') && value.name === this.prototype.name
+  } catch {
+    // Code that handles an error must not fail because the error cannot be read.
+    return false
+  }
 }
 
 function limitStack(limit: number): void {

@@ -36,6 +36,27 @@ export function ignoreRejection(value: unknown): void {
   Promise.resolve(value).catch(() => {})
 }
 
+/**
+ * Calls a function of the application that must return an array, and copies the array, because its
+ * methods may be those of the application. The rejection of an entry that is a promise is ignored.
+ *
+ * @returns `undefined` if the function returned anything else.
+ * @throws Error that wraps what the function threw, also while the array is read.
+ */
+export function callForList(name: CallbackName, call: () => unknown): unknown[] | undefined {
+  let list: unknown[] | undefined
+  let result: unknown
+  try {
+    result = call()
+    if (Array.isArray(result)) list = [...result]
+  } catch (error) {
+    throw callbackError(name, error)
+  }
+  ignoreRejection(result)
+  for (const entry of list ?? []) ignoreRejection(entry)
+  return list
+}
+
 /** The message of an Error, also where reading it throws. */
 export function messageOf(error: unknown): string {
   try {

@@ -11,7 +11,14 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value
 }
 
-/** Returns whether a value of unknown type is a promise, or behaves like one. */
+/**
+ * Returns whether a value of unknown type is a promise, or behaves like one. A value whose `then` throws
+ * counts as a promise, which rejects with what was thrown.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function'
+  try {
+    return typeof (value as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function'
+  } catch {
+    return true
+  }
 }

@@ -2,6 +2,7 @@
  * @module Checks the options of issuers, whether they are listed or returned by a function, and fills
  * them in from those of the validator.
  */
+import { ignoreRejection } from '../internal/callback.ts'
 import { printable } from '../internal/printable.ts'
 import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
@@ -111,6 +112,8 @@ export function readIssuers(
     return async (iss) => {
       const options = await issuer(iss)
       if (options === undefined) return undefined
+      // An `await` that was forgotten, as in `jwks: fetchJwks()`, is a TypeError below.
+      for (const member of Object.values(options)) ignoreRejection(member)
       const settings = readIssuer(options, defaults)
       if (settings.issuer === iss) return settings
       throw new TypeError(

@@ -3,7 +3,7 @@
  * as granted where a requirement is evaluated. The challenge and the access token name the scopes
  * as they were required and granted.
  */
-import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { callForList } from '../internal/callback.ts'
 import { isScope } from '../internal/scope-syntax.ts'
 import { checkList } from '../options/checks.ts'
 
@@ -68,15 +68,9 @@ function callImplied(
   implied: (granted: readonly string[]) => unknown,
   granted: readonly string[],
 ): readonly string[] {
-  let result: unknown
-  try {
-    result = implied(granted)
-  } catch (cause) {
-    throw callbackError('impliedScopes', cause)
-  }
-  if (Array.isArray(result)) return result.filter(isScope)
-  ignoreRejection(result)
-  throw new TypeError('impliedScopes must return an array of strings')
+  const scopes = callForList('impliedScopes', () => implied(granted))
+  if (scopes === undefined) throw new TypeError('impliedScopes must return an array of strings')
+  return scopes.filter(isScope)
 }
 
 /**

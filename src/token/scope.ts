@@ -3,7 +3,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8693#section-4.2 | RFC 8693, section 4.2}
  */
-import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { callForList } from '../internal/callback.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { type Claims, getClaim } from './claim.ts'
@@ -20,24 +20,13 @@ export function readScopes(
   scopeClaim: string | ((claims: never) => readonly string[]) = 'scope',
 ): readonly string[] {
   if (typeof scopeClaim === 'function') {
-    const scopes = callScopeClaim(scopeClaim, claims)
-    if (!Array.isArray(scopes)) {
-      ignoreRejection(scopes)
-      throw new TypeError('scopeClaim must return an array of strings')
-    }
+    const scopes = callForList('scopeClaim', () => scopeClaim(claims as never))
+    if (scopes === undefined) throw new TypeError('scopeClaim must return an array of strings')
     return Object.freeze(scopes.filter(isScope))
   }
   const value = getClaim(claims, scopeClaim)
   if (typeof value === 'string') return splitShared(value)
   return Array.isArray(value) ? Object.freeze(value.filter(isScope)) : noScopes
-}
-
-function callScopeClaim(scopeClaim: (claims: never) => unknown, claims: object): unknown {
-  try {
-    return scopeClaim(claims as never)
-  } catch (error) {
-    throw callbackError('scopeClaim', error)
-  }
 }
 
 const noScopes: readonly string[] = Object.freeze([])

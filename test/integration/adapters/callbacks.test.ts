@@ -1,10 +1,11 @@
 /** Whatever a callback of the application throws or rejects with, a request is never let through. */
 import { types } from 'node:util'
-import type { ValidatorOptions } from 'oauth-resource-server'
+import { MissingTokenError, type Requirement, type ValidatorOptions } from 'oauth-resource-server'
+import * as forHttp from 'oauth-resource-server/http'
 import { describe, expect, it, vi } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
 import { bearer } from '../../support/expectations.ts'
-import { ISS, t0 } from '../../support/fixture.ts'
+import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
 import { hostileValues } from '../../support/hostile-values.ts'
 import { processFailures } from '../../support/process-failures.ts'
 import { type Api, type ApiOptions, linesOf, type Request } from '../../support/servers.ts'
@@ -142,5 +143,80 @@ describe('a callback that fails with any value', () => {
     })
     expect(warn).toHaveBeenCalled()
     warn.mockRestore()
+  })
+})
+
+describe('a callback that returns what cannot be used', () => {
+  /** What an optional route does with a request that has a valid token. */
+  async function outcomeOf(changes: Partial<ValidatorOptions>, requirement?: Requirement) {
+    const outcomes: unknown[] = []
+    const guard = forHttp.authenticate(fixtureValidator(changes), { optional: true, requirement })
+    const request = { headers: { authorization: `Bearer ${t0()}` } }
+    const ended = await processFailures(async () => {
+      outcomes.push(await guard(request, {}, (error) => outcomes.push(error)))
+    })
+    expect(ended).toEqual([])
+    return outcomes
+  }
+
+  const missing = new MissingTokenError()
+  const refuse = () => {
+    throw missing
+  }
+  const lists: readonly (readonly [name: string, create: () => unknown])[] = [
+    ['a Proxy of an array', () => new Proxy([], { get: refuse })],
+    ['an array with a getter', () => Object.defineProperty(['a'], 0, { get: refuse })],
+  ]
+
+  it.each(lists)('F-throw scopeClaim fails with %s whose traps throw', async (_, create) => {
+    const [error, token] = await outcomeOf({ scopeClaim: create as never })
+    expect(error).toMatchObject({ message: 'The callback scopeClaim failed', cause: missing })
+    expect(token).toBeNull()
+  })
+
+  it('F-throw check fails with an object whose then throws', async () => {
+    const check = () => Object.defineProperty({}, 'then', { get: refuse }) as never
+    const [error, token] = await outcomeOf({}, { check })
+    expect(error).toMatchObject({ message: 'The callback check failed', cause: missing })
+    expect(token).toBeNull()
+  })
+
+  it('F-throw authorizationDetails refuses with an object whose then throws', async () => {
+    const guard = forHttp.authenticate(fixtureValidator(), {
+      requirement: {
+        authorizationDetails: () => Object.defineProperty({}, 'then', { get: refuse }) as never,
+      },
+      optional: true,
+      passErrors: true,
+    })
+    const token = t0({ authorization_details: [{ type: 'payment' }] })
+    const request = { headers: { authorization: `Bearer ${token}` } }
+    await expect(guard(request, {})).rejects.toMatchObject({ code: 'insufficient_scope' })
+  })
+
+  it('F-throw scopeClaim grants only the entries of the array, whatever its methods return', async () => {
+    const lying = Object.assign(['a'], { filter: () => 'read:a admin' })
+    const [, token] = await outcomeOf({ scopeClaim: () => lying })
+    expect(token).toMatchObject({ scopes: ['a'] })
+  })
+
+  it('F-throw promises in an array of scopes grant nothing, and their rejections are ignored', async () => {
+    const create = () => [Promise.reject(new Error('late')), 'a'] as never
+    expect(await outcomeOf({ scopeClaim: create })).toMatchObject([undefined, { scopes: ['a'] }])
+  })
+
+  it('F-503 promises in the options that issuer returns are refused, and their rejections are ignored', async () => {
+    const late = () => Promise.reject(new Error('late')) as never
+    for (const issuer of [
+      () => ({ issuer: ISS, jwks: late() }),
+      () => ({ issuer: ISS, audience: late() }),
+      () => [late()] as never,
+    ]) {
+      const ended = await processFailures(async () => {
+        const outcome = fixtureValidator({ issuer }).validate(t0())
+        await expect(outcome).rejects.toMatchObject({ code: 'service_unavailable' })
+      })
+      expect(ended).toEqual([])
+    }
   })
 })

@@ -9,4 +9,13 @@ describe('isThenable', () => {
   it('is true for a promise', () => {
     expect(isThenable(Promise.resolve())).toBe(true)
   })
+
+  it('is true for an object whose then cannot be read, because awaiting it throws', () => {
+    const value = Object.defineProperty({}, 'then', {
+      get() {
+        throw new RangeError('then cannot be read')
+      },
+    })
+    expect(isThenable(value)).toBe(true)
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { compileImpliedScopes } from '../../../src/requirement/implied-scopes.ts'
+import { processFailures } from '../../support/process-failures.ts'
 
 const compile = (option: unknown) => compileImpliedScopes(option as never)
 const expand = (option: unknown, ...granted: string[]) => compile(option)?.(granted)
@@ -94,6 +95,24 @@ describe('implied scopes as a function', () => {
     expect(() => expand(implied, 'a')).toThrow(
       new TypeError('impliedScopes must return an array of strings'),
     )
+  })
+
+  it('become an Error where the array that they return cannot be read', () => {
+    const thrown = new RangeError('a trap ran')
+    const get = () => {
+      throw thrown
+    }
+    expect(() => expand(() => new Proxy([], { get }), 'a')).toThrow(
+      new Error('The callback impliedScopes failed', { cause: thrown }),
+    )
+  })
+
+  it('may contain promises, which add nothing and whose rejections are ignored', async () => {
+    const ended = await processFailures(async () => {
+      const implied = () => [Promise.reject(new Error('not awaited')), 'b']
+      expect(expand(implied, 'a')).toEqual(['a', 'b'])
+    })
+    expect(ended).toEqual([])
   })
 })
 

@@ -80,13 +80,28 @@ export function recordAuthentication(
 ): void {
   const location = locationOf(token)
   if (location === 'body' || location === 'query') setPrivate(response as Response)
-  holder.auth = token
-  setRecord(carrier, { context, token, authorized: noRequirements })
+  try {
+    holder.auth = token
+    setRecord(carrier, { context, token, authorized: noRequirements })
+  } catch (error) {
+    clearAuthentication(carrier, holder)
+    throw error
+  }
 }
 
 /** Records that a request without a token is anonymous. */
 export function recordAnonymous(context: MiddlewareContext, carrier: object): void {
   setRecord(carrier, { context, token: undefined, authorized: noRequirements })
+}
+
+// The request of a WebSocket lives long, and may be authorized again with every message.
+const maxAuthorized = 32
+
+/** Keeps a requirement for later challenges: each once, and 32 at most. */
+export function recordAuthorized(record: Authentication, requirement: CompiledRequirement): void {
+  const { authorized } = record
+  if (authorized.length >= maxAuthorized || authorized.includes(requirement)) return
+  record.authorized = [...authorized, requirement]
 }
 
 /** @throws Error where no `authenticate` ran before, or the request is anonymous. */

@@ -3,8 +3,9 @@
  * `Cache-Control: private`. Responses may be broken in every way: whatever they throw is returned as
  * the error that the framework gets.
  */
-import { AccessTokenError } from '../errors.ts'
+import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
+import { createChallenges, headersOf } from '../response/challenge.ts'
 
 /** The part of the responses of `node:http` and `node:http2` that is used. */
 export interface Response {
@@ -34,6 +35,7 @@ export function refuseRequest(
   try {
     const target = response as Response
     if (target.headersSent) return error
+    if (!passErrors) removeBodyHeaders(target)
     setErrorHeaders(target, error)
     if (passErrors) return error
     send(target, error)
@@ -43,22 +45,69 @@ export function refuseRequest(
   }
 }
 
+const bodyHeaders = [
+  'Content-Encoding',
+  'Content-Language',
+  'Content-Range',
+  'Content-Type',
+  'Trailer',
+  'Transfer-Encoding',
+]
+
+/** Removes what the application set for another body: it would describe that of the refusal. */
+function removeBodyHeaders(response: Response): void {
+  for (const name of bodyHeaders) {
+    if (response.getHeader(name) !== undefined) response.removeHeader(name)
+  }
+}
+
 /**
  * Puts status and headers of a refusal on the response, beside challenges that others have put there,
  * and the headers into the error, for error handlers that set them from there. An error handler that
  * sets no status then does not respond with 200.
  */
 function setErrorHeaders(response: Response, error: AccessTokenError): void {
+  const own = readHeaders(error)
   response.statusCode = error.status
-  const challenges = error.headers['WWW-Authenticate']
-  if (challenges !== undefined) {
-    const present = response.getHeader('WWW-Authenticate')
-    const others = (Array.isArray(present) ? present : [present]).filter(
-      (challenge) => typeof challenge === 'string' && !challenges.includes(challenge),
-    )
-    error.headers = { ...error.headers, 'WWW-Authenticate': [...others, ...challenges] }
-  }
-  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value)
+  const headers = addPresentChallenges(response, own)
+  setHeadersOf(error, headers)
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+}
+
+// Of an error that was created by the application, whose realm is not known.
+const defaultChallenges = createChallenges({ realm: 'api' })
+
+/** An error that did not come out of a validator has no headers yet. */
+function readHeaders(error: AccessTokenError): ErrorResponseHeaders {
+  if (Object.keys(error.headers).length > 0) return error.headers
+  const headers = headersOf(error as AnyAccessTokenError, defaultChallenges)
+  setHeadersOf(error, headers)
+  return headers
+}
+
+/** Has no effect on a frozen error: its response is complete all the same. */
+function setHeadersOf(error: AccessTokenError, headers: ErrorResponseHeaders): void {
+  Reflect.set(error, 'headers', headers)
+}
+
+/** The headers of an error before challenges were added: an application may throw it again. */
+const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
+
+function addPresentChallenges(
+  response: Response,
+  headers: ErrorResponseHeaders,
+): ErrorResponseHeaders {
+  const original = originals.get(headers) ?? headers
+  if (!Object.hasOwn(original, 'WWW-Authenticate')) return original
+  const challenges = [original['WWW-Authenticate'] ?? []].flat()
+  const present = [response.getHeader('WWW-Authenticate')].flat()
+  const others = present.filter(
+    (challenge): challenge is string =>
+      typeof challenge === 'string' && !challenges.includes(challenge),
+  )
+  const all = { ...original, 'WWW-Authenticate': [...others, ...challenges] }
+  originals.set(all, original)
+  return all
 }
 
 /** The body of the response to a refusal; empty where RFC 6750 §3.1 wants no error code. */

@@ -21,6 +21,7 @@ import {
   protocol,
   recordAnonymous,
   recordAuthentication,
+  recordAuthorized,
 } from './authentication-record.ts'
 
 /** The options of `authenticate` in every adapter. */
@@ -93,8 +94,9 @@ function useWrapper(
   return {
     authenticate: (request) => ask(request, requirement),
     async authorize(token, required) {
-      if (token === undefined) await ask({ headers: {} }, required)
-      else await validator.authorize(token, required)
+      if (token !== undefined) return validator.authorize(token, required)
+      await ask({ headers: {} }, required)
+      throw new TypeError('The validator accepted a request without a token')
     },
   }
 }
@@ -157,8 +159,7 @@ export function authorizeRequest(
 ): MaybePromise<AccessToken> {
   const record = findAuthentication(carrier, 'authorize()')
   const pass = () => {
-    record.authorized =
-      record.authorized.length === 0 ? [requirement] : [...record.authorized, requirement]
+    recordAuthorized(record, requirement)
     // Without a token, the check has refused the request.
     return record.token as AccessToken
   }

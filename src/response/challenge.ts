@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 | RFC 6750, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
  */
-import type { AnyAccessTokenError } from '../errors.ts'
+import type { AnyAccessTokenError, ErrorResponseHeaders } from '../errors.ts'
 
 export interface ChallengeSettings {
   readonly realm: string
@@ -49,25 +49,34 @@ function quoted(text: string): string {
 }
 
 /**
- * Sets the headers of an error response on the error.
+ * Returns the headers of an error response.
  *
  * @param scheme The scheme that the request used; `undefined` if it used none, or more than one. Then
  * every challenge carries the error.
  */
+export function headersOf(
+  error: AnyAccessTokenError,
+  challenges: Challenges,
+  scheme?: 'Bearer' | 'DPoP',
+): ErrorResponseHeaders {
+  if (error.code === 'service_unavailable') {
+    return { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
+  }
+  const headers: ErrorResponseHeaders = {
+    'WWW-Authenticate': challengesOf(error, challenges, scheme),
+    'Cache-Control': 'no-store',
+  }
+  if (error.body !== undefined) headers['Content-Type'] = 'application/json'
+  return headers
+}
+
+/** Sets the headers of an error response on the error. */
 export function completeHeaders(
   error: AnyAccessTokenError,
   challenges: Challenges,
   scheme?: 'Bearer' | 'DPoP',
 ): void {
-  if (error.code === 'service_unavailable') {
-    error.headers = { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
-    return
-  }
-  error.headers = {
-    'WWW-Authenticate': challengesOf(error, challenges, scheme),
-    'Cache-Control': 'no-store',
-  }
-  if (error.body !== undefined) error.headers['Content-Type'] = 'application/json'
+  error.headers = headersOf(error, challenges, scheme)
 }
 
 /** Returns the challenges, each of which becomes a header line of its own. */

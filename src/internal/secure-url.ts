@@ -15,13 +15,25 @@ import { printable } from './printable.ts'
  * @returns What is wrong with it; `undefined` if nothing.
  */
 export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
+  const problem = validatePublishedUrl(text, allowInsecureHttp)
+  if (problem !== undefined) return problem
+  const url = new URL(text as string)
+  return validateForm(withParsedOrigin(text as string, url), url)
+}
+
+/**
+ * Validates a URL that is published and compared, but not fetched: it may have another form than its
+ * parsed one.
+ *
+ * @param allowInsecureHttp Accepts `http` beyond loopback too.
+ * @returns What is wrong with it; `undefined` if nothing.
+ */
+export function validatePublishedUrl(
+  text: unknown,
+  allowInsecureHttp: boolean,
+): string | undefined {
   if (!isAbsoluteUrl(text)) return 'is not an absolute URL'
-  const url = new URL(text)
-  return (
-    validateParts(text) ??
-    validateTransport(url, allowInsecureHttp) ??
-    validateForm(withParsedOrigin(text, url), url)
-  )
+  return validateParts(text) ?? validateTransport(new URL(text), allowInsecureHttp)
 }
 
 /**
@@ -35,12 +47,7 @@ export function validateFetchedIssuer(
   issuer: unknown,
   allowInsecureHttp: boolean,
 ): string | undefined {
-  if (!isAbsoluteUrl(issuer)) return 'is not an absolute URL'
-  return (
-    validateParts(issuer) ??
-    validateTransport(new URL(issuer), allowInsecureHttp) ??
-    validateHttpIssuer(issuer)
-  )
+  return validatePublishedUrl(issuer, allowInsecureHttp) ?? validateHttpIssuer(issuer as string)
 }
 
 /**

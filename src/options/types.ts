@@ -22,6 +22,11 @@ export type Profile = 'jwt' | 'rfc9068'
  */
 export type ScopeClaim<C = never> = string | ((claims: Readonly<C>) => readonly string[])
 
+/** Which scopes imply others. */
+export type ImpliedScopes =
+  | Readonly<Record<string, readonly string[]>>
+  | ((granted: readonly string[]) => readonly string[])
+
 /** How long keys are used, and how long they are waited for. Every duration is in seconds. */
 export interface KeyPolicy {
   /**
@@ -92,12 +97,58 @@ export type IssuerResolver = (
   iss: string,
 ) => IssuerOptions | undefined | Promise<IssuerOptions | undefined>
 
+/**
+ * How this API describes itself to clients.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
+ */
+export interface ResourceOptions {
+  /**
+   * The resource identifier, published exactly as it is here: an `https` URL (`http` on a loopback
+   * host) without a fragment.
+   */
+  readonly identifier: string
+  /** The scopes that clients may need. A string is a list separated by spaces. */
+  readonly scopes?: string | readonly string[] | undefined
+  /** A name for people. */
+  readonly name?: string | undefined
+  /** The URL of the developer documentation. */
+  readonly documentation?: string | undefined
+  /** The URL of the rules for the use of the data. */
+  readonly policyUri?: string | undefined
+  /** The URL of the terms of service. */
+  readonly tosUri?: string | undefined
+  /**
+   * The issuer identifiers of the authorization servers.
+   * @defaultValue the issuers; required where `issuer` is a function
+   */
+  readonly authorizationServers?: string | readonly string[] | undefined
+  /** Further members of the document. They must not contradict what the validator does. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * How many seconds clients may cache the document: 0 to 31,536,000.
+   * @defaultValue 3600
+   */
+  readonly maxAge?: number | undefined
+}
+
 /** The options of a validator. Every duration is a number of seconds. */
 export interface ValidatorOptions {
   /** The trusted issuers: exact strings, a slash at the end included. */
   readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[] | IssuerResolver
-  /** This API's identifiers, of which `aud` must hold one. `false` switches the check off. */
-  readonly audience: string | readonly string[] | false
+  /**
+   * This API's identifiers, of which `aud` must hold one. `false` switches the check off. Required unless
+   * `resource` is set.
+   * @defaultValue the identifier of `resource`
+   */
+  readonly audience?: string | readonly string[] | false | undefined
+  /**
+   * The resource identifier of this API, or how it describes itself to clients. Every challenge then
+   * names the URL of its metadata document.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9728 | RFC 9728}
+   */
+  readonly resource?: string | ResourceOptions | undefined
   /**
    * `'jwt'`: `typ` is absent, `JWT` or `at+jwt`. `'rfc9068'`: `typ` is `at+jwt`, and `iss`, `exp`,
    * `aud`, `sub`, `client_id`, `iat` and `jti` are all present.
@@ -128,6 +179,13 @@ export interface ValidatorOptions {
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
   /** Holds for every token. */
   readonly requirement?: Requirement | undefined
+  /**
+   * Scopes that imply others, for example `{ admin: ['read', 'write'] }`: a token with `admin` passes
+   * where `read` is required. A record is transitive. A function receives the granted scopes and returns
+   * those that they imply; it must be pure, because its results are kept. `scopes` of the access token and
+   * the challenges contain no implied scopes.
+   */
+  readonly impliedScopes?: ImpliedScopes | undefined
   /**
    * Where a token may stand. `'header'` is always looked at. `'query'` puts tokens into logs and
    * histories (RFC 9700 §4.3.2): leave it off if you can.

@@ -1,0 +1,78 @@
+/**
+ * @module The members of the metadata document that have no option of their own. They are published
+ * as they are; those that RFC 9728 defines are checked first.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
+ */
+import { decodeBase64url } from '../internal/base64url.ts'
+import { validatePublishedUrl } from '../internal/secure-url.ts'
+
+type Members = Readonly<Record<string, unknown>>
+
+/**
+ * Checks and copies the option `resource.metadata`.
+ *
+ * @throws TypeError that names the member.
+ */
+export function readFurtherMembers(metadata: unknown): Members {
+  if (metadata === undefined) return {}
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new TypeError('resource.metadata must be an object')
+  }
+  const members = copyJson(metadata)
+  for (const [name, value] of Object.entries(members)) {
+    const problem = Object.hasOwn(checks, name) ? checks[name]?.(value) : undefined
+    if (problem !== undefined) throw new TypeError(`resource.metadata.${name} ${problem}`)
+  }
+  return members
+}
+
+function copyJson(metadata: object): Members {
+  try {
+    return JSON.parse(JSON.stringify(metadata))
+  } catch (cause) {
+    throw new TypeError('resource.metadata must be JSON', { cause })
+  }
+}
+
+/** What is wrong with a member, by name; `undefined` if nothing. */
+const checks: Readonly<Record<string, (value: unknown) => string | undefined>> = {
+  jwks_uri: (value) => validatePublishedUrl(value, false) && 'must be an https URL',
+  resource_signing_alg_values_supported: findAlgorithmProblem,
+  authorization_details_types_supported: findListProblem,
+  signed_metadata: findSignedMetadataProblem,
+}
+
+function findListProblem(value: unknown): string | undefined {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string' && item)
+  return isList ? undefined : 'must be a list of strings that are not empty'
+}
+
+// RFC 9728 §2: the value "none" MUST NOT be used.
+function findAlgorithmProblem(value: unknown): string | undefined {
+  return (
+    findListProblem(value) ??
+    ((value as string[]).includes('none') ? 'must not contain none' : undefined)
+  )
+}
+
+// RFC 9728 §2.2: a signed JWT with the claim iss, which does not contain signed_metadata again.
+function findSignedMetadataProblem(value: unknown): string | undefined {
+  const parts = typeof value === 'string' ? value.split('.') : []
+  if (parts.length !== 3 || parts.some((part) => !part || !decodeBase64url(part))) {
+    return 'must be a signed JWT'
+  }
+  const claims = parseObject(decodeBase64url(parts[1] as string))
+  if (claims === undefined) return 'must be a signed JWT with an object of claims'
+  if (typeof claims.iss !== 'string') return 'must have the claim iss'
+  return Object.hasOwn(claims, 'signed_metadata') ? 'must not contain signed_metadata' : undefined
+}
+
+function parseObject(bytes: Uint8Array | undefined): Members | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return typeof value === 'object' && value !== null ? (value as Members) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * @module The HTTP responses of a metadata URL, for any framework. The document is public: no
+ * token is needed, and scripts of every origin may read it.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.2 | RFC 9728, section 3.2}
+ */
+import type { ResourceMetadata } from './resource-metadata.ts'
+
+/** The metadata of one resource, ready to be sent. */
+export interface MetadataEntry {
+  /** Path and query of the URL. */
+  readonly target: string
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface MetadataResponse {
+  readonly status: 200 | 204 | 405
+  readonly headers: Readonly<Record<string, string>>
+  /** Empty for HEAD, OPTIONS and refused methods. */
+  readonly body: string
+}
+
+const methods = 'GET, HEAD, OPTIONS'
+
+const preflight: MetadataResponse = Object.freeze({
+  status: 204,
+  headers: Object.freeze({
+    Allow: methods,
+    'Access-Control-Allow-Origin': '*',
+    'Access-Control-Allow-Methods': methods,
+    // Clients send headers of their own, for example MCP-Protocol-Version.
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': '86400',
+  }),
+  body: '',
+})
+
+const methodNotAllowed: MetadataResponse = Object.freeze({
+  status: 405,
+  headers: Object.freeze({
+    Allow: methods,
+    'Access-Control-Allow-Origin': '*',
+    'Content-Length': '0',
+  }),
+  body: '',
+})
+
+export function createMetadataEntry({ url, document, maxAge }: ResourceMetadata): MetadataEntry {
+  const { pathname, search } = new URL(url)
+  const body = JSON.stringify(document)
+  return Object.freeze({
+    target: pathname + search,
+    body,
+    headers: Object.freeze({
+      'Content-Type': 'application/json',
+      'Content-Length': String(new TextEncoder().encode(body).length),
+      'Cache-Control': `public, max-age=${maxAge}`,
+      'Access-Control-Allow-Origin': '*',
+    }),
+  })
+}
+
+/**
+ * Returns the response to a request for the metadata URL; `undefined` for every other request. Path
+ * and query are compared exactly, and nothing else of the request has an effect.
+ *
+ * @param target The request target, which may be absolute. Where a router rewrites it, pass the
+ * original one.
+ */
+export function respondWithMetadata(
+  entry: MetadataEntry,
+  method: string | undefined,
+  target: string | undefined,
+): MetadataResponse | undefined {
+  if (target === undefined || originForm(target) !== entry.target) return undefined
+  switch (method ?? 'GET') {
+    case 'GET':
+      return { status: 200, headers: entry.headers, body: entry.body }
+    case 'HEAD':
+      return { status: 200, headers: entry.headers, body: '' }
+    case 'OPTIONS':
+      return preflight
+    default:
+      return methodNotAllowed
+  }
+}
+
+// RFC 9112 §3.2.2: a request target may be a whole URL. Its host is ignored. (A path that begins with
+// two slashes has no scheme, so it stays a path.)
+function originForm(target: string): string {
+  return target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
+}

@@ -1,0 +1,176 @@
+/**
+ * @module The metadata document of a protected resource: what a client learns about this API before
+ * it asks for a token.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
+ */
+import { freezeDeep } from '../internal/deep-freeze.ts'
+import { isScope, splitScopes } from '../internal/scope-syntax.ts'
+import { validatePublishedUrl } from '../internal/secure-url.ts'
+import { checkList, isFilledString } from '../options/checks.ts'
+import { metadataUrl, type NamedResource } from '../options/resource.ts'
+import { readFurtherMembers } from './further-members.ts'
+
+export interface ResourceMetadata {
+  /** Where clients find the document. */
+  readonly url: string
+  /** Deeply frozen. */
+  readonly document: Readonly<Record<string, unknown>>
+  /** Seconds. Not enumerable, because only the adapters need it. */
+  readonly maxAge: number
+}
+
+/** Seconds. */
+export const defaultMaxAge = 3600
+
+/** What the validator does, and the document therefore says. */
+export interface ResourceContext {
+  /** The issuer identifiers; `undefined` where `issuer` is a function. */
+  readonly issuers: readonly string[] | undefined
+  /** The option `tokenLocations`. A location that is an object is no method of RFC 6750. */
+  readonly tokenLocations: readonly (string | object)[]
+  readonly dpop?: { readonly algorithms: readonly string[]; readonly required: boolean } | undefined
+  /** Whether tokens that are bound to a client certificate are accepted. */
+  readonly mtls?: boolean | undefined
+}
+
+/**
+ * Checks the members of the option `resource` and creates the document.
+ *
+ * @throws TypeError that names the option.
+ */
+export function createResourceMetadata(
+  options: NamedResource,
+  context: ResourceContext,
+): ResourceMetadata {
+  const { identifier } = options
+  const further = readFurtherMembers(options.metadata)
+  const behaviour = membersOfBehaviour(identifier, context)
+  refuseContradictions(further, behaviour)
+  const members = { ...further, ...behaviour, ...membersOfOptions(options, context, further) }
+  const present = Object.entries(members).filter(isPresent)
+  // Not an object literal: a member may have the name __proto__.
+  const document = freezeDeep(Object.fromEntries(present))
+  const metadata = { url: metadataUrl(identifier), document }
+  const maxAge = { value: checkMaxAge(options.maxAge) }
+  return Object.freeze(Object.defineProperty(metadata, 'maxAge', maxAge)) as ResourceMetadata
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+/** The members that follow from what the validator does. */
+function membersOfBehaviour(
+  identifier: string,
+  { tokenLocations, dpop, mtls }: ResourceContext,
+): Members {
+  // RFC 6750 §2.1: the header is always supported.
+  const further = ['body', 'query'].filter((method) => tokenLocations.includes(method))
+  return {
+    resource: identifier,
+    // RFC 9728 §2: an empty array says that no method for bearer tokens is supported.
+    bearer_methods_supported: dpop?.required ? [] : ['header', ...further],
+    dpop_signing_alg_values_supported: dpop && [...dpop.algorithms],
+    dpop_bound_access_tokens_required: dpop?.required ? true : undefined,
+    tls_client_certificate_bound_access_tokens: mtls ? true : undefined,
+  }
+}
+
+/** The members that have an option. Where only `metadata` has the member, it is used as the option. */
+function membersOfOptions(
+  options: NamedResource,
+  { issuers }: ResourceContext,
+  further: Members,
+): Members {
+  const read = (name: keyof NamedResource, member: string): [value: unknown, label: string] => {
+    const label = `resource.metadata.${member}`
+    if (options[name] === undefined) return [further[member], label]
+    if (Object.hasOwn(further, member) && !isEqual(further[member], options[name])) {
+      throw new TypeError(`${label} contradicts resource.${name}`)
+    }
+    return [options[name], `resource.${name}`]
+  }
+  return {
+    authorization_servers: checkServers(
+      ...read('authorizationServers', 'authorization_servers'),
+      issuers,
+    ),
+    scopes_supported: checkScopesSupported(...read('scopes', 'scopes_supported')),
+    resource_name: checkName(...read('name', 'resource_name')),
+    resource_documentation: checkPage(...read('documentation', 'resource_documentation')),
+    resource_policy_uri: checkPage(...read('policyUri', 'resource_policy_uri')),
+    resource_tos_uri: checkPage(...read('tosUri', 'resource_tos_uri')),
+  }
+}
+
+function checkServers(
+  value: unknown,
+  label: string,
+  issuers: readonly string[] | undefined,
+): readonly string[] {
+  const servers = checkList(value, label, 'issuer identifiers', isFilledString) ?? issuers
+  if (servers === undefined) {
+    throw new TypeError('resource.authorizationServers is required where issuer is a function')
+  }
+  for (const server of servers) {
+    // An issuer that the validator trusts may have been allowed to use http.
+    const problem = validatePublishedUrl(server, issuers?.includes(server) ?? false)
+    if (problem === undefined && !server.includes('?')) continue
+    const reason = problem ?? 'has a query'
+    throw new TypeError(`resource.authorizationServers: ${JSON.stringify(server)} ${reason}`)
+  }
+  return [...new Set(servers)]
+}
+
+function checkScopesSupported(value: unknown, label: string): readonly string[] | undefined {
+  const list = typeof value === 'string' ? splitScopes(value) : value
+  if (Array.isArray(list) && list.length === 0) return undefined
+  const scopes = checkList(list, label, 'a scope or a list of scopes', isScope)
+  // MCP: servers should not list offline_access, which is between client and authorization server.
+  return scopes && [...new Set(scopes)].filter((scope) => scope !== 'offline_access')
+}
+
+function checkName(value: unknown, label: string): string | undefined {
+  if (value === undefined || isFilledString(value)) return value
+  throw new TypeError(`${label} must be a string that is not empty`)
+}
+
+function checkPage(value: unknown, label: string): string | undefined {
+  if (value === undefined) return undefined
+  if (isFilledString(value) && /^https?:\/\//i.test(value) && URL.canParse(value)) return value
+  throw new TypeError(`${label} must be an http or https URL`)
+}
+
+function checkMaxAge(value: unknown): number {
+  if (value === undefined) return defaultMaxAge
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 31_536_000) {
+    return value
+  }
+  throw new TypeError('resource.maxAge must be a whole number of seconds between 0 and 31536000')
+}
+
+// Booleans that are absent are false.
+const absent: Readonly<Record<string, unknown>> = {
+  dpop_bound_access_tokens_required: false,
+  tls_client_certificate_bound_access_tokens: false,
+}
+
+function refuseContradictions(further: Members, behaviour: Members): void {
+  for (const [name, value] of Object.entries(further)) {
+    if (!Object.hasOwn(behaviour, name)) continue
+    const expected = behaviour[name] ?? absent[name] ?? []
+    if (isEqual(value, expected)) continue
+    const problem = `contradicts the other options, by which it is ${JSON.stringify(expected)}`
+    throw new TypeError(`resource.metadata.${name} ${problem}`)
+  }
+}
+
+/** Whether two JSON values are equal; lists only if their elements have the same order. */
+function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+// RFC 9728 §3.2: parameters with zero elements are omitted; §2 gives one of them a meaning.
+function isPresent([name, value]: [string, unknown]): boolean {
+  if (name === 'bearer_methods_supported') return true
+  return value !== undefined && !(Array.isArray(value) && value.length === 0)
+}

@@ -6,6 +6,7 @@
 import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
 import { createChallenges, headersOf } from '../response/challenge.ts'
+import { exposeHeaders } from '../response/exposed-headers.ts'
 
 /** The part of the responses of `node:http` and `node:http2` that is used. */
 export interface Response {
@@ -69,7 +70,7 @@ function removeBodyHeaders(response: Response): void {
 function setErrorHeaders(response: Response, error: AccessTokenError): void {
   const own = readHeaders(error)
   response.statusCode = error.status
-  const headers = addPresentChallenges(response, own)
+  const headers = mergePresentHeaders(response, own)
   setHeadersOf(error, headers)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
 }
@@ -90,10 +91,11 @@ function setHeadersOf(error: AccessTokenError, headers: ErrorResponseHeaders): v
   Reflect.set(error, 'headers', headers)
 }
 
-/** The headers of an error before challenges were added: an application may throw it again. */
+/** The headers of an error before they were merged: an application may throw it again. */
 const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
-function addPresentChallenges(
+/** Keeps the challenges of others, and the names that the application exposes to browser clients. */
+function mergePresentHeaders(
   response: Response,
   headers: ErrorResponseHeaders,
 ): ErrorResponseHeaders {
@@ -105,10 +107,19 @@ function addPresentChallenges(
     (challenge): challenge is string =>
       typeof challenge === 'string' && !challenges.includes(challenge),
   )
-  const all = { ...original, 'WWW-Authenticate': [...others, ...challenges] }
+  const all: ErrorResponseHeaders = { ...original, 'WWW-Authenticate': [...others, ...challenges] }
+  const exposed = exposeHeaders(
+    response.getHeader('Access-Control-Allow-Origin'),
+    response.getHeader('Access-Control-Expose-Headers'),
+    exposedNames.filter((name) => Object.hasOwn(original, name)),
+  )
+  if (exposed !== undefined) all['Access-Control-Expose-Headers'] = exposed
   originals.set(all, original)
   return all
 }
+
+/** A browser client must be able to read these where it may read the response. */
+const exposedNames = ['WWW-Authenticate', 'DPoP-Nonce']
 
 /** The body of the response to a refusal; empty where RFC 6750 §3.1 wants no error code. */
 export function bodyOf(error: AccessTokenError): string {

@@ -10,6 +10,8 @@
 export interface HttpRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
+  /** The whole request target where a router has shortened `url`. Express and connect set it. */
+  readonly originalUrl?: string | undefined
   /**
    * `null` and `undefined` mean that the request has no headers. In AWS Lambda, pass `event.headers`
    * of an HTTP API (payload version 2.0), and `event.multiValueHeaders ?? event.headers` of a REST

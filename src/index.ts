@@ -46,10 +46,12 @@ export type {
 } from './events.ts'
 export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
 export type {
+  ImpliedScopes,
   IssuerOptions,
   IssuerResolver,
   KeyPolicy,
   Profile,
+  ResourceOptions,
   TokenLocation,
   ValidatorOptions,
 } from './options/types.ts'

@@ -42,6 +42,16 @@ export interface Validator<C extends object = JwtClaims> {
    * @throws ServiceUnavailableError, whose `cause` distinguishes an outage from a wrong issuer.
    */
   readonly ready: () => Promise<void>
+  /**
+   * The metadata document of this API, deeply frozen, and the URL where clients look for it. Present
+   * when the option `resource` is set.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
+   */
+  readonly resourceMetadata?: {
+    readonly url: string
+    readonly document: Readonly<Record<string, unknown>>
+  }
 }
 
 const pipelines = new WeakMap<object, Pipeline>()
@@ -65,6 +75,7 @@ export function createValidator<C extends object = JwtClaims>(
   options: ValidatorOptions,
 ): Validator<C> {
   const pipeline = createPipeline(resolveOptions(options))
+  const { resourceMetadata } = pipeline
   const validator = Object.freeze({
     authenticate: (request: HttpRequest, requirement?: Requirement) =>
       Promise.resolve(authenticate(pipeline, request, requirement)),
@@ -79,6 +90,7 @@ export function createValidator<C extends object = JwtClaims>(
         throw completeError(error, pipeline)
       }
     },
+    ...(resourceMetadata && { resourceMetadata }),
   })
   pipelines.set(validator, pipeline)
   // The type of the claims is the caller's assertion: only the named ones are validated.

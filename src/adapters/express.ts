@@ -3,6 +3,7 @@
  * in `middleware.ts`.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
+import { toError } from '../internal/callback.ts'
 import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
@@ -16,6 +17,7 @@ import {
   createMiddlewareContext,
 } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
+import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -84,6 +86,26 @@ export function authorize(requirement: Requirement): ExpressMiddleware {
       }
     } catch (error) {
       refuse(response, error, next, passesErrors(request))
+      return
+    }
+    callNext(next)
+  }
+}
+
+/**
+ * Creates a middleware that serves the metadata document of the API at its URL, without a token. Mount
+ * it at the root of the application, before `authenticate`. Other requests go to `next()`.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(validator: DescribedValidator): ExpressMiddleware {
+  const entry = readMetadataEntry(validator)
+  return function resourceMetadata(request, response, next) {
+    try {
+      if (serveMetadata(entry, request, response)) return
+    } catch (error) {
+      callNext(next, toError(error))
       return
     }
     callNext(next)

@@ -18,6 +18,7 @@ import {
   isReported,
 } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
+import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -34,6 +35,16 @@ export type HttpMiddleware<C extends object> = (
   response: object,
   next?: Next,
 ) => Promise<AccessToken<C> | null | undefined>
+
+/**
+ * Resolves to `true` when it has responded, and to `false` for every other URL. With `next` it is
+ * connect-style middleware, and the promise never rejects.
+ */
+export type HttpMetadataHandler = (
+  request: HttpRequest,
+  response: object,
+  next?: Next,
+) => Promise<boolean>
 
 /**
  * Creates a function that lets only requests with a valid access token pass, and sets `req.auth`.
@@ -84,6 +95,29 @@ export function authorize<C extends object = JwtClaims>(
     }
     if (next !== undefined) callNext(next)
     return token as unknown as AccessToken<C>
+  }
+}
+
+/**
+ * Creates a function that serves the metadata document of the API at its URL, without a token. Call it
+ * before `authenticate`. The promise rejects where the request or the response throws and there is no
+ * `next`.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(validator: DescribedValidator): HttpMetadataHandler {
+  const entry = readMetadataEntry(validator)
+  return async function resourceMetadata(request, response, next) {
+    try {
+      if (serveMetadata(entry, request, response)) return true
+    } catch (error) {
+      if (next === undefined) throw toError(error)
+      callNext(next, toError(error))
+      return true
+    }
+    if (next !== undefined) callNext(next)
+    return false
   }
 }
 

@@ -7,6 +7,7 @@ import { toError } from '../internal/callback.ts'
 import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
+import type { MetadataEntry } from '../response/metadata-response.ts'
 import type { Validator } from '../validator.ts'
 import { type MiddlewareContext, passesErrors, recordedToken } from './authentication-record.ts'
 import { bodyOf, refuseRequest } from './error-response.ts'
@@ -16,6 +17,12 @@ import {
   authorizeRequest,
   createMiddlewareContext,
 } from './middleware.ts'
+import {
+  type DescribedValidator,
+  readMetadataEntry,
+  serveMetadata,
+  setMetadataHeaders,
+} from './resource-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -26,6 +33,7 @@ export interface KoaContext {
   readonly request: object
   readonly method: string
   readonly url: string
+  readonly originalUrl: string
   state: object
   status: number
   body: unknown
@@ -80,6 +88,39 @@ export function authorize(requirement: Requirement): KoaMiddleware {
     }
     await next()
   }
+}
+
+/**
+ * Creates a middleware that serves the metadata document of the API at its URL, without a token. Mount
+ * it in the application itself, before `authenticate`. Other requests go to `next()`.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(validator: DescribedValidator): KoaMiddleware {
+  const entry = readMetadataEntry(validator)
+  return async function resourceMetadata(context, next) {
+    let isServed: boolean
+    try {
+      isServed = serveContext(entry, context)
+    } catch (error) {
+      throw toError(error)
+    }
+    if (!isServed) await next()
+  }
+}
+
+function serveContext(entry: MetadataEntry, context: KoaContext): boolean {
+  const { req, res, method, url } = context
+  // An application that is mounted in another server gets a shortened URL from it.
+  const originalUrl = req.originalUrl ?? context.originalUrl
+  return serveMetadata(entry, { method, url, originalUrl }, res, (response, found) => {
+    context.status = found.status
+    context.body = found.body
+    // Koa sets these for an empty body too.
+    for (const name of ['Content-Type', 'Content-Length']) response.removeHeader(name)
+    setMetadataHeaders(response, found)
+  })
 }
 
 /**

@@ -15,7 +15,14 @@ import {
   readIssuers,
   readRules,
 } from './issuers.ts'
-import type { KeyPolicy, ResolvedKeyPolicy, TokenLocation, ValidatorOptions } from './types.ts'
+import { type NamedResource, readResource } from './resource.ts'
+import type {
+  ImpliedScopes,
+  KeyPolicy,
+  ResolvedKeyPolicy,
+  TokenLocation,
+  ValidatorOptions,
+} from './types.ts'
 
 /** The options, checked and complete. */
 export interface ResolvedOptions {
@@ -26,6 +33,10 @@ export interface ResolvedOptions {
   readonly clockTolerance: number
   /** Compiled by the pipeline. */
   readonly requirement: Requirement | undefined
+  /** Compiled by the pipeline. */
+  readonly impliedScopes: ImpliedScopes | undefined
+  /** Its other members are checked by the pipeline. */
+  readonly resource: NamedResource | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
   readonly keyPolicy: ResolvedKeyPolicy
@@ -40,12 +51,14 @@ export interface ResolvedOptions {
 export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'issuer',
   'audience',
+  'resource',
   'profile',
   'algorithms',
   'clockTolerance',
   'maxTokenAge',
   'scopeClaim',
   'requirement',
+  'impliedScopes',
   'tokenLocations',
   'realm',
   'keys',
@@ -64,7 +77,10 @@ const elsewhere: Readonly<Record<string, string>> = {
   allowInsecureHttp: 'issuer: { issuer, allowInsecureHttp }',
   scopes: 'requirement: { scopes }',
   anyScope: 'requirement: { anyScope }',
+  authentication: 'requirement: { authentication }',
+  authorizationDetails: 'requirement: { authorizationDetails }',
   check: 'requirement: { check }',
+  authorizationServers: 'resource: { identifier, authorizationServers }',
   maxAge: 'keys: { maxAge }',
   staleIfError: 'keys: { staleIfError }',
   timeout: 'keys: { timeout }',
@@ -74,11 +90,15 @@ const elsewhere: Readonly<Record<string, string>> = {
 export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
   const options = readOwnOptions<ValidatorOptions>(value, optionNames, 'createValidator', elsewhere)
   const rules = readRules(options, '')
-  if (rules.audience === undefined) {
-    throw new TypeError('audience is missing: it takes a string, a list of strings, or false')
+  const resource = readResource(options.resource)
+  const audience = rules.audience ?? (resource && Object.freeze([resource.identifier]))
+  if (audience === undefined) {
+    throw new TypeError(
+      'audience is missing: it takes a string, a list of strings, or false, and defaults to resource',
+    )
   }
   const defaults: IssuerDefaults = {
-    audience: rules.audience,
+    audience,
     profile: rules.profile ?? 'jwt',
     algorithms: rules.algorithms ?? allAlgorithms,
     clockTolerance:
@@ -93,6 +113,8 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
     audiences: audiencesOf([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),
     clockTolerance: defaults.clockTolerance,
     requirement: options.requirement,
+    impliedScopes: options.impliedScopes,
+    resource,
     tokenLocations: readLocations(options.tokenLocations),
     realm: readRealm(options.realm, defaults.audience),
     keyPolicy: readKeyPolicy(options.keys),

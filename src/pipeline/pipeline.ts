@@ -9,8 +9,10 @@ import type { MaybePromise } from '../internal/maybe-promise.ts'
 import { createTrustedIssuers, type TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { createRequirementEvaluator, type EvaluateRequirements } from '../requirement/evaluate.ts'
+import { compileImpliedScopes } from '../requirement/implied-scopes.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { type Challenges, createChallenges } from '../response/challenge.ts'
+import { createResourceMetadata, type ResourceMetadata } from '../response/resource-metadata.ts'
 import type { ValidationContext } from './context.ts'
 import { createTokenCache, type TokenCache } from './token-cache.ts'
 import type { VerificationResult } from './verification-result.ts'
@@ -53,6 +55,8 @@ export interface Pipeline {
   readonly requirements: readonly CompiledRequirement[]
   readonly evaluateRequirements: EvaluateRequirements
   readonly challenges: Challenges
+  /** `undefined`: the API does not describe itself. */
+  readonly resourceMetadata: ResourceMetadata | undefined
   /** Returns the time in seconds since 1970. */
   readonly seconds: () => number
 }
@@ -61,12 +65,16 @@ export interface Pipeline {
 const noProofs: readonly Proof[] = Object.freeze([])
 const bearerOnly: ProofVerifier = { verify: () => noProofs }
 
-/** @throws TypeError for a wrong requirement, and for static keys of which none is usable. */
+/**
+ * @throws TypeError for a wrong `requirement`, `impliedScopes` or `resource`, and for static keys of
+ * which none is usable.
+ */
 export function createPipeline(options: ResolvedOptions): Pipeline {
-  const { now, maxCachedTokens, clockTolerance, audiences, realm } = options
+  const { now, maxCachedTokens, clockTolerance, realm } = options
   const seconds = () => now() / 1000
   const observer = createObserver(options.onEvent)
   const requirement = compileOwnRequirement(options)
+  const resourceMetadata = describeResource(options)
   return {
     options,
     observer,
@@ -77,13 +85,30 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
     evaluateRequirements: createRequirementEvaluator({
       now: seconds,
       clockTolerance,
-      identifiers: audiences,
+      expandScopes: compileImpliedScopes(options.impliedScopes),
+      identifiers: identifiersOf(options),
     }),
-    challenges: createChallenges({ realm }),
+    challenges: createChallenges({ realm, resourceMetadataUrl: resourceMetadata?.url }),
+    resourceMetadata,
     seconds,
   }
 }
 
 function compileOwnRequirement({ requirement }: ResolvedOptions): readonly CompiledRequirement[] {
   return requirement === undefined ? [] : [compileRequirement(requirement, 'requirement')]
+}
+
+/** The document says what the validator does. */
+function describeResource(options: ResolvedOptions): ResourceMetadata | undefined {
+  const { resource, issuers, tokenLocations } = options
+  if (resource === undefined) return undefined
+  return createResourceMetadata(resource, {
+    issuers: typeof issuers === 'function' ? undefined : issuers.map(({ issuer }) => issuer),
+    tokenLocations,
+  })
+}
+
+/** The URLs and names by which tokens refer to this API. */
+function identifiersOf({ audiences, resource }: ResolvedOptions): readonly string[] {
+  return resource === undefined ? audiences : [...audiences, resource.identifier]
 }

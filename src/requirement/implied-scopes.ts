@@ -6,13 +6,10 @@
 import { callForList } from '../internal/callback.ts'
 import { isScope } from '../internal/scope-syntax.ts'
 import { checkList } from '../options/checks.ts'
+import type { ImpliedScopes } from '../options/types.ts'
 
 /** Adds the implied scopes to the granted ones. */
 export type ExpandScopes = (granted: readonly string[]) => readonly string[]
-
-type ImpliedScopes =
-  | Readonly<Record<string, readonly string[]>>
-  | ((granted: readonly string[]) => readonly string[])
 
 /**
  * Checks the option `impliedScopes`. A record is transitive. A function receives the granted scopes

@@ -1,5 +1,6 @@
 /** The guides about servers and their tasks: the code of each is run, with a client that it needs. */
 import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -11,7 +12,7 @@ import {
   type WithValidator,
 } from '../support/guides.ts'
 
-const { folder, importGuide, atEnd, end } = createGuideRunner('guides-servers')
+const { folder, importGuide, listen, atEnd, end } = createGuideRunner('guides-servers')
 let issuer: TestIssuer
 
 beforeAll(async () => {
@@ -39,6 +40,58 @@ describe('guide: several issuers', () => {
         reason: 'wrong_issuer',
       })
     }
+  })
+})
+
+describe('guide: resource metadata', () => {
+  it('serves the document at the URL that the challenge names', async () => {
+    const port = await freePort()
+    await importGuide('resource-metadata', 'Reports API', {
+      [publicIssuer]: issuer.issuer,
+      'listen(3000)': `listen(${port}, '127.0.0.1')`,
+    })
+    const refused = await fetch(`http://127.0.0.1:${port}/reports`)
+    expect(refused.headers.get('www-authenticate')).toBe(
+      'Bearer realm="https://api.example.com", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"',
+    )
+    const response = await fetch(`http://127.0.0.1:${port}/.well-known/oauth-protected-resource`)
+    const text = await response.text()
+    expect(text).toBe(
+      JSON.stringify({
+        resource: 'https://api.example.com',
+        bearer_methods_supported: ['header'],
+        authorization_servers: [issuer.issuer],
+        scopes_supported: ['read:reports', 'write:reports'],
+        resource_name: 'Reports API',
+      }),
+    )
+  })
+
+  it('serves several resources on one host', async () => {
+    const { app } = await importGuide<{ app: RequestListener }>('resource-metadata', 'orders', {})
+    const port = await listen(createServer(app))
+    const read = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+    const wellKnown = '/.well-known/oauth-protected-resource'
+    for (const name of ['reports', 'orders']) {
+      const refused = await read(`/${name}`)
+      expect(refused.headers.get('www-authenticate')).toContain(`${wellKnown}/${name}"`)
+      expect(await (await read(`${wellKnown}/${name}`)).json()).toMatchObject({
+        resource: `https://api.example.com/${name}`,
+      })
+    }
+    expect((await read(wellKnown)).status).toBe(404)
+  })
+
+  it('serves the document with node:http', async () => {
+    const { server } = await importGuide<{ server: Server }>('resource-metadata', 'createServer', {
+      [publicIssuer]: issuer.issuer,
+    })
+    const port = await listen(server)
+    const read = (path: string, token = '') =>
+      fetch(`http://127.0.0.1:${port}${path}`, { headers: token ? bearer(token) : {} })
+    expect((await read('/.well-known/oauth-protected-resource')).status).toBe(200)
+    expect((await read('/')).status).toBe(401)
+    expect((await read('/', await issuer.token())).status).toBe(200)
   })
 })
 

@@ -81,6 +81,9 @@ describe('the reference', () => {
     expect(rowsIn('options', 'Issuer options')).toEqual(
       sorted(membersOf(optionTypes, 'IssuerOptions')),
     )
+    expect(rowsIn('options', 'Resource options')).toEqual(
+      sorted(membersOf(optionTypes, 'ResourceOptions')),
+    )
     expect(rowsIn('options', 'Keys')).toEqual(sorted(membersOf(optionTypes, 'KeyPolicy')))
     expect(rowsIn('options', 'Requirement')).toEqual(
       sorted(membersOf(source('access-token.ts'), 'Requirement')),
@@ -95,7 +98,7 @@ describe('the reference', () => {
     expect(sorted(token.filter((name) => /^[a-z]/.test(name)))).toEqual(
       sorted(membersOf(source('access-token.ts'), 'AccessToken')),
     )
-    const methods = rowsIn('validator', 'Methods').map((name) => name.replace(/\(.*/, ''))
+    const methods = rowsIn('validator', 'Members').map((name) => name.replace(/\(.*/, ''))
     expect(methods).toEqual(sorted(membersOf(source('validator.ts'), 'Validator')))
     expect(rowsIn('testing', 'Test issuer options')).toEqual(
       sorted(membersOf(source('testing/options.ts'), 'TestIssuerOptions')),

@@ -185,8 +185,9 @@ export function tokenOfContext(context: Koa.Context): void {
 
 export function wrongOptions(): void {
   const { issuer, audience } = options
-  // @ts-expect-error: the audience must be said
-  createValidator({ issuer })
+  createValidator({ issuer, resource: 'https://rs.test/api' })
+  // @ts-expect-error: misspelt
+  createValidator({ issuer, resource: { identifier: 'https://rs.test/api', scope: 'read' } })
   // @ts-expect-error: the issuer must be said
   createValidator({ audience })
   // @ts-expect-error: only false switches the check off

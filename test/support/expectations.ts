@@ -47,6 +47,8 @@ export function form(
 
 export interface Circumstances {
   readonly realm?: string
+  /** The URL in `resource_metadata`. */
+  readonly metadata?: string
   /** Challenges that the application has put there before. */
   readonly others?: readonly string[]
 }
@@ -94,7 +96,7 @@ function expectRefusal(
   request: Request,
   answer: Answer,
   expected: Expected,
-  { realm = AUD, others = [] }: Circumstances,
+  { realm = AUD, metadata, others = [] }: Circumstances,
 ): void {
   expect(answer.status, 'status').toBe(expected.status)
   expect(api.seen, 'I1: the handler never runs').toEqual([])
@@ -116,7 +118,8 @@ function expectRefusal(
     const { error, scope } = expected
     const sentence = challenges[0]?.parameters.error_description
     const said = error === undefined ? {} : { error, error_description: expect.any(String) }
-    const parameters = { realm, ...said, ...(scope !== undefined && { scope }) }
+    const described = metadata === undefined ? {} : { resource_metadata: metadata }
+    const parameters = { realm, ...described, ...said, ...(scope !== undefined && { scope }) }
     expect(challenges).toEqual([{ scheme: 'Bearer', parameters }])
     expectBody(request, answer, error && { error, error_description: sentence })
   }

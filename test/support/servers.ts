@@ -37,7 +37,8 @@ export interface Route {
   readonly authenticate?: forHttp.AuthenticateOptions | false
   /** How often `authenticate` is mounted. */
   readonly times?: number
-  readonly authorize?: Requirement
+  /** One `authorize` for each. */
+  readonly authorize?: Requirement | readonly Requirement[]
 }
 
 const both = { scopes: 'read:a write:a' }
@@ -53,6 +54,10 @@ const routes: Readonly<Record<string, Route>> = {
 
 export interface ApiOptions {
   readonly validator?: Partial<ValidatorOptions>
+  /** Mounts the validator itself, and not an object around it that records its refusals. */
+  readonly direct?: boolean
+  /** Further resources on this host, whose metadata the API serves at its root too. */
+  readonly resources?: readonly string[]
   readonly routes?: Readonly<Record<string, Route>>
   /** Reads bodies before `authenticate` runs, as the framework's body parser does. */
   readonly parseBodies?: boolean
@@ -83,6 +88,8 @@ interface Records {
 
 interface Setup extends Records {
   readonly validator: Validator
+  /** Those that describe their resource. */
+  readonly described: readonly Validator[]
   readonly routeOf: (path: string) => Route
   readonly paths: readonly string[]
   readonly options: ApiOptions
@@ -130,7 +137,8 @@ function stepsOf<A, S>(
   const authentications = Array.from({ length: times }, () =>
     adapter.authenticate(validator, route.authenticate || {}),
   )
-  return [...authentications, ...(route.authorize ? [adapter.authorize(route.authorize)] : [])]
+  const requirements = [route.authorize ?? []].flat() as Requirement[]
+  return [...authentications, ...requirements.map((required) => adapter.authorize(required))]
 }
 
 async function readBody(
@@ -157,6 +165,7 @@ const onExpress =
     app.use((request, response, next) => {
       if (!before?.(request, response, request)) next()
     })
+    for (const described of setup.described) app.use(forExpress.resourceMetadata(described))
     if (parseBodies) app.use(express.urlencoded({ extended: true }), express.json())
     const reply: express5.RequestHandler = (request, response, next) => {
       const parsed = parseBodies ? (request.body as unknown) : undefined
@@ -188,6 +197,7 @@ const onKoa =
       if (before?.(context.req, context.res, context.state)) context.respond = false
       else await next()
     })
+    for (const described of setup.described) app.use(forKoa.resourceMetadata(described))
     app.use(async (context, next) => {
       if (parseBodies) Object.assign(context.request, { body: await readBody(context.req) })
       await next()
@@ -232,9 +242,11 @@ function onHttp(setup: Setup): Listener {
       stepsOf(setup.routeOf(path), forHttp, setup.validator),
     ]),
   )
+  const metadata = setup.described.map((described) => forHttp.resourceMetadata(described))
   return async (request: Carrier, response) => {
     try {
       if (before?.(request, response, request)) return
+      for (const serve of metadata) if (await serve(request, response)) return
       if (parseBodies) request.body = await readBody(request)
       for (const guard of routes.get(pathOf(request)) ?? routes.get('') ?? []) {
         if ((await guard(request, response)) === null) return
@@ -255,10 +267,11 @@ function onConnect(setup: Setup): Listener {
       stepsOf(setup.routeOf(path), forHttp, setup.validator),
     ]),
   )
+  const metadata = setup.described.map((described) => forHttp.resourceMetadata(described))
   return async (request: Carrier, response) => {
     if (before?.(request, response, request)) return
     if (parseBodies) request.body = await readBody(request, (body) => new URLSearchParams(body))
-    const guards = routes.get(pathOf(request)) ?? routes.get('') ?? []
+    const guards = [...metadata, ...(routes.get(pathOf(request)) ?? routes.get('') ?? [])]
     const run = (index: number, error?: unknown): void => {
       const guard = guards[index]
       if (error !== undefined) failPlainly(setup, response, error)
@@ -308,13 +321,19 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
       })
   }
   const table = options.routes ?? routes
+  const others = (options.resources ?? []).map((resource) =>
+    createValidator({ ...fixtureOptions(), audience: undefined, resource }),
+  )
   const listener = adapters[name]({
     ...records,
-    validator: {
-      ...validator,
-      authenticate: noted(validator.authenticate),
-      authorize: noted(validator.authorize),
-    },
+    validator: options.direct
+      ? validator
+      : {
+          ...validator,
+          authenticate: noted(validator.authenticate),
+          authorize: noted(validator.authorize),
+        },
+    described: [validator, ...others].filter(({ resourceMetadata }) => resourceMetadata),
     routeOf: (path) => table[path] ?? {},
     paths: Object.keys(table),
     options,
@@ -382,7 +401,8 @@ export function readAnswer(bytes: Buffer): Answer {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
   })
-  return { status: Number(statusLine.split(' ')[1]), statusLine, headers, body: all.slice(end + 4) }
+  const status = Number(statusLine.split(' ')[1])
+  return { status, statusLine, headers, body: bytes.subarray(end + 4).toString() }
 }
 
 async function sendHttp2(session: ClientHttp2Session, request: Request): Promise<Answer> {

@@ -99,7 +99,7 @@ describe('the names of options', () => {
 
   it('F-cfg the refusal says which options there are, and all of them are known', () => {
     const names =
-      'issuer, audience, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, tokenLocations, realm, keys, tokenCache, fetch, now, onEvent'
+      'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, tokenLocations, realm, keys, tokenCache, fetch, now, onEvent'
     expect(() => construct({ x: 1 })).toThrow(
       `createValidator has no option "x"; its options are ${names}`,
     )
@@ -115,12 +115,14 @@ describe('the names of options', () => {
         allowInsecureHttp: false,
       },
       audience: AUD,
+      resource: AUD,
       profile: 'jwt',
       algorithms: ['RS256'],
       clockTolerance: 5,
       maxTokenAge: 60,
       scopeClaim: 'scope',
       requirement: { scopes: 'a', anyScope: 'b', check: () => true },
+      impliedScopes: { admin: ['a'] },
       tokenLocations: ['header'],
       realm: 'api',
       keys: { maxAge: 60, staleIfError: 60, timeout: 1 },

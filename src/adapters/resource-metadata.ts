@@ -1,0 +1,62 @@
+/**
+ * @module Serves the metadata document of a resource, in every adapter. Names no framework.
+ */
+import {
+  createMetadataEntry,
+  type MetadataEntry,
+  type MetadataResponse,
+  respondWithMetadata,
+} from '../response/metadata-response.ts'
+import { defaultMaxAge, type ResourceMetadata } from '../response/resource-metadata.ts'
+import type { Validator } from '../validator.ts'
+import type { Response } from './error-response.ts'
+
+/** A validator, or an object of the application around one. */
+export type DescribedValidator = Pick<Validator, 'resourceMetadata'>
+
+/** @throws TypeError for a validator without the option `resource`. */
+export function readMetadataEntry(validator: DescribedValidator): MetadataEntry {
+  const metadata: Partial<ResourceMetadata> | undefined = validator?.resourceMetadata
+  const { url, document, maxAge = defaultMaxAge } = metadata ?? {}
+  if (url === undefined || document === undefined) {
+    throw new TypeError('resourceMetadata takes a validator that has the option resource')
+  }
+  return createMetadataEntry({ url, document, maxAge })
+}
+
+/** The part of a request that decides about the response. */
+interface MetadataRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly originalUrl?: string | undefined
+}
+
+/**
+ * Responds to a request for the metadata URL.
+ *
+ * @returns Whether it has responded: it does not for any other URL.
+ * @throws Whatever the request or the response throws.
+ */
+export function serveMetadata(
+  entry: MetadataEntry,
+  { method, url, originalUrl }: MetadataRequest,
+  response: object,
+  send: (response: Response, found: MetadataResponse) => void = sendMetadata,
+): boolean {
+  const found = respondWithMetadata(entry, method, originalUrl ?? url)
+  if (found === undefined) return false
+  send(response as Response, found)
+  return true
+}
+
+function sendMetadata(response: Response, found: MetadataResponse): void {
+  response.statusCode = found.status
+  setMetadataHeaders(response, found)
+  response.end(found.body)
+}
+
+export function setMetadataHeaders(response: Response, { headers }: MetadataResponse): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  // The document is the same for everyone. What a CORS middleware allowed does not fit the origin `*`.
+  response.removeHeader('Access-Control-Allow-Credentials')
+}

@@ -1,7 +1,9 @@
 /**
- * An authorization server without a network: its answers are functions that a test replaces, and its
- * time is vitest's, so that a day passes in milliseconds. Also the verdict on one token, in short.
+ * A simulated authorization server without a network. A test replaces the functions that create its
+ * responses, and vitest's fake timers are its clock, so that a day passes in milliseconds.
  */
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   AccessTokenError,
@@ -13,13 +15,13 @@ import {
 import { expect, onTestFinished, vi } from 'vitest'
 import { AUD, ec3, ISS, rsa1 } from './fixture.ts'
 
-/** Gets the URL and the request's headers. */
+/** Creates the response to a request with this URL and these headers. */
 export type Answer = (url: string, headers: Headers) => Response | Promise<Response>
 
 export const metadataUrl = `${ISS}/.well-known/oauth-authorization-server`
 export const jwksUri = `${ISS}/jwks`
 
-/** Answers with JSON. */
+/** Creates a JSON response. */
 export function json(body: unknown, headers: Record<string, string> = {}, status = 200): Response {
   return new Response(JSON.stringify(body), { status, headers })
 }
@@ -31,11 +33,11 @@ export const refused = (): never => {
   throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
 }
 
-/** Never answers, and does not listen to the signal either. */
+/** Never responds, and ignores the signal. */
 export const hanging = (): Promise<Response> => new Promise(() => {})
 
 export interface SimulatedIssuer {
-  /** What the key set holds now. */
+  /** The current keys of the key set. */
   keys: unknown[]
   metadata: Answer
   jwks: Answer
@@ -43,12 +45,12 @@ export interface SimulatedIssuer {
   readonly urls: string[]
   readonly events: ValidatorEvent[]
   readonly fetch: typeof fetch
-  /** How many requests there were for anything under `/.well-known/`, and for anything else. */
+  /** Counts the requests for metadata (`/.well-known/`) and all others, which are for keys. */
   readonly count: () => { metadata: number; jwks: number }
   readonly eventsOf: <T extends ValidatorEvent['type']>(
     type: T,
   ) => Extract<ValidatorEvent, { type: T }>[]
-  /** The options of a validator that trusts this issuer, with what a test changes. */
+  /** The options of a validator that trusts this issuer, with the changes of a test. */
   readonly options: (changes?: Partial<ValidatorOptions>) => ValidatorOptions
   readonly validator: (changes?: Partial<ValidatorOptions>) => ReturnType<typeof createValidator>
 }
@@ -60,7 +62,7 @@ export function simulateIssuer(keys: unknown[] = [rsa1.jwk]): SimulatedIssuer {
     const url = String(input)
     urls.push(url)
     expect(init).toMatchObject({ redirect: 'manual', credentials: 'omit' })
-    // GET, which is what `fetch` does when it is told nothing.
+    // Without a method, `fetch` sends GET.
     expect(init?.method ?? 'GET').toBe('GET')
     const answer = url.includes('/.well-known/') ? simulated.metadata : simulated.jwks
     return answer(url, new Headers(init?.headers))
@@ -96,8 +98,8 @@ export function simulateIssuer(keys: unknown[] = [rsa1.jwk]): SimulatedIssuer {
 }
 
 /**
- * `OK`, `T401 <reason>` or `X503`: what became of a token. Anything else that is thrown is a defect
- * and comes out; so does an answer whose headers do not fit its status.
+ * Resolves to the result of a validation in the short form of the requirements: `OK`, `T401 <reason>`
+ * or `X503`. Rejects with any other error, and if the headers do not fit the status.
  */
 export async function verdict(validation: Promise<unknown>): Promise<string> {
   try {
@@ -119,8 +121,8 @@ export async function verdict(validation: Promise<unknown>): Promise<string> {
 }
 
 /**
- * The verdict on a token whose issuer's set holds these keys, and which of them were skipped, and why.
- * A spare key keeps the set from being empty.
+ * Validates a token against a key set with these keys. Resolves to the result, and to the reasons for
+ * which keys were skipped. A spare key ensures that the set has a usable key.
  */
 export async function verdictWith(
   keys: unknown[],
@@ -133,26 +135,51 @@ export async function verdictWith(
   return { verdict: result, skipped }
 }
 
-/** Puts timers and the clock under the test's control, until the test ends. */
+/** Signature checks on the thread pool. They take real time, during which simulated time must not pass. */
+let verifications = 0
+
+function countVerifications(): () => void {
+  const { verify } = crypto
+  crypto.verify = ((...args: unknown[]) => {
+    const done = args.pop() as (...result: unknown[]) => void
+    verifications++
+    return Reflect.apply(verify, crypto, [
+      ...args,
+      (...result: unknown[]) => {
+        verifications--
+        done(...result)
+      },
+    ])
+  }) as typeof verify
+  syncBuiltinESMExports()
+  return () => {
+    crypto.verify = verify
+    syncBuiltinESMExports()
+  }
+}
+
+/** Replaces timers and the clock by simulated ones until the end of the test. */
 export function stopTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
+  const restore = countVerifications()
   onTestFinished(() => {
     vi.useRealTimers()
+    restore()
   })
 }
 
-/** Lets time pass, and everything that became due be done. */
+/** Advances the clock, and waits until everything that became due is done. */
 export async function pass(seconds: number): Promise<void> {
   vi.advanceTimersByTime(seconds * 1000)
-  for (let turn = 0; turn < 3; turn++) await nextTurn()
+  for (let turn = 0; turn < 3 || verifications > 0; turn++) await nextTurn()
 }
 
-/** Moves the clock alone, forth or back: no timer fires. */
+/** Moves the clock alone, forward or back: no timer fires. */
 export function jump(seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1000)
 }
 
-/** How long something takes, in simulated seconds; time passes in small steps until it is done. */
+/** Advances the clock in small steps until a promise is settled. Resolves to the simulated seconds. */
 export async function secondsUntil(work: Promise<unknown>): Promise<number> {
   const startedAt = Date.now()
   let done = false

@@ -1,30 +1,28 @@
 /**
- * Bad tokens by name. Each has one defect and is good in every other respect, so that a test which
- * sees it refused knows why. Knows nothing of HTTP.
- *
- * @module
+ * @module Bad tokens by name. Each has one defect and is valid in every other respect, so that a test
+ * can attribute a refusal to the defect. Imports no HTTP.
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import type { KeyRing } from './keys.ts'
 import { defaultClientId, encode, encodeDraft, type Minter, signingKey } from './tokens.ts'
 
 /**
- * Mints a token. `claims` and `header` change it as in `token()`, except where that would mend the
- * defect: the defect wins.
+ * Creates a token. `claims` and `header` are merged into it as in `token()`, but cannot remove the
+ * defect.
  */
 export type MintBadToken = (claims?: object, header?: object) => Promise<string>
 
-/** The tokens that a resource server refuses, by their defect. */
+/** Functions that create tokens with one defect, by the name of the defect. */
 export interface BadTokens {
   /** Expired an hour ago. */
   readonly expired: MintBadToken
   /** Becomes valid (`nbf`) in an hour. */
   readonly notYetValid: MintBadToken
-  /** Is meant for another API: `aud` is the issuer's audience with `/other` at its end. */
+  /** Is for another API: `aud` is the issuer's audience followed by `/other`. */
   readonly wrongAudience: MintBadToken
-  /** Says that another issuer made it, though this one signed it. */
+  /** Has the `iss` of another issuer, but the signature of this one. */
   readonly wrongIssuer: MintBadToken
-  /** Had its payload changed after it was signed: `sub` is `somebody-else`. */
+  /** Has a payload that was changed after signing: `sub` is `somebody-else`. */
   readonly tampered: MintBadToken
   /** Has one bit of its signature flipped. */
   readonly wrongSignature: MintBadToken
@@ -32,24 +30,24 @@ export interface BadTokens {
   readonly algNone: MintBadToken
   /** Is an HS256 token whose secret is the PEM of the issuer's public key. */
   readonly hmacConfusion: MintBadToken
-  /** Is signed by a key that the key set lacks, under a `kid` that it lacks; another one each time. */
+  /** Is signed with a key that is not in the key set. Its `kid` is not in the set either, and is new each time. */
   readonly unknownKey: MintBadToken
-  /** Is signed by a key that the key set lacks, under the `kid` of one that it has. */
+  /** Is signed with a key that is not in the key set, but has the `kid` of one that is. */
   readonly foreignKey: MintBadToken
   /**
-   * Has no `scope` claim. Bad only for a route that needs a scope (403 there, not 401): a route that
-   * needs none rightly accepts it, so leave it out of a loop over {@link badTokenNames} there.
+   * Has no `scope` claim. A route that requires a scope refuses it with 403, not 401. A route that
+   * requires none accepts it: leave it out of a loop over {@link badTokenNames} there.
    */
   readonly withoutScope: MintBadToken
-  /** Is an OpenID Connect ID token: `typ` is `JWT`, `aud` is a client, and there is a `nonce`. */
+  /** Is an OpenID Connect ID token: `typ` is `JWT`, `aud` is a client, and it has a `nonce`. */
   readonly idToken: MintBadToken
   /** Has no `exp` claim. */
   readonly withoutExpiry: MintBadToken
   /** Is bound to a client certificate (`cnf.x5t#S256`), which no request presents. */
   readonly certificateBound: MintBadToken
-  /** Is bound to a DPoP key (`cnf.jkt`), of which no request holds the private half. */
+  /** Is bound to a DPoP key (`cnf.jkt`), whose private key no client has. */
   readonly dpopBound: MintBadToken
-  /** Is no JWT at all: `not.a.jwt`, whatever the arguments. */
+  /** Is not a JWT: always `not.a.jwt`, and ignores the arguments. */
   readonly malformed: MintBadToken
 }
 
@@ -60,7 +58,7 @@ type Defect = (
   minter: Minter,
   claims: object,
   header: object,
-  strangers: KeyRing,
+  otherKeys: KeyRing,
 ) => Promise<string>
 
 const hour = 3600
@@ -81,7 +79,7 @@ const defects: Readonly<Record<BadTokenName, Defect>> = {
   async tampered(minter, claims, header) {
     const [protectedHeader, payload, signature] = split(await minter.token(claims, header))
     const signed: object = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    // The new jti makes a difference even where the test chose the same sub.
+    // The new jti changes the payload even where the test chose the same sub.
     const changed = encode({ ...signed, sub: 'somebody-else', jti: randomUUID() })
     return `${protectedHeader}.${changed}.${signature}`
   },
@@ -100,11 +98,11 @@ const defects: Readonly<Record<BadTokenName, Defect>> = {
     const signature = createHmac('sha256', secret).update(signingInput).digest('base64url')
     return `${signingInput}.${signature}`
   },
-  unknownKey: (minter, claims, header, strangers) =>
-    minter.token(claims, { ...header, kid: randomUUID() }, strangers),
-  async foreignKey(minter, claims, header, strangers) {
+  unknownKey: (minter, claims, header, otherKeys) =>
+    minter.token(claims, { ...header, kid: randomUUID() }, otherKeys),
+  async foreignKey(minter, claims, header, otherKeys) {
     const { kid } = await signingKey(minter.keys, header)
-    return minter.token(claims, { ...header, kid }, strangers)
+    return minter.token(claims, { ...header, kid }, otherKeys)
   },
   withoutScope: (minter, claims, header) => minter.token({ ...claims, scope: undefined }, header),
   idToken(minter, claims, header) {
@@ -128,11 +126,15 @@ export const badTokenNames: readonly BadTokenName[] = Object.freeze(
   Object.keys(defects) as BadTokenName[],
 )
 
-/** Creates the bad tokens of one issuer; its stranger's keys are made when first needed. */
-export function createBadTokens(minter: Minter, strangers: KeyRing): BadTokens {
+/**
+ * Creates the bad tokens of one issuer.
+ *
+ * @param otherKeys Keys that the issuer does not publish. They are generated on first use.
+ */
+export function createBadTokens(minter: Minter, otherKeys: KeyRing): BadTokens {
   const entries = badTokenNames.map((name): [BadTokenName, MintBadToken] => [
     name,
-    async (claims = {}, header = {}) => defects[name](minter, claims, header, strangers),
+    async (claims = {}, header = {}) => defects[name](minter, claims, header, otherKeys),
   ])
   return Object.freeze(Object.fromEntries(entries)) as unknown as BadTokens
 }
@@ -141,7 +143,7 @@ function split(token: string): [header: string, payload: string, signature: stri
   return token.split('.') as [string, string, string]
 }
 
-// As long as a SHA-256 thumbprint, and nobody's.
+// As long as a SHA-256 thumbprint; no key has it.
 function randomThumbprint(): string {
   return randomBytes(32).toString('base64url')
 }

@@ -1,22 +1,19 @@
-/**
- * The clock that an issuer and the validator under test share.
- *
- * @module
- */
+/** @module The clock that a test issuer and the validator under test share. Imports nothing. */
 
-/** A clock that runs, and that a test can move. */
+/** A running clock that a test can move. */
 export interface TestClock {
   /** Returns the time in milliseconds since the epoch. Fits `ValidatorOptions.now`; needs no `this`. */
   now(): number
   /**
-   * Moves the clock by this many seconds: forth, or back when negative. Does not fire timers.
+   * Moves the clock forward by this many seconds, or back if the number is negative. Does not fire
+   * timers.
    *
-   * @throws TypeError when `seconds` is not a finite number
+   * @throws TypeError if `seconds` is not a finite number.
    */
   advance(seconds: number): void
 }
 
-/** Creates a clock that shows `now` plus whatever it was advanced by. */
+/** Creates a clock that returns `now` plus the time by which it was advanced. */
 export function createTestClock(now: () => number): TestClock {
   let offset = 0
   return {

@@ -1,8 +1,6 @@
 /**
- * What an authorization server does to its resource servers on a bad day. A fault answers in place
- * of a document; it knows the document, but not which one it is.
- *
- * @module
+ * @module The ways in which the metadata and JWKS endpoints can fail. A fault responds in place of the
+ * endpoint, and is the same for both documents.
  */
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
@@ -12,18 +10,19 @@ import { answerJson } from './respond.ts'
 /**
  * A way for the metadata and JWKS endpoints to fail:
  *
- * - `slow`: the right answer, 2 seconds late
- * - `hanging`: the connection is accepted and never answered
+ * - `slow`: the correct response, 2 seconds late
+ * - `hanging`: the connection is accepted, but there is no response
  * - `html`: status 200 with an HTML login page
  * - `error`: status 500
- * - `oversized`: the right document with 5 MiB of padding, in chunks without a length
+ * - `oversized`: the correct document with 5 MiB of padding, chunked, without `Content-Length`
  * - `down`: the connection is refused; the same as `down()`
  */
 export type FaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized' | 'down'
 
-/** A fault that answers; `down` cannot. */
+/** A fault that the server itself simulates. `down` closes the server instead. */
 export type AnsweringFault = Exclude<FaultName, 'down'>
 
+/** @param answer Sends the correct response. */
 type Fault = (response: ServerResponse, document: object, answer: () => void) => unknown
 
 const slowAnswerMs = 2000

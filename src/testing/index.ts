@@ -1,9 +1,7 @@
 /**
- * The test kit, `oauth-resource-server/testing`: an authorization server in this process, on a real
- * loopback port, for the tests of an API. Knows nothing of the validator, so that it cannot share
- * its mistakes. It is no authorization server for production.
- *
- * @module
+ * @module The test kit, `oauth-resource-server/testing`: an authorization server in this process, on a
+ * loopback port, for the tests of an API. Not for production. Imports nothing of the validator, so that
+ * a mistake in one of the two does not hide the same mistake in the other.
  */
 import { type BadTokens, createBadTokens } from './bad-tokens.ts'
 import { createTestClock, type TestClock } from './clock.ts'
@@ -32,15 +30,15 @@ export type { SigningAlgorithm } from './keys.ts'
 export type { TestClient, TestIssuerOptions } from './options.ts'
 export type { RequestCounts } from './request-listener.ts'
 
-/** An authorization server in this process. Its functions need no `this`. */
+/** An authorization server in this process. Its methods can be called without `this`. */
 export interface TestIssuer extends AsyncDisposable {
   /** The issuer identifier, for `ValidatorOptions.issuer`. */
   readonly issuer: string
-  /** Where the key set is; answers `GET` and `HEAD`, with an `ETag`. */
+  /** The URL of the key set. Accepts `GET` and `HEAD`; the response has an `ETag`. */
   readonly jwksUri: string
   /**
-   * Where clients fetch tokens: `POST` with the client credentials grant, authenticated by
-   * `client_secret_basic` or `client_secret_post`; `audience` or `resource` chooses the API.
+   * The URL at which clients request tokens: `POST` with the client credentials grant, authenticated
+   * with `client_secret_basic` or `client_secret_post`. `audience` or `resource` selects the API.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
@@ -49,57 +47,58 @@ export interface TestIssuer extends AsyncDisposable {
   /** The `aud` of {@link TestIssuer.token}, for `ValidatorOptions.audience`. */
   readonly audience: string
   /**
-   * Mints a good access token of the RFC 9068 profile, for and by `test-client`, without a scope.
+   * Creates a valid access token of the RFC 9068 profile. Its `sub` and `client_id` are `test-client`,
+   * and it has no `scope`.
    *
-   * `claims` and `header` are merged into it; a member set to `undefined` is left out. Does not
-   * check them: what they say is what is signed. An `alg` of another {@link SigningAlgorithm} makes
-   * and publishes a key for it on first use; the `alg` `none` leaves the signature empty; a `kid`
-   * stands in the header but chooses no key.
+   * `claims` and `header` are merged into it unchecked; a member that is `undefined` is left out. The
+   * first use of another {@link SigningAlgorithm} as `alg` generates and publishes a key for it. With
+   * the `alg` `none` the signature is empty. A `kid` does not select a key.
    *
-   * @throws TypeError for any other `alg`
+   * @throws TypeError for any other `alg`.
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2 | RFC 9068, section 2}
    */
   token(claims?: object, header?: object): Promise<string>
   /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
   readonly tokens: BadTokens
   /**
-   * Signs with a new key from now on. The old keys stay in the set, and their tokens good, unless
-   * `withdraw` is true. Does not reach into any validator: it learns of this when it next asks.
+   * Signs with a new key from now on. The old keys stay in the key set, so that their tokens stay
+   * valid, unless `withdraw` is true. A validator uses the new set after its next fetch.
    *
    * @defaultValue `withdraw`: false
    */
   rotate(options?: { readonly withdraw?: boolean | undefined }): Promise<void>
-  /** Begins an outage: destroys all connections and closes the port. {@link TestIssuer.token} works on. */
+  /** Begins an outage: destroys all connections and closes the port. {@link TestIssuer.token} still works. */
   down(): Promise<void>
   /**
-   * Ends an outage, on the same port, and any fault. Requests that hang already go on hanging.
+   * Ends an outage, on the same port, and any fault. Requests that are already hanging are not
+   * answered.
    *
-   * @throws Error when the issuer is closed, or when another process took the port and keeps it
+   * @throws Error if the issuer is closed, or if another process took the port and keeps it.
    */
   up(): Promise<void>
   /**
-   * Makes the metadata and JWKS endpoints fail in this way until {@link TestIssuer.up}; the token
-   * endpoint and {@link TestIssuer.token} work on. `down` begins at once; await `down()` instead to
-   * know that the port is closed.
+   * Makes the metadata and JWKS endpoints fail in this way until {@link TestIssuer.up}. The token
+   * endpoint and {@link TestIssuer.token} still work. `down` only begins to close the port: await
+   * {@link TestIssuer.down} where it must be closed.
    *
-   * @throws TypeError for an unknown name
+   * @throws TypeError for an unknown name.
    */
   fault(name: FaultName): void
-  /** The time by which tokens are minted. Pass `clock.now` to the validator and both agree. */
+  /** The clock by which tokens are issued. Pass `clock.now` to the validator as `now`. */
   readonly clock: TestClock
-  /** Live counters. */
+  /** How many requests each endpoint has received so far. */
   readonly requests: RequestCounts
   /** Destroys all connections and closes the port for good. May be called again. */
   close(): Promise<void>
 }
 
 /**
- * Starts an authorization server with a key pair of its own on a free port of 127.0.0.1.
+ * Starts an authorization server with its own key pair on a free port of 127.0.0.1.
  *
- * Shares nothing with other issuers, so that any number can run side by side. Keeps the process
- * alive until it is closed: by `close()`, or at the end of the block with `await using`.
+ * Test issuers share nothing, so any number of them can run at the same time. The process stays alive
+ * until the issuer is closed: by `close()`, or at the end of the block with `await using`.
  *
- * @throws TypeError that names the option that is unknown or malformed
+ * @throws TypeError that names the unknown or malformed option.
  */
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   const { algorithm, audience, path, clients, expiresIn, now } = checkOptions(options)
@@ -107,7 +106,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const [server] = await Promise.all([createLoopbackServer(), keys.current()])
 
   const issuer = `${server.origin}${path}`
-  // RFC 8414 §3.1: a terminating slash is removed before the well-known path is inserted
+  // RFC 8414 §3.1: a terminating slash is removed before the well-known path is inserted.
   const base = path.replace(/\/$/, '')
   const jwksUri = `${server.origin}${base}/jwks`
   const tokenEndpoint = `${server.origin}${base}/token`
@@ -184,7 +183,7 @@ interface MetadataMembers {
   readonly algorithm: string
 }
 
-// RFC 8414 §2, with the members that OpenID Connect readers insist on
+// RFC 8414 §2, with the members that OpenID Connect Discovery 1.0 requires.
 function createMetadata({ issuer, jwksUri, tokenEndpoint, algorithm }: MetadataMembers): object {
   return {
     issuer,

@@ -1,8 +1,6 @@
 /**
- * The keys of one test issuer: which algorithms it signs with, and which keys its set shows. Knows
- * nothing of tokens or of HTTP.
- *
- * @module
+ * @module The signing keys of one test issuer, their algorithms, and the key set that it publishes.
+ * Imports no other module of this package.
  */
 import {
   constants,
@@ -34,7 +32,7 @@ export type SigningAlgorithm =
   | 'EdDSA'
   | 'Ed25519'
 
-/** A public key as a key set shows it. */
+/** A public key as the key set contains it. */
 interface PublicJwk {
   readonly kty?: string
   readonly alg?: string
@@ -44,16 +42,15 @@ interface PublicJwk {
 export interface SigningKey {
   readonly kid: string
   readonly publicKey: KeyObject
-  /** The public key as the key set shows it. */
   readonly jwk: PublicJwk
-  /** Signs the text and resolves to the base64url signature. */
+  /** Signs the text. Resolves to the signature in base64url. */
   sign(signingInput: string): Promise<string>
 }
 
 export interface KeyRing {
-  /** Resolves to the key that signs with this algorithm now; makes and publishes it on first use. */
+  /** Resolves to the current key of this algorithm. Generates and publishes it on first use. */
   current(algorithm?: SigningAlgorithm): Promise<SigningKey>
-  /** Makes a new key for the ring's own algorithm at once, for the others on their next use. */
+  /** Replaces the key of the default algorithm now, and those of other algorithms on their next use. */
   rotate(withdraw: boolean): Promise<void>
   /** Returns the key set, oldest key first. */
   jwks(): { readonly keys: readonly PublicJwk[] }
@@ -73,13 +70,13 @@ function rsa(hash: string, options: SigningOptions = {}): AlgorithmRule {
 }
 
 function rsaPss(hash: string): AlgorithmRule {
-  // RFC 7518 §3.5: the size of the salt value is the same size as the hash function output
+  // RFC 7518 §3.5: the salt is as long as the hash.
   const saltLength = constants.RSA_PSS_SALTLEN_DIGEST
   return rsa(hash, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
 }
 
 function ecdsa(hash: string, namedCurve: string): AlgorithmRule {
-  // RFC 7518 §3.4: the signature is R and S side by side, not DER
+  // RFC 7518 §3.4: the signature is R followed by S, not DER.
   const options: SigningOptions = { dsaEncoding: 'ieee-p1363' }
   return { generate: () => generate('ec', { namedCurve }), hash, options }
 }
@@ -102,7 +99,7 @@ const rules: Readonly<Record<SigningAlgorithm, AlgorithmRule>> = {
   Ed25519: ed25519(),
 }
 
-/** The names of all algorithms that a test issuer signs with. */
+/** Every algorithm that a test issuer can sign with. */
 export const signingAlgorithms: readonly SigningAlgorithm[] = Object.keys(
   rules,
 ) as SigningAlgorithm[]
@@ -111,10 +108,10 @@ export function isSigningAlgorithm(name: unknown): name is SigningAlgorithm {
   return typeof name === 'string' && Object.hasOwn(rules, name)
 }
 
-/** Creates a ring that holds no key yet: the first {@link KeyRing.current} makes one. */
-export function createKeyRing(ownAlgorithm: SigningAlgorithm): KeyRing {
-  // Promises, so that many callers at once share one key generation.
-  let inUse = new Map<SigningAlgorithm, Promise<SigningKey>>()
+/** Creates a ring without keys. The first call of {@link KeyRing.current} generates one. */
+export function createKeyRing(defaultAlgorithm: SigningAlgorithm): KeyRing {
+  // Promises, so that concurrent callers share one key generation.
+  let current = new Map<SigningAlgorithm, Promise<SigningKey>>()
   let published: readonly SigningKey[] = []
 
   async function createPublished(algorithm: SigningAlgorithm): Promise<SigningKey> {
@@ -124,14 +121,14 @@ export function createKeyRing(ownAlgorithm: SigningAlgorithm): KeyRing {
   }
 
   return {
-    current(algorithm = ownAlgorithm) {
-      const key = inUse.get(algorithm) ?? createPublished(algorithm)
-      inUse.set(algorithm, key)
+    current(algorithm = defaultAlgorithm) {
+      const key = current.get(algorithm) ?? createPublished(algorithm)
+      current.set(algorithm, key)
       return key
     },
     async rotate(withdraw) {
-      const key = await createSigningKey(ownAlgorithm)
-      inUse = new Map([[ownAlgorithm, Promise.resolve(key)]])
+      const key = await createSigningKey(defaultAlgorithm)
+      current = new Map([[defaultAlgorithm, Promise.resolve(key)]])
       published = withdraw ? [key] : [...published, key]
     },
     jwks: () => ({ keys: published.map(({ jwk }) => jwk) }),

@@ -1,8 +1,6 @@
 /**
- * A server on a real loopback port that can go away and come back on the same port. Knows nothing
- * of OAuth.
- *
- * @module
+ * @module An HTTP server on a loopback port that can stop and start again on the same port. Imports no
+ * other module of this package.
  */
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
@@ -12,9 +10,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface LoopbackServer {
   /** Scheme, address and port: `http://127.0.0.1:49152`. */
   readonly origin: string
-  /** Answers requests from now on. */
+  /** Passes requests to the listener from now on. */
   serve(listener: RequestListener): void
-  /** Listens again. Rejects when somebody else has taken the port and keeps it for half a second. */
+  /** Listens again. Rejects if another process keeps the port for half a second. */
   start(): Promise<void>
   /** Destroys every connection and frees the port. */
   stop(): Promise<void>
@@ -30,12 +28,12 @@ export async function createLoopbackServer(): Promise<LoopbackServer> {
   await listen(server, 0)
   const { port } = server.address() as AddressInfo
 
-  // Starts and stops take turns, so that callers need not.
-  let lastTurn: Promise<unknown> = Promise.resolve()
-  function inTurn(step: () => Promise<void>): Promise<void> {
-    const turn = lastTurn.then(step)
-    lastTurn = turn.catch(() => {})
-    return turn
+  // Starts and stops run one after the other, so that callers need not wait for each.
+  let lastStep: Promise<unknown> = Promise.resolve()
+  function runNext(step: () => Promise<void>): Promise<void> {
+    const next = lastStep.then(step)
+    lastStep = next.catch(() => {})
+    return next
   }
 
   return {
@@ -43,8 +41,8 @@ export async function createLoopbackServer(): Promise<LoopbackServer> {
     serve(listener) {
       server.on('request', listener)
     },
-    start: () => inTurn(() => listenAgain(server, port)),
-    stop: () => inTurn(() => stopListening(server)),
+    start: () => runNext(() => listenAgain(server, port)),
+    stop: () => runNext(() => stopListening(server)),
   }
 }
 

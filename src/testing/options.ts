@@ -1,22 +1,18 @@
-/**
- * The options of a test issuer: their types, their defaults, and the one place that checks them.
- *
- * @module
- */
+/** @module The options of a test issuer: types, defaults and checks. */
 import { isSigningAlgorithm, type SigningAlgorithm, signingAlgorithms } from './keys.ts'
 
-/** A client that may fetch tokens at the token endpoint. */
+/** A client that may request tokens at the token endpoint. */
 export interface TestClient {
   readonly id: string
   readonly secret: string
   /**
-   * The scopes that it may ask for; it gets all of them when it asks for none.
+   * The scopes that the client may request. A request without `scope` is granted all of them.
    *
-   * @defaultValue any scope, and no scope when it asks for none
+   * @defaultValue any scope; a request without `scope` is granted none
    */
   readonly scopes?: readonly string[] | undefined
   /**
-   * The APIs that it may ask for, as they stand in `aud`.
+   * The values of `aud` that the client may request.
    *
    * @defaultValue any API
    */
@@ -25,25 +21,25 @@ export interface TestClient {
 
 export interface TestIssuerOptions {
   /**
-   * The algorithm of the issuer's first key. An RSA key takes some 200 ms to make, any other 1 ms.
+   * The algorithm of the issuer's first key. Generating an RSA key takes about 200 ms, any other 1 ms.
    *
    * @defaultValue `'ES256'`
    */
   readonly algorithm?: SigningAlgorithm | undefined
   /**
-   * The `aud` of `token()`, and what the token endpoint grants when the request names no API.
+   * The `aud` of `token()`, and of the token endpoint where the request names no API.
    *
    * @defaultValue `'https://api.example.com'`
    */
   readonly audience?: string | undefined
   /**
-   * The path of the issuer identifier: `'/'` or `'/tenant/'` to try terminating slashes.
+   * The path of the issuer identifier. `'/'` and `'/tenant/'` test terminating slashes.
    *
    * @defaultValue `''`, as in `http://127.0.0.1:49152`
    */
   readonly path?: string | undefined
   /**
-   * Who may fetch tokens at the token endpoint.
+   * The clients that may request tokens at the token endpoint.
    *
    * @defaultValue `[{ id: 'test-client', secret: 'test-secret' }]`
    */
@@ -55,7 +51,8 @@ export interface TestIssuerOptions {
    */
   readonly expiresIn?: number | undefined
   /**
-   * What `clock` shows before it is advanced, in milliseconds since the epoch; `() => 0` stops it.
+   * Returns the time of `clock` before it is advanced, in milliseconds since the epoch. `() => 0` stops
+   * the clock.
    *
    * @defaultValue `Date.now`
    */
@@ -72,7 +69,11 @@ export interface Settings {
   readonly now: () => number
 }
 
-/** Fills in the defaults. Throws a `TypeError` that names the first bad option and what it takes. */
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws TypeError that names the first invalid option and what it expects.
+ */
 export function checkOptions(options: TestIssuerOptions): Settings {
   const settings: Settings = {
     algorithm: options.algorithm ?? 'ES256',
@@ -80,7 +81,7 @@ export function checkOptions(options: TestIssuerOptions): Settings {
     path: options.path ?? '',
     clients: options.clients ?? [{ id: 'test-client', secret: 'test-secret' }],
     expiresIn: options.expiresIn ?? 300,
-    // Looked up at each call, so that fake timers installed later count.
+    // Date.now is read on each call, so that fake timers that are installed later apply.
     now: options.now ?? (() => Date.now()),
   }
   for (const name of Object.keys(options)) {
@@ -143,7 +144,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-/** Throws a `TypeError` for a misspelt option, which would silently keep the old keys good. */
+/** @throws TypeError for a misspelt option, which would otherwise keep the old keys valid. */
 export function checkRotateOptions(options: { readonly withdraw?: boolean | undefined }): boolean {
   const { withdraw = false, ...others } = options
   if (typeof withdraw === 'boolean' && Object.keys(others).length === 0) return withdraw

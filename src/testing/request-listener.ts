@@ -1,15 +1,13 @@
 /**
- * The HTTP face of the test issuer: which path leads where, and how the two documents that resource
- * servers read (metadata and key set) are answered.
- *
- * @module
+ * @module The HTTP side of the test issuer: routing by path, and the endpoints of the two documents that
+ * resource servers read, metadata and key set.
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type AnsweringFault, faults } from './faults.ts'
 import { answerJson } from './respond.ts'
 
-/** How many requests reached each endpoint, whatever the answer was. Assign 0 to start afresh. */
+/** How many requests each endpoint has received, failed ones included. Assign 0 to reset a counter. */
 export interface RequestCounts {
   metadata: number
   jwks: number
@@ -25,13 +23,13 @@ export interface Endpoint {
 export interface DocumentEndpointOptions {
   readonly counter: keyof RequestCounts
   readonly contentType: string
-  /** Returns the document as it is now. */
+  /** Returns the current document. */
   read(): object
-  /** Returns the fault that answers in its place, if any. */
+  /** Returns the fault that is active, if any. */
   fault(): AnsweringFault | undefined
 }
 
-/** Creates an endpoint that shows one JSON document, with an `ETag`, or fails on demand. */
+/** Creates an endpoint that serves one JSON document with an `ETag`, or a fault in its place. */
 export function createDocumentEndpoint(options: DocumentEndpointOptions): Endpoint {
   const { counter, contentType, read, fault } = options
 
@@ -56,13 +54,13 @@ export function createDocumentEndpoint(options: DocumentEndpointOptions): Endpoi
   }
 }
 
-/** Creates the listener that leads each request to the endpoint at its path, and counts it. */
+/** Creates the listener that counts each request and passes it to the endpoint at its path. */
 export function createRequestListener(
   endpoints: ReadonlyMap<string, Endpoint>,
   requests: RequestCounts,
 ): RequestListener {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Not a URL object: a request target may be anything, and '//' would make it a host.
+    // Not a URL object, which would take the text after '//' for a host.
     const [path = ''] = String(request.url).split('?', 1)
     const endpoint = endpoints.get(path)
     if (endpoint === undefined) return answerJson(response, 404, { error: 'not_found' })
@@ -75,12 +73,12 @@ export function createRequestListener(
   }
 
   return (request, response) => {
-    // Only a client that went away in the middle brings this about: there is nobody to answer.
+    // This fails only if the client closed the connection, so no response is possible.
     answer(request, response).catch(() => response.destroy())
   }
 }
 
-// RFC 9110 §13.1.2: a list of entity tags or '*', compared weakly
+// RFC 9110 §13.1.2: a list of entity tags or '*', compared weakly.
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
   return tags.includes('*') || tags.includes(etag)

@@ -1,11 +1,7 @@
-/**
- * The one way in which the test issuer answers with JSON.
- *
- * @module
- */
+/** @module Sends the JSON responses of the test issuer. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-/** Answers with a JSON body and its length; `headers` may replace the content type. */
+/** Sends a response with a JSON body and its length. `headers` may replace the content type. */
 export function answerJson(
   response: ServerResponse,
   status: number,

@@ -1,9 +1,8 @@
 /**
- * The token endpoint with its one grant, client credentials: decides what a well-formed request is
- * granted, and answers.
+ * @module The token endpoint with the client credentials grant: decides what a well-formed request is
+ * granted, and responds.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
- * @module
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { TestClient } from './options.ts'
@@ -24,7 +23,7 @@ interface Grant {
   readonly scopes: readonly string[]
 }
 
-// RFC 6749 §5.1: both headers, for the answer holds a token
+// RFC 6749 §5.1: both headers are required in a response that contains a token.
 const noStore: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
 const challenge: OutgoingHttpHeaders = { 'WWW-Authenticate': 'Basic realm="test-issuer"' }
 
@@ -76,13 +75,13 @@ function grantAudience(form: Form, client: TestClient, ownAudience: string): str
   if (audience !== undefined && resource !== undefined && audience !== resource) {
     return invalidTarget('The parameters audience and resource name two APIs')
   }
-  // RFC 8707 §2: an absolute URI without a fragment
+  // RFC 8707 §2: an absolute URI without a fragment.
   if (resource !== undefined && (!URL.canParse(resource) || resource.includes('#'))) {
-    return invalidTarget('The parameter resource is no absolute URI without a fragment')
+    return invalidTarget('The parameter resource must be an absolute URI without a fragment')
   }
   const chosen = resource ?? audience ?? ownAudience
   if (client.audiences && !client.audiences.includes(chosen)) {
-    return invalidTarget('The client may not have tokens for this API')
+    return invalidTarget('The client may not request tokens for this API')
   }
   return chosen
 }
@@ -96,7 +95,7 @@ function grantScopes(form: Form, client: TestClient): readonly string[] | TokenE
   }
   const scopes = [...new Set(requested.split(' '))]
   if (client.scopes && !scopes.every((scope) => client.scopes?.includes(scope))) {
-    return { error: 'invalid_scope', description: 'The client may not have one of these scopes' }
+    return { error: 'invalid_scope', description: 'The client may not request one of these scopes' }
   }
   return scopes
 }

@@ -1,8 +1,6 @@
 /**
- * Reads a request to the token endpoint: its form and the client's credentials. Decides only
+ * @module Reads the form and the client credentials of a request to the token endpoint. Decides only
  * whether the request is well formed, not what it is granted.
- *
- * @module
  */
 import type { IncomingMessage } from 'node:http'
 
@@ -15,18 +13,18 @@ type TokenErrorCode =
   | 'invalid_target'
 
 /**
- * An answer with an error code.
+ * A response with an error code.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-5.2 | RFC 6749, section 5.2}
  */
 export interface TokenError {
   readonly error: TokenErrorCode
   readonly description: string
-  /** The status where it is not 401 for `invalid_client` and 400 for everything else. */
+  /** @defaultValue 401 for `invalid_client`, 400 for every other error */
   readonly status?: number
 }
 
-/** The parameters that came once and with a value. */
+/** The parameters that have a value. Each occurs once. */
 export type Form = ReadonlyMap<string, string>
 
 export interface Credentials {
@@ -36,7 +34,7 @@ export interface Credentials {
 
 const maxBodyBytes = 64 * 1024
 
-/** Reads the form. Rejects when the client goes away before its end. */
+/** Reads the form. Rejects if the client closes the connection before the end of it. */
 export async function readForm(request: IncomingMessage): Promise<Form | TokenError> {
   const [mediaType = ''] = String(request.headers['content-type']).split(';', 1)
   if (mediaType.trim().toLowerCase() !== 'application/x-www-form-urlencoded') {
@@ -50,8 +48,8 @@ export async function readForm(request: IncomingMessage): Promise<Form | TokenEr
 }
 
 /**
- * Returns the client's credentials from the `Authorization` header or the form, undefined when it
- * has offered none that can be read.
+ * Returns the client credentials from the `Authorization` header or the form; `undefined` if there are
+ * none, or none that are well formed.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1 | RFC 6749, section 2.3.1}
  */
@@ -64,7 +62,7 @@ export function readCredentials(
   if (authorization === undefined) {
     return id === undefined || secret === undefined ? undefined : { id, secret }
   }
-  // RFC 6749 §2.3: no more than one authentication method in each request
+  // RFC 6749 §2.3: no more than one authentication method in each request.
   if (secret !== undefined) {
     return invalidRequest('The client must not authenticate in two ways at once')
   }
@@ -75,12 +73,13 @@ export function readCredentials(
   return basic
 }
 
-/** Makes the error of a request that is malformed. */
+/** Creates the error of a malformed request. */
 export function invalidRequest(description: string): TokenError {
   return { error: 'invalid_request', description }
 }
 
-// Reads a body that is too long to its end, for a client that is still sending misses the answer.
+// Reads a body that is too long to its end, because a client may not read the response while it is
+// still sending.
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let length = 0
@@ -97,14 +96,14 @@ function parseForm(parameters: URLSearchParams): Form | TokenError {
     const values = parameters.getAll(name)
     if (values.length > 1) return repeated(name)
     const [value] = values
-    // RFC 6749 §3.2: parameters sent without a value are treated as if they were omitted
+    // RFC 6749 §3.2: parameters sent without a value are treated as if they were omitted.
     if (value) form.set(name, value)
   }
   return form
 }
 
 function repeated(name: string): TokenError {
-  // RFC 8707 §2 allows several resources; this server makes tokens for one.
+  // RFC 8707 §2 allows several resources; this server issues tokens for one.
   if (name === 'resource') {
     return { error: 'invalid_target', description: 'A token is for one resource only' }
   }
@@ -124,7 +123,7 @@ function parseBasic(authorization: string): Credentials | undefined {
   }
 }
 
-// RFC 6749 §2.3.1: both halves are form-urlencoded before they become user and password
+// RFC 6749 §2.3.1: id and secret are form-urlencoded before they are joined.
 function formDecode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '))
 }

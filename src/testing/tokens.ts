@@ -1,14 +1,12 @@
 /**
- * Mints good tokens, and whatever the caller changes about them. Writes the JWS itself: jose
- * rightly refuses some of the headers that a test needs. Knows nothing of HTTP.
- *
- * @module
+ * @module Creates valid tokens, with the changes that the caller makes. Writes the JWS itself, because
+ * jose refuses some of the headers that a test needs. Imports no HTTP.
  */
 import { randomUUID } from 'node:crypto'
 import type { TestClock } from './clock.ts'
 import { isSigningAlgorithm, type KeyRing, type SigningKey, signingAlgorithms } from './keys.ts'
 
-/** The client that a token is for unless the test says otherwise. */
+/** The `client_id` and `sub` of a token by default. */
 export const defaultClientId = 'test-client'
 
 /** The two JSON objects of a token, before they are encoded. */
@@ -22,11 +20,11 @@ export interface Minter {
   readonly expiresIn: number
   /** The keys that the issuer publishes. */
   readonly keys: KeyRing
-  /** Returns the time of the issuer's clock in whole seconds. */
+  /** Returns the time of the issuer's clock, in whole seconds. */
   seconds(): number
-  /** Returns what {@link Minter.token} would sign with this key. */
+  /** Returns the header and claims that {@link Minter.token} signs with this key. */
   draft(key: SigningKey, claims: object, header: object): Draft
-  /** Mints a token; the signature is from `signers` where that is given. */
+  /** Creates a token, signed with a key of `signers` (default: `keys`). */
   token(claims?: object, header?: object, signers?: KeyRing): Promise<string>
 }
 
@@ -46,7 +44,7 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
     const iat = seconds()
     return {
       header: { alg: key.jwk.alg, typ: 'at+jwt', kid: key.kid, ...header },
-      // RFC 9068 §2.2: the seven claims that every access token has
+      // RFC 9068 §2.2: the seven required claims.
       claims: {
         iss: issuer,
         sub: defaultClientId,
@@ -66,7 +64,7 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
     }
     const key = await signingKey(signers, header)
     const signingInput = encodeDraft(draft(key, claims, header))
-    // RFC 7515, appendix A.5: an unsecured JWS has the empty string for its signature
+    // RFC 7515, appendix A.5: the signature of an unsecured JWS is the empty string.
     const signature = algorithmOf(header) === 'none' ? '' : await key.sign(signingInput)
     return `${signingInput}.${signature}`
   }
@@ -75,8 +73,8 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
 }
 
 /**
- * Resolves to the key that signs under this header: the ring's own key where the header names no
- * algorithm or none. Rejects with a `TypeError` for an algorithm that a test issuer does not have.
+ * Resolves to the key for a header: the key of its `alg`, or of the default algorithm where there is no
+ * `alg` or it is `none`. Rejects with a `TypeError` for an algorithm that a test issuer does not have.
  */
 export async function signingKey(keys: KeyRing, header: object): Promise<SigningKey> {
   const algorithm = algorithmOf(header)
@@ -87,7 +85,7 @@ export async function signingKey(keys: KeyRing, header: object): Promise<Signing
   )
 }
 
-/** Returns the first two parts of the compact form. Members that are `undefined` are left out. */
+/** Returns the first two parts of the compact serialization. Members that are `undefined` are left out. */
 export function encodeDraft({ header, claims }: Draft): string {
   return `${encode(header)}.${encode(claims)}`
 }

@@ -1,10 +1,10 @@
 /**
- * @module The nouns that everybody shares: what a request is, what a verified token is, and what a
- * route may require of one. Types only.
+ * @module Shared types: the request, the verified access token, and the requirement of a route. Types
+ * only.
  */
 
 /**
- * What the validator looks at in a request. An `IncomingMessage` fits, and so does
+ * The parts of a request that the validator reads. An `IncomingMessage` fits, and so does
  * `{ method, url, headers }` with a plain object or a `Headers`.
  */
 export interface HttpRequest {
@@ -22,11 +22,11 @@ export interface HttpRequest {
     | Headers
     | null
     | undefined
-  /** Node's list of header names and values as they came, which shows repeated fields. */
+  /** Node's list of header names and values as received. It shows repeated fields. */
   readonly rawHeaders?: readonly string[] | undefined
-  /** Node's headers with every repeated field; looked at where there are no `rawHeaders`. */
+  /** Node's headers with every repeated field. Read if there are no `rawHeaders`. */
   readonly headersDistinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined
-  /** A form that the application's parser has read; looked at only where `tokenLocations` has 'body'. */
+  /** A form that the application's parser has read. Read only if `tokenLocations` has 'body'. */
   readonly body?: unknown
 }
 
@@ -43,8 +43,8 @@ export interface JoseHeader {
 }
 
 /**
- * The claims of a token. The types of the named ones have been checked; every other claim is
- * `unknown`, for the issuer may put anything there.
+ * The claims of a token. The types of the named ones have been checked. Every other claim is `unknown`,
+ * because the issuer may put any value there.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2.2 | RFC 9068, section 2.2}
  */
@@ -64,7 +64,7 @@ export interface JwtClaims {
 export type Proof = 'dpop' | 'mtls'
 
 /**
- * A verified access token: frozen all the way down, and safe to log, for `token` is not enumerable.
+ * A verified access token. It is deeply frozen, and safe to log, because `token` is not enumerable.
  *
  * `subject` is unique within its issuer only (RFC 8725 §3.8): with several issuers, a user is the
  * pair of `issuer` and `subject`. A client may have a `subject` that equals a user's (RFC 9700
@@ -77,7 +77,7 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly clientId?: string
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
-  /** NumericDate: seconds since 1970, as the claim `exp` says. */
+  /** The claim `exp`: seconds since 1970. */
   readonly expiresAt: number
   /** Always `Bearer`: tokens that are bound to a key are refused. */
   readonly scheme: 'Bearer' | 'DPoP'
@@ -85,14 +85,14 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly proofs: readonly Proof[]
   readonly claims: Readonly<C>
   readonly header: Readonly<JoseHeader>
-  /** The token as it came. Not enumerable. */
+  /** The token as received. Not enumerable. */
   readonly token: string
 }
 
 /**
  * What a route requires of a verified token. Everything that is set must hold.
  *
- * The order is: `authentication`, scopes, `authorizationDetails`, `check`. A token that lacks both
+ * The order of the checks is: `authentication`, scopes, `authorizationDetails`, `check`. A token that lacks both
  * authentication and scopes is refused with 401, and that challenge names the scopes too.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
@@ -102,19 +102,18 @@ export interface Requirement {
   readonly scopes?: string | readonly string[] | undefined
   /** At least one of these scopes. */
   readonly anyScope?: string | readonly string[] | undefined
-  /** How and when the user authenticated. Anything else is refused with 401. */
+  /** How and when the user must have authenticated. Any other token is refused with 401. */
   readonly authentication?: AuthenticationRequirement | undefined
   /**
-   * Receives the details that the token grants at this API. Anything but `true` refuses with 403
-   * `insufficient_scope`, and so does a claim that is missing, empty or malformed; then the function
-   * is not called.
+   * Receives the details that the token grants at this API. Any result except `true` is refused with 403
+   * `insufficient_scope`. So is a token whose claim is missing, empty or malformed, without a call.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-9 | RFC 9396, section 9}
    */
   readonly authorizationDetails?: ((details: readonly AuthorizationDetail[]) => boolean) | undefined
   /**
-   * Runs after every other check. Anything but `true` refuses with 403 `insufficient_scope`; a throw
-   * or a rejection becomes the `cause` of an Error, which makes it a 500.
+   * Runs after every other check. Any result except `true` is refused with 403 `insufficient_scope`. A
+   * thrown error or a rejection becomes the `cause` of an Error, which leads to a 500.
    */
   readonly check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
 }

@@ -1,7 +1,7 @@
 /**
  * @module The events that a validator emits for the operator. Their members are configured names,
- * values of closed lists, and short sanitised texts; only `detail` and `cause` vary freely. None of
- * them contains a part of a token. Imports only the errors and `internal/`.
+ * values of closed lists, and short sanitized texts; only `detail` and `cause` vary freely. No event
+ * contains a part of a token. Imports only the errors and `internal/`.
  */
 import { channel } from 'node:diagnostics_channel'
 import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
@@ -36,20 +36,20 @@ export interface TokenRefusedEvent {
   readonly durationMs: number
 }
 
-/** A request had no token. On a route with `optional`, that is not a refusal. */
+/** A request had no token. On a route with `optional` the request is not refused. */
 export interface TokenMissingEvent {
   readonly type: 'token.missing'
-  /** What it had instead: another scheme than Bearer, or a token in a location that is not enabled. */
+  /** What it had instead: a scheme other than Bearer, or a token in a location that is not enabled. */
   readonly hint?: string | undefined
 }
 
 /**
- * `Requirement.check`, or another function of the application, threw; or a requirement that was given
- * with a request is wrong.
+ * `Requirement.check` or another function of the application threw, or a requirement that was passed
+ * with a request is invalid.
  */
 export interface CallbackFailedEvent {
   readonly type: 'callback.failed'
-  /** An Error. Where a callback threw, it names the callback, and its own `cause` is what was thrown. */
+  /** An Error. If a callback threw, the message names the callback, and its own `cause` is what was thrown. */
   readonly cause: unknown
 }
 
@@ -72,27 +72,27 @@ export interface KeysFailedEvent {
   readonly issuer: string
   readonly reason: FetchFailureReason
   readonly cause: unknown
-  /** Whether an older set serves on. */
+  /** Whether an older set is still used. */
   readonly serving: 'stale' | 'fresh' | 'nothing'
   /** Seconds until a request makes the next attempt. */
   readonly retryAfter: number
   readonly durationMs: number
 }
 
-/** A token named a key that is not in the set, and the budget for looking it up is spent. */
+/** A token named a key that is not in the set, and the limit for such lookups is reached. */
 export interface KeysRateLimitedEvent {
   readonly type: 'keys.rate_limited'
   readonly issuer: string
 }
 
 /**
- * With a function as `issuer`: a token was answered with 503, because tokens that are not verified name
- * too many issuers. Issuers with a verified token are not affected.
+ * With a function as `issuer`: a token was refused with 503, because unverified tokens name too many
+ * issuers. Issuers with a verified token are not affected.
  */
 export interface IssuersRateLimitedEvent {
   readonly type: 'issuers.rate_limited'
   /**
-   * What there is too much of: calls of the function in progress (100), key sets being fetched (50), or
+   * The limit that is reached: calls of the function in progress (100), key sets being fetched (50), or
    * requests (600, and 10 more each second), all for issuers without a verified token.
    */
   readonly limit: 'resolver_calls' | 'fetches_in_flight' | 'requests_per_minute'
@@ -103,18 +103,18 @@ export interface KeySkippedEvent {
   readonly type: 'keys.skipped'
   readonly issuer: string
   readonly kid?: string | undefined
-  /** For example `private`: the key's private half was published, which compromises it. */
+  /** For example `private`: the private key was published, which compromises the key. */
   readonly reason: KeySkipReason
 }
 
-/** The issuer's metadata were read. */
+/** The issuer's metadata was read. */
 export interface MetadataRefreshedEvent {
   readonly type: 'metadata.refreshed'
   readonly issuer: string
   readonly jwksUri: string
 }
 
-/** The metadata could not be read again; the known address of the keys serves on. */
+/** The metadata could not be read again. The known URL of the keys is still used. */
 export interface MetadataFailedEvent {
   readonly type: 'metadata.failed'
   readonly issuer: string
@@ -171,7 +171,7 @@ export interface Observer {
   readonly emit: (event: ValidatorEvent) => void
 }
 
-/** Makes the issuer printable: a function given as `issuer` may have admitted any name in a token. */
+/** Makes the issuer printable, because a function given as `issuer` may accept any name. */
 function sanitize(event: ValidatorEvent): ValidatorEvent {
   if (!('issuer' in event) || event.issuer === undefined) return event
   const issuer = printable(event.issuer)
@@ -186,7 +186,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   const diagnostics = channel(channelName)
   let warned = false
 
-  // A failing listener must not fail the request, but the operator must learn of it.
+  // A failing listener must not fail the request, but must be reported once.
   function warn(error: unknown): void {
     if (warned) return
     warned = true

@@ -4,29 +4,30 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-2 | RFC 7515, section 2}
  */
-// (The global of that name is looked up by a function each time.)
+// Imported, because each use of the global `Buffer` calls a getter.
 import { Buffer } from 'node:buffer'
 
 /**
- * Decodes text that is base64url in its one canonical form: only the alphabet's characters, no
- * padding, a possible length, and unused bits of zero (RFC 4648 §3.5). Anything else is `undefined`;
- * the empty string is canonical too.
+ * Decodes canonical base64url: only characters of the alphabet, no padding, a possible length, and
+ * unused bits of zero (RFC 4648 §3.5). The empty string is canonical.
+ *
+ * @returns `undefined` for any other text.
  */
 export function decodeBase64url(text: string): Buffer | undefined {
   return isAscii(text) ? decodeAsciiBase64url(text) : undefined
 }
 
-/** Tells whether all characters are ASCII: one octet each in UTF-8. */
+/** Returns whether all characters are ASCII. In UTF-8 exactly these take one octet each. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }
 
-/** The same for text that is known to be ASCII. (Of others `Buffer` reads the low octet only.) */
+/** Does the same for text that is known to be ASCII: `Buffer` reads only the low octet of a character. */
 export function decodeAsciiBase64url(text: string): Buffer | undefined {
-  // `Buffer` takes these for the characters of base64url that they stand for in base64.
+  // `Buffer` also decodes these two characters of base64, as - and _.
   if (hasUnusedBits(text) || text.includes('+') || text.includes('/')) return undefined
   const bytes = Buffer.from(text, 'base64url')
-  // Whatever else is foreign it skips, so that octets are missing.
+  // `Buffer` skips every other character outside the alphabet, so the result is too short.
   return bytes.length === Math.floor((text.length * 3) / 4) ? bytes : undefined
 }
 
@@ -34,7 +35,7 @@ export function decodeAsciiBase64url(text: string): Buffer | undefined {
 const endOfThree = 'AEIMQUYcgkosw048'
 const endOfTwo = 'AQgw'
 
-/** Tells whether bits are left over: of a character that stands alone, or bits that are not zero. */
+/** Returns whether the last character has unused bits that are not zero, or the length is impossible. */
 function hasUnusedBits(text: string): boolean {
   const last = text.charAt(text.length - 1)
   switch (text.length % 4) {

@@ -1,11 +1,11 @@
 /**
- * @module What the application's callbacks throw or reject with. It can be any value, so it is put
- * into an `Error` before anything else sees it: a falsy value would count as success, Express skips
- * handlers for the string 'route', and an `AccessTokenError` would pass for a refusal of ours.
+ * @module Handles what the application's callbacks throw or reject with. It can be any value, so it is
+ * wrapped in an `Error`: a falsy value would count as success, Express skips handlers for the string
+ * 'route', and an `AccessTokenError` would be taken for a refusal by this package.
  */
 import { types } from 'node:util'
 
-/** The callbacks that an application can pass. Later ones are added here. */
+/** The callbacks that an application can pass. */
 type CallbackName =
   | 'authorizationDetails'
   | 'check'
@@ -16,7 +16,7 @@ type CallbackName =
   | 'scopeClaim'
 
 /**
- * Wraps what a callback threw or rejected with. The value itself is not read.
+ * Wraps what a callback threw or rejected with. Does not read the value.
  *
  * @returns An Error with a fixed message; the original is its `cause`.
  */
@@ -24,24 +24,27 @@ export function callbackError(name: CallbackName, cause: unknown): Error {
   return new Error(`The callback ${name} failed`, { cause })
 }
 
-/** Returns an Error unchanged and wraps every other value, without reading it. */
+/** Returns an Error unchanged and wraps every other value. Does not read the value. */
 export function toError(value: unknown): Error {
-  // Does not run the traps of a Proxy, and recognises the errors of another realm (node:vm, Jest).
+  // Unlike `instanceof`, this runs no trap of a Proxy and recognises errors of another realm (node:vm, Jest).
   if (types.isNativeError(value)) return value
   return new Error('Something that is not an Error was thrown', { cause: value })
 }
 
-/** For a callback that must not return a promise: the rejection of one must not end the process. */
+/**
+ * Handles the rejection of a promise that a synchronous callback returned by mistake: an unhandled one
+ * ends the process.
+ */
 export function ignoreRejection(value: unknown): void {
   Promise.resolve(value).catch(() => {})
 }
 
 /**
- * Calls a function of the application that must return an array, and copies the array, because its
- * methods may be those of the application. The rejection of an entry that is a promise is ignored.
+ * Calls a function of the application that must return an array. Copies the array, because the
+ * application may have replaced its methods. Ignores the rejection of entries that are promises.
  *
- * @returns `undefined` if the function returned anything else.
- * @throws Error that wraps what the function threw, also while the array is read.
+ * @returns `undefined` if the function returned any other value.
+ * @throws Error that wraps what the function threw, or what reading the array threw.
  */
 export function callForList(name: CallbackName, call: () => unknown): unknown[] | undefined {
   let list: unknown[] | undefined
@@ -57,11 +60,11 @@ export function callForList(name: CallbackName, call: () => unknown): unknown[] 
   return list
 }
 
-/** The message of an Error, also where reading it throws. */
+/** Returns the message of an Error. Never throws, even where reading the message does. */
 export function messageOf(error: unknown): string {
   try {
-    return types.isNativeError(error) ? String(error.message) : 'no Error'
+    return types.isNativeError(error) ? String(error.message) : 'not an Error'
   } catch {
-    return 'no readable message'
+    return 'an unreadable message'
   }
 }

@@ -1,8 +1,6 @@
-/**
- * @module Freezing a JSON value all the way down, whatever its depth: without recursion, for a
- * token may nest deeper than the stack.
- */
+/** @module Freezes a JSON value and everything in it. */
 
+/** Freezes a value deeply. Does not recurse, because a token may nest deeper than the call stack allows. */
 export function freezeDeep<T extends object>(value: T): T {
   const pending: object[] = [value]
   for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
@@ -15,7 +13,7 @@ export function freezeDeep<T extends object>(value: T): T {
 
 const isOwn = Object.prototype.hasOwnProperty
 
-/** (Object.values takes longer, and so does Object.hasOwn in such a loop.) */
+// Object.values takes longer, and so does Object.hasOwn in this loop.
 function pushMembers(item: object, pending: object[]): void {
   for (const name in item) {
     if (isOwn.call(item, name)) pushObject(item[name as keyof typeof item], pending)

@@ -1,12 +1,12 @@
 /**
- * @module Why an outbound request failed, as an error that an operator can read. Imports only the
- * shared errors and events.
+ * @module The error of an outbound request, with a message for the operator, and the classification of
+ * network errors. Imports only the shared events.
  */
 
 import type { FetchFailureReason } from '../events.ts'
 import { printable } from './printable.ts'
 
-/** Why a request failed. Internal: it becomes the `cause` of the error that the caller throws. */
+/** The failure of one outbound request. Internal: callers use it as the `cause` of their own errors. */
 export class FetchFailure extends Error {
   readonly reason: FetchFailureReason
   readonly url: string
@@ -35,10 +35,10 @@ export class FetchFailure extends Error {
   }
 }
 
-/** The most errors that are followed from one to its cause. */
+/** How many errors of a chain of causes are read. */
 const maxDepth = 8
 
-/** The error and its causes, outermost first; of an `AggregateError` the first of its errors. */
+/** Lists an error and its causes, outermost first. Follows the first error of an `AggregateError`. */
 function causesOf(error: unknown): unknown[] {
   const causes: unknown[] = []
   let next = error
@@ -76,7 +76,7 @@ export function describeCause(error: unknown): string {
   }
 }
 
-/** For example ECONNREFUSED, ENOTFOUND or DEPTH_ZERO_SELF_SIGNED_CERT. */
+/** Returns the code of an error, for example ECONNREFUSED, ENOTFOUND or DEPTH_ZERO_SELF_SIGNED_CERT. */
 function codeOf(cause: unknown): string | undefined {
   const code = cause instanceof Error ? (cause as { code?: unknown }).code : undefined
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
@@ -85,7 +85,7 @@ function codeOf(cause: unknown): string | undefined {
 // What Node and undici report when the server closed or reset the connection.
 const resetCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** Whether the server closed or reset the connection before the answer was complete. */
+/** Returns whether the server closed or reset the connection before the response was complete. */
 export function isConnectionReset(error: unknown): boolean {
   try {
     return causesOf(error).some((cause) => resetCodes.has(codeOf(cause) ?? ''))

@@ -1,6 +1,6 @@
 /**
- * @module One bounded outbound request for a JSON object: no redirects, a limit of octets while
- * reading, an end in time. The caller decides what the object means.
+ * @module One outbound request for a JSON object, with limits: no redirects, a maximum size and a
+ * timeout. The caller interprets the object.
  */
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
@@ -9,11 +9,11 @@ import { BodyTooLargeError, readBody, releaseBody, type UnlessAborted } from './
 
 export { FetchFailure } from './fetch-failure.ts'
 
-/** The most that is read of one answer, in octets, decompressed. */
+/** The maximum size of a response body, in octets, decompressed. */
 const maxBodyBytes = 256 * 1024
 
 export interface JsonAnswer {
-  /** `undefined` where the server says that nothing changed (304). */
+  /** `undefined` for a 304: nothing changed. */
   readonly json: Readonly<Record<string, unknown>> | undefined
   readonly etag: string | undefined
   readonly cacheControl: string | undefined
@@ -21,18 +21,18 @@ export interface JsonAnswer {
 
 export interface FetchJsonOptions {
   readonly fetch: FetchLike
-  /** Ends the request, also where `fetch` itself does not listen to it. */
+  /** Ends the request, even if the `fetch` function ignores it. */
   readonly signal: AbortSignal
   readonly etag?: string | undefined
-  /** Milliseconds, to read a `Retry-After` that is a date. */
+  /** Milliseconds. Used for a `Retry-After` that is a date. */
   readonly now: () => number
 }
 
 /**
- * Gets a JSON object. Repeats the request once, at once, when the connection was reset: the server may
- * have closed a connection that was kept alive.
+ * Gets a JSON object. Repeats the request once, immediately, if the connection was reset, because the
+ * server may have closed a connection that was kept alive.
  *
- * @throws FetchFailure for everything else than 200 with a JSON object, or 304 to a request with an
+ * @throws FetchFailure for every response except 200 with a JSON object, and 304 to a request with an
  * ETag. Redirects are not followed, because the keys of their target would be trusted.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1 | RFC 9112, section 9.3.1}
  */
@@ -58,7 +58,7 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
     if (response.status === 304 && etag !== undefined) {
       return { json: undefined, etag, cacheControl: getHeader(response, 'cache-control') }
     }
-    refuseOtherStatus(url, response, options.now)
+    requireStatus200(url, response, options.now)
     const json = parseObject(url, await readBody(response, maxBodyBytes, unlessAborted))
     return {
       json,
@@ -68,18 +68,18 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
   } catch (error) {
     throw toFetchFailure(error, url, signal)
   } finally {
-    aborted.forget()
+    aborted.stopListening()
     releaseBody(response)
   }
 }
 
-/** Without a prototype, because `fetch` reads inherited members: another method, a body, a dispatcher. */
+/** Creates an object without a prototype, because `fetch` reads inherited members such as `method`. */
 function createInit(headers: Record<string, string>, signal: AbortSignal): FetchLikeInit {
   const init: FetchLikeInit = { headers, redirect: 'manual', signal, credentials: 'omit' }
   return copyOwnMembers(init) as unknown as FetchLikeInit
 }
 
-/** The `fetch` may be the application's own, and a test's may return anything. */
+/** Checks what the `fetch` function returned. The application may have supplied it. */
 function checkResponse(response: Partial<FetchLikeResponse> | null | undefined): void {
   if (typeof response?.status !== 'number') {
     throw new TypeError('the response of fetch has no status')
@@ -92,9 +92,9 @@ function checkResponse(response: Partial<FetchLikeResponse> | null | undefined):
 function toFetchFailure(error: unknown, url: string, signal: AbortSignal): FetchFailure {
   if (error instanceof FetchFailure) return error
   if (error instanceof BodyTooLargeError) {
-    return new FetchFailure('too_large', url, `the answer exceeds ${maxBodyBytes} octets`)
+    return new FetchFailure('too_large', url, `the response exceeds ${maxBodyBytes} octets`)
   }
-  if (signal.aborted) return new FetchFailure('timeout', url, 'no complete answer in time')
+  if (signal.aborted) return new FetchFailure('timeout', url, 'no complete response in time')
   const what = describeCause(error)
   const message = what === '' ? 'the request failed' : `the request failed: ${what}`
   return new FetchFailure('network', url, message, { cause: error })
@@ -105,7 +105,7 @@ function getHeader(response: FetchLikeResponse, name: string): string | undefine
   return typeof value === 'string' ? value : undefined
 }
 
-function refuseOtherStatus(url: string, response: FetchLikeResponse, now: () => number): void {
+function requireStatus200(url: string, response: FetchLikeResponse, now: () => number): void {
   const { status } = response
   const { redirected, type } = response as { readonly redirected?: boolean; readonly type?: string }
   if (redirected || type === 'opaqueredirect' || (status >= 300 && status < 400)) {
@@ -117,7 +117,7 @@ function refuseOtherStatus(url: string, response: FetchLikeResponse, now: () => 
   }
   if (status !== 200) {
     const retryAfter = parseRetryAfter(getHeader(response, 'retry-after'), now)
-    throw new FetchFailure('status', url, `the answer has status ${status}`, {
+    throw new FetchFailure('status', url, `the response has status ${status}`, {
       status,
       ...(retryAfter !== undefined && { retryAfter }),
     })
@@ -131,7 +131,7 @@ function parseRetryAfter(value: string | undefined, now: () => number): number |
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
 }
 
-// RFC 8259 §8.1: a parser may ignore a byte order mark, and the decoder removes one.
+// RFC 8259 §8.1: a parser may ignore a byte order mark. This decoder removes it.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unknown>> {
@@ -139,16 +139,16 @@ function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unk
   try {
     json = JSON.parse(utf8.decode(body))
   } catch {
-    throw new FetchFailure('not_json', url, 'the answer is not JSON')
+    throw new FetchFailure('not_json', url, 'the response is not JSON')
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new FetchFailure('not_json', url, 'the answer is not a JSON object')
+    throw new FetchFailure('not_json', url, 'the response is not a JSON object')
   }
   return copyOwnMembers(json)
 }
 
-/** A promise that rejects when the signal fires, and the way to stop listening. */
-function rejectionOf(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
+/** Returns a promise that rejects when the signal is aborted, and a function that stops listening. */
+function rejectionOf(signal: AbortSignal): { promise: Promise<never>; stopListening: () => void } {
   let listener = (): void => {}
   const promise = new Promise<never>((_, reject) => {
     listener = () => reject(new Error('aborted'))
@@ -156,5 +156,5 @@ function rejectionOf(signal: AbortSignal): { promise: Promise<never>; forget: ()
     else signal.addEventListener('abort', listener)
   })
   promise.catch(() => {})
-  return { promise, forget: () => signal.removeEventListener('abort', listener) }
+  return { promise, stopListening: () => signal.removeEventListener('abort', listener) }
 }

@@ -1,6 +1,6 @@
 /**
- * @module The part of `fetch` that this package uses. Typed structurally, so that the global `fetch`,
- * that of the packages `undici` and `node-fetch`, and a function around one of them all fit. Types only.
+ * @module The part of `fetch` that this package uses. Typed structurally: it accepts the global `fetch`,
+ * that of the packages `undici` and `node-fetch`, and a wrapper of one of them. Types only.
  */
 
 /** The second argument that a {@link FetchLike} receives. */
@@ -12,19 +12,19 @@ export interface FetchLikeInit {
   /** Redirects are never followed. */
   readonly redirect: 'manual'
   readonly credentials: 'omit'
-  /** Aborted when the time for the request is over. */
+  /** Aborted when the request times out. */
   readonly signal: AbortSignal
 }
 
-/** The part of a response that is read. */
+/** The part of a response that this package reads. */
 export interface FetchLikeResponse {
   readonly status: number
   readonly headers: { get(name: string): string | null }
-  /** A WHATWG `ReadableStream` or a Node stream; null where there is no body. */
+  /** A WHATWG `ReadableStream` or a Node stream; null if the response has no body. */
   readonly body?: unknown
-  /** Called only for a body that is not a stream, and only within the limit of octets. */
+  /** Called only if the body is not a stream and `Content-Length` is within the limit. */
   text(): Promise<string>
 }
 
-/** Makes one outbound request. A rejection is treated as a failure of the network. */
+/** Makes one outbound request. A rejection is treated as a network failure. */
 export type FetchLike = (url: string, init: FetchLikeInit) => Promise<FetchLikeResponse>

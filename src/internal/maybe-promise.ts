@@ -1,11 +1,11 @@
-/** @module Values that are available at once, or only by a promise. */
+/** @module Values that are available immediately or through a promise. */
 
-/** A value, or a promise of it where it is not available yet. */
+/** A value, or a promise of it if it is not available yet. */
 export type MaybePromise<T> = T | Promise<T>
 
 /**
- * Returns whether a value is a promise: by its `then`. Not by `instanceof`, because a library may have
- * replaced the global Promise, while `async` functions return the built-in one.
+ * Returns whether a value is a promise, by its `then`. Does not use `instanceof`, because a library may
+ * have replaced the global Promise, and `async` functions still return the built-in one.
  */
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value

@@ -1,6 +1,6 @@
-/** @module Reading members of an object without those that it inherits. */
+/** @module Reads own members of objects. */
 
-/** Returns an own member of an object, and never what somebody added to `Object.prototype`. */
+/** Returns an own member of an object, never a property of `Object.prototype`. */
 export function getOwn(object: object, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name as keyof typeof object] : undefined
 }

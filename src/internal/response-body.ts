@@ -1,14 +1,14 @@
 /**
- * @module Reads the body of a response, up to a limit. The `fetch` may be the application's: its
- * response need not be a WHATWG one, so everything about it is checked before it is used.
+ * @module Reads the body of a response, up to a limit. The application may supply the `fetch` function,
+ * so every part of the response is checked before it is used.
  */
 import { Buffer } from 'node:buffer'
 import type { FetchLikeResponse } from './fetch-like.ts'
 
-/** Thrown for a body of more octets than the limit. */
+/** Thrown for a body that is larger than the limit. */
 export class BodyTooLargeError extends Error {}
 
-/** What a body may offer: that of a WHATWG stream, or that of a Node stream. */
+/** The members of a WHATWG stream and of a Node stream. */
 interface BodyLike {
   readonly locked?: boolean
   readonly getReader?: () => { read: ReadChunk; cancel: () => Promise<void> }
@@ -20,14 +20,14 @@ interface BodyLike {
 
 type ReadChunk = () => Promise<{ readonly done?: boolean; readonly value?: unknown }>
 
-/** Waits for a promise, unless the time for the whole request is over. */
+/** Waits for a promise. Rejects if the request is aborted before. */
 export type UnlessAborted = <T>(promise: Promise<T>) => Promise<T>
 
 /**
  * Reads a body.
  *
- * @param maxBytes The most octets, decompressed.
- * @throws BodyTooLargeError; TypeError where the body cannot be read within a limit.
+ * @param maxBytes The maximum size in octets, decompressed.
+ * @throws BodyTooLargeError; TypeError if the body cannot be read within a limit.
  */
 export async function readBody(
   response: FetchLikeResponse,
@@ -65,14 +65,14 @@ async function readChunks(
     const { done, value } = await unlessAborted(read())
     if (done) return Buffer.concat(chunks)
     if (!(value instanceof Uint8Array)) throw new TypeError('the body is not made of bytes')
-    // An empty chunk counts too, or a stream of them would never end.
+    // An empty chunk counts as one octet, so that an endless stream of them reaches the limit.
     length += Math.max(1, value.byteLength)
     if (length > maxBytes) throw new BodyTooLargeError()
     chunks.push(value)
   }
 }
 
-/** `text()` reads everything that comes, so the limit must be known to hold before. */
+/** Reads a body with `text()`, which has no limit of its own: `Content-Length` must be within the limit. */
 async function readText(
   response: FetchLikeResponse,
   maxBytes: number,
@@ -88,7 +88,8 @@ async function readText(
     )
   }
   const text: unknown = await unlessAborted(response.text())
-  if (typeof text !== 'string') throw new TypeError('text() of the response of fetch is no string')
+  if (typeof text !== 'string')
+    throw new TypeError('text() of the response of fetch is not a string')
   if (Buffer.byteLength(text) > maxBytes) throw new BodyTooLargeError()
   return Buffer.from(text)
 }
@@ -97,14 +98,14 @@ async function readText(
 export function releaseBody(response: FetchLikeResponse | undefined): void {
   ignoreFailure(() => {
     const body = response?.body as BodyLike | null | undefined
-    // node-fetch emits an error on a body whose request is aborted, also when it is not read.
+    // node-fetch emits an error on the body of an aborted request, even if the body is not read.
     body?.on?.('error', () => {})
     if (body?.locked) return undefined
     return typeof body?.cancel === 'function' ? body.cancel() : body?.destroy?.()
   })
 }
 
-/** Runs a clean-up whose failure changes nothing. */
+/** Runs a clean-up and ignores its failure. */
 function ignoreFailure(cleanUp: () => unknown): void {
   try {
     Promise.resolve(cleanUp()).catch(() => {})

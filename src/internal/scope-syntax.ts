@@ -12,7 +12,7 @@ export function isScope(value: unknown): value is string {
   return typeof value === 'string' && scopeToken.test(value)
 }
 
-/** Splits a list of scopes at spaces, and at nothing else. */
+/** Splits a list of scopes at spaces, not at other white space. */
 export function splitScopes(text: string): string[] {
   return text.split(' ').filter((scope) => scope !== '')
 }

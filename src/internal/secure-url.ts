@@ -1,6 +1,7 @@
 /**
- * @module Which URLs may be fetched: `https`, and `http` within this machine, in the one form to which
- * the URL parser does not change anything. What is compared, logged and fetched is then the same.
+ * @module Validates the URLs that may be fetched: `https`, and `http` on loopback. They must be in the
+ * form that the URL parser returns, so that the text that is compared and logged is the URL that is
+ * fetched.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
@@ -37,7 +38,7 @@ export function validatePublishedUrl(
 }
 
 /**
- * Validates an issuer identifier whose metadata are fetched: a URL as above, without a query, and equal
+ * Validates an issuer identifier whose metadata is fetched: a URL as above, without a query, and equal
  * to its own parsed form.
  *
  * @returns What is wrong with it; `undefined` if nothing.
@@ -73,8 +74,8 @@ function hasHttpScheme(text: string): boolean {
   return protocol === 'https:' || protocol === 'http:'
 }
 
-// The parser removes spaces and control characters, reads a backslash as a slash, and adds slashes
-// that are missing.
+// The URL parser removes spaces and control characters, reads a backslash as a slash, and adds missing
+// slashes.
 function isAbsoluteUrl(text: unknown): text is string {
   return (
     typeof text === 'string' &&
@@ -108,12 +109,12 @@ function isLoopback(hostname: string): boolean {
 }
 
 function validateForm(text: string, { href, pathname, search }: URL): string | undefined {
-  // The parser gives an empty path its one slash.
+  // The URL parser turns an empty path into '/'.
   const isOwnForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
   return isOwnForm ? undefined : `is not in its parsed form, which is ${printable(href)}`
 }
 
-/** The text with the scheme, host and port of the parsed URL, where they differ in case or port only. */
+/** Returns the text with its scheme and host in lower case and without a default port. */
 function withParsedOrigin(text: string, { protocol, pathname, search }: URL): string {
   const authority = authorityOf(text)
   const port = protocol === 'https:' ? /:443$/ : /:80$/
@@ -122,7 +123,8 @@ function withParsedOrigin(text: string, { protocol, pathname, search }: URL): st
   return authority.toLowerCase().replace(port, '') + path
 }
 
-// Many servers decode these before they resolve `..`, and Servlet containers remove `;` and what follows.
+// Many servers decode these characters before they resolve `..`, and Servlet containers remove path
+// parameters, which begin with `;`.
 function validatePath(pathname: string): string | undefined {
   if (/%(?:2e|2f|5c|25)/i.test(pathname)) {
     return 'has an encoded dot, slash, backslash or percent sign'

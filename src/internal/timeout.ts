@@ -1,9 +1,9 @@
-/** @module Waiting for a promise for a limited time. */
+/** @module Waits for a promise for a limited time. */
 
 /**
  * Waits for a promise. Does not cancel the work behind it.
  *
- * @throws what `createError` returns, when the time is up.
+ * @throws what `createError` returns, after the time limit.
  */
 export async function withTimeout<T>(
   promise: Promise<T>,

@@ -8,16 +8,16 @@ import { FetchFailure, type JsonAnswer } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import { validateFetchedUrl } from '../internal/secure-url.ts'
 
-/** What of an issuer's metadata is used. `id_token_signing_alg_values_supported` is not: it is not about access tokens. */
+/** The part of an issuer's metadata that is used. `id_token_signing_alg_values_supported` is not, because it does not apply to access tokens. */
 export interface Metadata {
   readonly jwksUri: string
   readonly cacheControl: string | undefined
 }
 
 /**
- * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: the form of
- * RFC 8414, with the well-known part between host and path; the same with the name of OpenID Connect;
- * and the form of OpenID Connect Discovery, with that part at the end.
+ * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: that of
+ * RFC 8414, with the well-known part between host and path; the same with `openid-configuration`; and
+ * that of OpenID Connect Discovery, with the well-known part at the end.
  */
 export function metadataUrls(issuer: string): string[] {
   // RFC 8414 §3.1: a slash that ends the issuer is removed first.
@@ -32,11 +32,11 @@ export function metadataUrls(issuer: string): string[] {
 }
 
 /**
- * Reads an issuer's metadata. After an answer that is not a metadata document of this issuer the next
- * URL is tried; not after an outage, because another URL might have another document. The only redirect
+ * Reads an issuer's metadata. Tries the next URL after a response that is not a metadata document of
+ * this issuer, but not after an outage, because another URL may have another document. The only redirect
  * that is followed leads to the same URL with a slash at its end.
  *
- * @throws FetchFailure: the last one, or the first that found another issuer.
+ * @throws FetchFailure: the last one, or the first one for a document of another issuer.
  */
 export async function discover(
   issuer: string,
@@ -59,7 +59,7 @@ export async function discover(
 
 const maxUrlLength = 2_048
 
-/** @returns What is wrong with a `jwks_uri`; `undefined` where it may be fetched. */
+/** @returns What is wrong with a `jwks_uri`; `undefined` if it may be fetched. */
 function validateJwksUri(
   jwksUri: unknown,
   issuer: string,
@@ -93,15 +93,15 @@ function readMetadata(
 ): Metadata {
   const { issuer: actual, jwks_uri: jwksUri } = json ?? {}
   if (typeof actual !== 'string') {
-    throw new FetchFailure('not_metadata', url, 'the answer is no metadata: it names no issuer')
+    throw new FetchFailure('not_metadata', url, 'the response is not metadata: it has no issuer')
   }
-  // RFC 8414 §3.3: identical, code point by code point, or the document MUST NOT be used.
+  // RFC 8414 §3.3: if the issuer is not identical, the document MUST NOT be used.
   if (actual !== issuer) {
     const hint = slashHint(issuer, actual)
     throw new FetchFailure(
       'issuer_mismatch',
       url,
-      `the metadata are of issuer ${printable(actual)}, not of ${printable(issuer)}${hint ? ` (${hint})` : ''}`,
+      `the metadata is of issuer ${printable(actual)}, not of ${printable(issuer)}${hint ? ` (${hint})` : ''}`,
     )
   }
   const problem = validateJwksUri(jwksUri, issuer, allowInsecureHttp)

@@ -1,4 +1,4 @@
-/** @module The claim `iss` of a token that is not verified, and the refusal of an issuer. */
+/** @module Reads the claim `iss`, and creates the error for an issuer that is not trusted. */
 import { InvalidTokenError } from '../errors.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 
@@ -13,7 +13,7 @@ export function readIss(iss: unknown): string {
   })
 }
 
-/** @param names The issuers that are trusted. */
+/** @param names The trusted issuers. */
 export function createUntrustedIssuerError(
   iss: string,
   names: readonly string[],

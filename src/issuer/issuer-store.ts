@@ -1,6 +1,6 @@
 /**
- * @module Keeps the issuers that a function of the application returned, within bounds. Issuers with a
- * verified token have room of their own: tokens that were not verified cannot remove them.
+ * @module Stores the issuers that a function of the application returned, up to a limit. Issuers with a
+ * verified token are stored separately, so that tokens that were not verified cannot evict them.
  */
 import type { Lifetime } from './refused-issuers.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
@@ -14,24 +14,24 @@ export interface IssuerAnswer extends Lifetime {
 }
 
 export interface IssuerStore {
-  /** Counts as a use of the issuer. */
+  /** Returns the stored answer, and counts as a use of the issuer. */
   readonly get: (name: string) => IssuerAnswer | undefined
   readonly set: (answer: IssuerAnswer) => void
   readonly delete: (name: string) => void
-  /** Keeps the issuer with the verified ones from now on, if it is still kept at all. */
+  /** Moves the issuer to the verified ones, if it is still stored. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
   readonly verified: () => Iterable<IssuerAnswer>
 }
 
 interface Entry {
   answer: IssuerAnswer
-  /** The number of the latest use. Cheaper on each request than an order of use. */
+  /** The number of the latest use. Takes less time on each request than moving the entry in a Map. */
   usedAt: number
 }
 
 export function createIssuerStore(): IssuerStore {
   const verified = new Map<string, Entry>()
-  // In the order of use.
+  // In the order of their latest use.
   const unverified = new Map<string, IssuerAnswer>()
   let uses = 0
 

@@ -1,8 +1,8 @@
-/** @module Keeps the refusals of issuers for a short time, within bounds: the newest 1,000. */
+/** @module Stores the refusals of issuers for a short time: the newest 1,000. */
 
 const maxRefusals = 1_000
 
-/** The time for which an answer of the application's function is kept. */
+/** The time for which an answer of the application's function is stored. */
 export interface Lifetime {
   /** Seconds. */
   readonly askedAt: number
@@ -10,18 +10,18 @@ export interface Lifetime {
   readonly expiresAt: number
 }
 
-/** An answer from the future means that the clock was set back: its age is not known. */
+/** Returns whether an answer may be used. If the clock was set back, its age is unknown, and it may not. */
 export function isCurrent({ askedAt, expiresAt }: Lifetime, time: number): boolean {
   return time >= askedAt && time < expiresAt
 }
 
 interface Refusal extends Lifetime {
-  /** Errors belong to one request each. */
+  /** Creates a new error, because each request changes its own. */
   readonly createError: () => Error
 }
 
 export interface RefusedIssuers {
-  /** Finds what creates the error for an issuer that is refused at this time. */
+  /** Finds a current refusal. Returns the function that creates its error. */
   readonly find: (iss: string, time: number) => (() => Error) | undefined
   readonly add: (iss: string, refusal: Refusal) => void
   readonly delete: (iss: string) => void

@@ -1,6 +1,6 @@
 /**
- * @module Issuers that a function of the application finds. It is asked once per issuer at a time, and
- * its answers are kept, within bounds. The `iss` that it gets is not verified.
+ * @module Finds issuers with a function of the application. It is called once per issuer at a time, and
+ * its answers are stored, up to a limit. The `iss` that it receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import { validateHttpIssuer } from '../internal/secure-url.ts'
@@ -20,15 +20,15 @@ import {
 import type { TrustedIssuers } from './trusted-issuers.ts'
 import { createUnverifiedLimits } from './unverified-limits.ts'
 
-/** A longer `iss` is refused without asking, in characters. */
+/** A longer `iss` is refused without a call of the function, in characters. */
 const maxIssLength = 1_000
-/** How many issuers without a verified token may be asked for at a time. */
+/** How many issuers without a verified token may be looked up at a time. */
 const maxPending = 100
-/** Seconds for which an answer is kept: a trusted issuer, an untrusted one, a failure. */
+/** Seconds for which an answer is stored: a trusted issuer, an untrusted one, a failure. */
 const trustedAge = 600
 const untrustedAge = 60
 const failureAge = 1
-/** Seconds since the question for which a trusted issuer is kept while the function fails. */
+/** Seconds since the lookup for which a trusted issuer stays usable while the function fails. */
 const maxTrustedAge = 2 * trustedAge
 
 /** Returns the issuer, or throws an error that belongs to one request only. */
@@ -49,7 +49,7 @@ export function createResolvedIssuers(
   const pending = new Map<string, Promise<IssuerLookup>>()
   let unverifiedPending = 0
 
-  async function ask(iss: string): Promise<IssuerLookup> {
+  async function lookUp(iss: string): Promise<IssuerLookup> {
     const askedAt = seconds()
     const before = store.get(iss)
     let issuer: TrustedIssuer | undefined
@@ -78,7 +78,7 @@ export function createResolvedIssuers(
     return new Error(`no answer within ${keyPolicy.timeout} s`)
   }
 
-  /** While the function fails, its answer from before holds as long again, and no longer. */
+  /** While the function fails, its previous answer may be used for twice its normal time. */
   function keepDespiteFailure(
     iss: string,
     before: IssuerAnswer | undefined,
@@ -107,7 +107,7 @@ export function createResolvedIssuers(
     }
   }
 
-  function startAsking(iss: string, isVerified: boolean): Promise<IssuerLookup> {
+  function startLookup(iss: string, isVerified: boolean): Promise<IssuerLookup> {
     // Lookups of issuers without a verified token must not delay the others.
     if (!isVerified && unverifiedPending >= maxPending) {
       observer.emit({ type: 'issuers.rate_limited', limit: 'resolver_calls' })
@@ -116,12 +116,12 @@ export function createResolvedIssuers(
       })
     }
     if (!isVerified) unverifiedPending++
-    const question = ask(iss).finally(() => {
+    const lookup = lookUp(iss).finally(() => {
       pending.delete(iss)
       if (!isVerified) unverifiedPending--
     })
-    pending.set(iss, question)
-    return question
+    pending.set(iss, lookup)
+    return lookup
   }
 
   return {
@@ -135,8 +135,8 @@ export function createResolvedIssuers(
       const problem = validateIss(iss)
       if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)
       const isVerified = answer?.issuer.status.verified === true
-      const question = pending.get(iss) ?? startAsking(iss, isVerified)
-      return question.then((lookup) => lookup())
+      const lookup = pending.get(iss) ?? startLookup(iss, isVerified)
+      return lookup.then((getIssuer) => getIssuer())
     },
     recordVerified: store.recordVerified,
     inUse() {
@@ -147,7 +147,7 @@ export function createResolvedIssuers(
   }
 }
 
-/** Refuses what the function might misread, and what is not fit for a log or a label. */
+/** Refuses names that the function may misread, and names that are not safe in a log or a label. */
 function validateIss(iss: string): string | undefined {
   if (iss.length > maxIssLength) return `iss is longer than ${maxIssLength} characters`
   if (!isPrintable(iss)) return 'iss has a character that cannot be printed'

@@ -1,5 +1,5 @@
 /**
- * @module One trusted issuer: its rules and its keys, which never mix with those of another.
+ * @module One trusted issuer: its rules and its keys, which are never used for another issuer.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.8 | RFC 8725, section 3.8}
  */
@@ -16,7 +16,7 @@ import type { VerificationQueue } from '../signature/verification-queue.ts'
 import { discover } from './discovery.ts'
 import { createLimitedKeySource, type UnverifiedLimits } from './unverified-limits.ts'
 
-/** What is known of an issuer beyond its options. Kept when a function returns other options for it. */
+/** The state of an issuer. It is kept if the application's function returns other options for the issuer. */
 export interface IssuerStatus {
   /** Whether a token of the issuer was verified. A listed issuer counts as verified from the start. */
   verified: boolean
@@ -25,7 +25,7 @@ export interface IssuerStatus {
 export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource
   readonly status: IssuerStatus
-  /** `undefined` for a validator with one issuer, which shares the thread pool with no other. */
+  /** `undefined` for a validator with only one issuer, which does not share the thread pool. */
   readonly verifications: VerificationQueue | undefined
 }
 
@@ -38,16 +38,16 @@ export interface IssuerEnvironment {
   readonly observer: Observer
 }
 
-/** What the issuers of a validator with several of them share besides. */
+/** What the issuers of a validator with several issuers share in addition. */
 export interface SharedLimits {
   readonly verifications: VerificationQueue | undefined
-  /** `undefined` where issuers are listed. */
+  /** `undefined` if the issuers are listed. */
   readonly unverified: UnverifiedLimits | undefined
 }
 
 /**
- * @param before The same issuer with other rules: its status is kept, and its keys where they come from
- * the same place.
+ * @param before The same issuer with its previous rules. Its status is kept, and so are its keys if their
+ * source is the same.
  * @throws TypeError for a static key set without a usable key.
  */
 export function createTrustedIssuer(
@@ -66,7 +66,7 @@ export function createTrustedIssuer(
   }
 }
 
-/** Whether an issuer has these settings. */
+/** Returns whether an issuer has these settings. */
 export function hasSettings(issuer: TrustedIssuer, settings: IssuerSettings): boolean {
   const { keys, status, verifications, ...own } = issuer
   return isDeepStrictEqual(own, settings)

@@ -1,5 +1,5 @@
 /**
- * @module Which issuers are trusted: those of a list, or those that a function of the application finds.
+ * @module Finds trusted issuers: in a list, or with a function of the application.
  */
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { createVerificationQueue } from '../signature/verification-queue.ts'
@@ -16,14 +16,14 @@ export interface TrustedIssuers {
    * Finds the issuer that a token names.
    *
    * @throws InvalidTokenError, or rejects with it, for an issuer that is not trusted; rejects with
-   * ServiceUnavailableError where the application's function failed.
+   * ServiceUnavailableError if the application's function failed.
    */
   readonly find: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
   /** Records that a token of the issuer was verified. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
   /**
-   * The issuers whose keys a validator needs to be ready: those of a list, and of those that a function
-   * finds the ones with a verified token and an answer that is current.
+   * The issuers whose keys must be available when the validator is ready: all listed ones, or, with a
+   * function, those with a verified token and a current answer.
    */
   readonly inUse: () => Iterable<TrustedIssuer>
 }
@@ -46,7 +46,7 @@ export function createTrustedIssuers(
   const names = [...known.keys()]
   return {
     find(iss) {
-      // RFC 9068 §4: exactly, code point by code point. Nothing is fetched for any other issuer.
+      // RFC 9068 §4: the issuer must match exactly. Nothing is fetched for any other issuer.
       const issuer = known.get(readIss(iss))
       if (issuer === undefined) throw createUntrustedIssuerError(iss as string, names)
       return issuer

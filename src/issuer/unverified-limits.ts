@@ -1,6 +1,6 @@
 /**
- * @module Limits what issuers without a verified token may fetch, all of them together. A function that
- * admits too much would otherwise let unsigned tokens cause any number of requests.
+ * @module Limits the requests for all issuers without a verified token together. Otherwise, if the
+ * application's function accepts every name, forged tokens could cause any number of requests.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { IssuersRateLimitedEvent, Observer } from '../events.ts'
@@ -8,17 +8,17 @@ import type { JwksClient } from '../keys/jwks-client.ts'
 import type { KeySource } from '../keys/key-source.ts'
 import type { IssuerStatus } from './trusted-issuer.ts'
 
-/** Key sets that are fetched at a time. */
+/** The maximum number of key sets that are fetched at a time. */
 const maxFetches = 50
-/** Requests in a burst, and requests that are added to it each second. */
+/** The number of requests in a burst, and how many are added each second. */
 const burst = 600
 const requestsPerSecond = 10
 
 export interface UnverifiedLimits {
   /**
-   * Asks whether one more fetch may begin.
+   * Requires that one more fetch may begin.
    *
-   * @throws ServiceUnavailableError where there are too many.
+   * @throws ServiceUnavailableError if a limit is reached.
    */
   readonly requireCapacity: (issuer: string) => void
   readonly beginFetch: () => void
@@ -74,10 +74,10 @@ export interface LimitedKeySourceOptions {
 }
 
 /**
- * Makes a key source that fetches within the limits until the issuer has a verified token. A token that
- * exceeds them is answered with 503 and does not count as a failure of the issuer.
+ * Creates a key source that fetches within the limits until the issuer has a verified token. Beyond the
+ * limits it throws ServiceUnavailableError, which does not count as a failure of the issuer.
  *
- * @param createSource Makes the key source that is limited, from a client that counts its fetches.
+ * @param createSource Creates the key source from a client that applies the limits.
  */
 export function createLimitedKeySource(
   { issuer, client, status, limits }: LimitedKeySourceOptions,
@@ -88,7 +88,7 @@ export function createLimitedKeySource(
 
   async function fetchLimited(...request: Parameters<JwksClient['fetchKeys']>) {
     const isLimited = !status.verified
-    // Only a refresh of keys that serve meanwhile can be over the limit here.
+    // Only a background refresh can exceed the limit here: every other fetch was checked before.
     if (isLimited) limits.requireCapacity(issuer)
     if (isLimited) limits.beginFetch()
     isFetching = true

@@ -1,6 +1,6 @@
 /**
- * @module When a token arrived, and which requests were sent after that. The time limits how long the
- * token waits. The order is a counter, because two events may have the same time.
+ * @module The arrival of a token: its time, which limits how long the token waits, and its order among
+ * arrivals and outbound requests. The order is a counter, because two events may have the same time.
  */
 
 export interface Arrival {

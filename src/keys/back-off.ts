@@ -1,11 +1,12 @@
 /**
- * @module When to try again after a failure: after 1 s, then twice as long each time, up to 60 s.
- * Shorter steps are shortened at random, so that many processes do not come back at once.
+ * @module Exponential back-off: the next attempt after a failure is due after 1 s, then after twice as
+ * long each time, up to 60 s. Delays below 60 s are shortened at random, so that many processes do not
+ * retry at the same time.
  */
 
 const firstDelay = 1
 const maxDelay = 60
-/** The longest that a server may ask for with `Retry-After`, in seconds. */
+/** The longest `Retry-After` that is followed, in seconds. */
 const maxRetryAfter = 600
 
 export interface BackOff {
@@ -14,7 +15,7 @@ export interface BackOff {
   /** Seconds until the next attempt is due; 0 when it is. */
   readonly remaining: () => number
   readonly recordSuccess: () => void
-  /** @param retryAfter Seconds that the server asked for. */
+  /** @param retryAfter The server's `Retry-After`, in seconds. */
   readonly recordFailure: (retryAfter?: number) => void
 }
 
@@ -31,7 +32,7 @@ export function createBackOff(
     remaining() {
       if (failures === 0) return 0
       const elapsed = now() - failedAt
-      // A clock that was set back must not make the wait longer than it was.
+      // A clock that was set back must not make the delay longer.
       return elapsed < 0 ? 0 : Math.max(0, delay - elapsed)
     },
     recordSuccess() {

@@ -1,17 +1,17 @@
 /**
- * @module A fetched key set with its ages: fresh, due for a refresh, old, and no longer usable. Pure
- * data; the clock is an argument.
+ * @module A fetched key set with the times at which it is due for a refresh, expires, and becomes
+ * unusable. Pure functions: the clock is an argument.
  */
 import type { FetchedKeySet } from './jwks-client.ts'
 import type { KeySet } from './key-set.ts'
 
-/** The part of a set's lifetime after which it is refreshed in the background. */
+/** The fraction of its lifetime after which a set is refreshed in the background. */
 const refreshAhead = 0.75
 
 /** All times in seconds since 1970, by the validator's clock. */
 export interface CachedKeySet {
   readonly set: KeySet
-  /** When the set was asked for, in the order of arrivals. */
+  /** The position of the request for this set in the order of arrivals. */
   readonly requestOrder: number
   readonly fetchedAt: number
   readonly refreshAt: number
@@ -35,7 +35,7 @@ export function cacheKeySet(
   }
 }
 
-/** A set from the future means that the clock was set back: its age is not known, so it is old. */
+/** Expires a set whose age is unknown, because the clock was set back to before it was fetched. */
 export function expireKeySet(
   { set, requestOrder }: CachedKeySet,
   now: number,
@@ -45,7 +45,7 @@ export function expireKeySet(
   return { set, requestOrder, fetchedAt: now, refreshAt: now, expiresAt: now, usableUntil }
 }
 
-/** The same, without compromised keys; `undefined` where none is left. */
+/** Returns the set without compromised keys; `undefined` if no key is left. */
 export function dropKeys(
   cached: CachedKeySet | undefined,
   fingerprints: ReadonlySet<string>,
@@ -56,7 +56,7 @@ export function dropKeys(
     : { ...cached, set }
 }
 
-/** What serves while newer keys cannot be had. */
+/** Returns which keys are used while no newer ones can be fetched. */
 export function servingState(
   cached: CachedKeySet | undefined,
   now: number,

@@ -1,10 +1,10 @@
 /**
- * @module Time limits that recognise a suspended process (a frozen Lambda, SIGSTOP, a laptop that
- * slept). A limit that ends long after its time says nothing about the other side, so it starts again,
+ * @module Time limits that recognise a suspended process (a frozen Lambda, SIGSTOP, a sleeping laptop).
+ * A timer that fires much too late does not mean that the server was slow, so the limit starts again,
  * once.
  */
 
-/** A timer that is this late, in milliseconds, shows that the process was suspended. */
+/** A timer that fires later than this, in milliseconds, shows that the process was suspended. */
 const suspendedAfter = 500
 
 function isSuspended(startedAt: number, limit: number): boolean {
@@ -12,8 +12,7 @@ function isSuspended(startedAt: number, limit: number): boolean {
 }
 
 /**
- * Runs work whose signal is aborted after so many seconds. Work that fails long after that is repeated
- * once.
+ * Runs work with a signal that is aborted after `seconds`. Repeats it once if it fails long after that.
  */
 export async function runWithTimeout<T>(
   seconds: number,
@@ -40,7 +39,7 @@ async function runOnce<T>(limit: number, work: (signal: AbortSignal) => Promise<
 }
 
 /**
- * Waits for work that never rejects, and resolves to whether it was done within the limit.
+ * Waits for work that never rejects. Resolves to whether it ended within the limit.
  *
  * @param limit Milliseconds.
  */

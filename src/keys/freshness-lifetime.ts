@@ -1,15 +1,15 @@
 /**
- * @module How long an answer may be used, from its `Cache-Control`.
+ * @module Reads how long a response may be used from its `Cache-Control`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2 | RFC 9111, section 5.2.2}
  */
 
-const floor = 60
-const ceiling = 86_400
+const minLifetime = 60
+const maxLifetime = 86_400
 
 /**
- * Reads `max-age`, in seconds, between 60 and 86,400. Where there is none, or the header forbids
- * storing or is malformed, `fallback` counts: an issuer that says no-store must not be asked for
+ * Reads `max-age`, in seconds, limited to the range from 60 to 86,400. Returns `fallback` if there is
+ * none, or the header is malformed or forbids storing: keys with no-store must still not be fetched for
  * every token.
  */
 export function freshnessLifetime(cacheControl: string | undefined, fallback: number): number {
@@ -19,5 +19,5 @@ export function freshnessLifetime(cacheControl: string | undefined, fallback: nu
   const ages = directives.filter((directive) => directive.startsWith('max-age='))
   const seconds = /^max-age="?(\d{1,15})"?$/.exec(ages[0] ?? '')?.[1]
   if (ages.length !== 1 || seconds === undefined) return fallback
-  return Math.min(ceiling, Math.max(floor, Number(seconds)))
+  return Math.min(maxLifetime, Math.max(minLifetime, Number(seconds)))
 }

@@ -1,6 +1,6 @@
 /**
- * @module Imports one JWK: the result is a key that may verify, or the reason why the JWK is not used.
- * A key set comes from outside, so every member is checked.
+ * @module Imports one JWK: the result is a verification key, or the reason why the JWK is not used. Key
+ * sets are input from another server, so every member is checked.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
@@ -30,7 +30,7 @@ import {
 const minModulusBits = 2048
 const maxModulusBits = 8192
 const maxExponentBits = 32
-/** The most `key_ops` that a JWK may list. */
+/** The maximum number of `key_ops` in a JWK. */
 export const maxOperations = 16
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
@@ -38,9 +38,9 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 /**
  * Imports a JWK. Never throws.
  *
- * @param imported Keys imported before by their fingerprint, under another `kid` or `alg`: importing
- * takes up to half a millisecond of the event loop. The new key is added.
- * @returns The reason where the JWK is not used.
+ * @param imported Keys by fingerprint that were imported with another `kid` or `alg`. They are reused,
+ * because an import blocks the event loop for up to 0.5 ms. A new key is added.
+ * @returns The key, or the reason why the JWK is not used.
  */
 export function importJwk(
   jwk: unknown,
@@ -49,13 +49,13 @@ export function importJwk(
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (!isKeyTypeName(kty)) return 'type'
-  // RFC 7517 §9.2: anyone who reads a published private key can sign with it. Checked first, because
-  // it is what the operator has to know.
+  // RFC 7517 §9.2: anyone who can read a published private key can sign with it. Checked first, because
+  // it is the most important reason for the operator.
   if (isPrivate(jwk)) return 'private'
   if (use !== undefined && use !== 'sig') return 'use'
   if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
   if (kid !== undefined && typeof kid !== 'string') return 'kid'
-  // RFC 8725 §3.1: one key, one algorithm, and it must be an algorithm of this kind of key.
+  // RFC 8725 §3.1: the algorithm must be one for this type of key.
   const keyType = findKeyType(kty, crv)
   if (alg !== undefined && !(isAlgorithm(alg) && getAlgorithm(alg).keyType === keyType))
     return 'alg'
@@ -81,7 +81,7 @@ export function mayVerify(key: VerificationKey, algorithm: Algorithm): boolean {
   return getAlgorithm(algorithm).keyType === key.keyType
 }
 
-// RFC 7517 §4.3: an array of strings, none of them twice.
+// RFC 7517 §4.3: an array of strings without duplicates.
 function allowsVerify(operations: unknown): boolean {
   return (
     Array.isArray(operations) &&
@@ -120,10 +120,10 @@ function createKey(
   return keyObject
 }
 
-// Not read from the key when needed: `export` blocks on the lock of a key that another thread uses.
+// Kept here, because `export` of a key blocks while another thread uses the key.
 const fingerprints = new WeakMap<KeyObject, string>()
 
-/** Returns whether a key that was imported here has one of these fingerprints. */
+/** Returns whether an imported key has one of these fingerprints. */
 export function hasFingerprint(
   { keyObject }: VerificationKey,
   candidates: ReadonlySet<string>,
@@ -131,13 +131,13 @@ export function hasFingerprint(
   return candidates.has(fingerprints.get(keyObject) ?? '')
 }
 
-/** Only the members that make the key: no certificate, no URL, nothing else that could be read. */
+/** Creates a key from its public numbers only: certificates, URLs and other members are not read. */
 function createKeyObject(
   numbers: PublicNumbers,
   { kty, crv, spkiPrefix }: KeyType,
 ): KeyObject | undefined {
   try {
-    // OpenSSL refuses a point that is not on its curve, whichever form it gets it in.
+    // OpenSSL refuses a point that is not on its curve, in both forms.
     if (spkiPrefix !== undefined) {
       const key = Buffer.concat([spkiPrefix, ...Object.values(numbers)])
       return createPublicKey({ key, format: 'der', type: 'spki' })

@@ -1,7 +1,7 @@
 /**
- * @module The numbers of a JWK that make its public key, decoded. Read leniently, unlike tokens: the
- * key comes from a trusted issuer, and real issuers pad, use the alphabet of base64 and drop leading
- * zero octets. Imports only the table of key types.
+ * @module Decodes the numbers of the public key in a JWK. Lenient, unlike the parsing of tokens: the key
+ * comes from a trusted issuer, and some issuers pad, use the base64 alphabet or drop leading zero octets.
+ * Imports only the table of key types.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
  */
@@ -13,10 +13,10 @@ import { findKeyType, type KeyType } from '../signature/algorithms.ts'
 export type PublicNumbers = Readonly<Record<string, Buffer>>
 
 /**
- * Decodes the numbers of a JWK, each in its one canonical form: integers without leading zero octets,
- * coordinates as long as the field of their curve.
+ * Decodes the numbers of a JWK and makes them canonical: integers without leading zero octets,
+ * coordinates of the length that their curve requires.
  *
- * @returns `undefined` where one is missing, malformed or too long.
+ * @returns `undefined` if one is missing, malformed or too long.
  */
 export function readPublicNumbers(jwk: object, keyType: KeyType): PublicNumbers | undefined {
   const numbers: Record<string, Buffer> = Object.create(null)
@@ -37,13 +37,13 @@ export function encodeNumbers(numbers: PublicNumbers): Record<string, string> {
   )
 }
 
-/** A text that two JWKs share exactly where they hold the same public key, however encoded. */
+/** Returns a text that is equal for two JWKs exactly if they contain the same public key. */
 export function fingerprintOf({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
-  // Names from a list and canonical base64url: there is no comma in them.
+  // Unambiguous: neither the names nor base64url contain a comma.
   return [kty, crv, ...Object.values(encodeNumbers(numbers))].join()
 }
 
-/** The fingerprint of a JWK, whatever else is in it; `undefined` where it holds no public key. */
+/** Returns the fingerprint of a JWK; `undefined` if it does not contain a public key. */
 export function findFingerprint(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null) return undefined
   const { kty, crv } = jwk as Record<string, unknown>

@@ -1,6 +1,6 @@
 /**
- * @module Fetches an issuer's key set: finds its URL, asks for it, and notices when it has moved.
- * Remembers the URL and the last answer with its ETag; when to ask is decided in `remote-keys.ts`.
+ * @module Fetches an issuer's key set: finds its URL, requests it, and detects that it has moved. Keeps
+ * the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
  */
 import type { Observer } from '../events.ts'
 import { FetchFailure, fetchJson, type JsonAnswer } from '../internal/fetch-json.ts'
@@ -11,13 +11,13 @@ import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 
 export interface JwksClientOptions {
   readonly issuer: string
-  /** Where the keys are. Set: no discovery. */
+  /** The configured URL of the keys. If it is set, there is no discovery. */
   readonly jwksUri: string | undefined
-  /** Reads the issuer's metadata. Used where `jwksUri` is not set. */
+  /** Reads the issuer's metadata. Used if `jwksUri` is not set. */
   readonly discover: (
     get: (url: string) => Promise<JsonAnswer>,
   ) => Promise<{ readonly jwksUri: string; readonly cacheControl: string | undefined }>
-  /** Seconds for which an answer is used that does not say so itself. */
+  /** Lifetime of a response without `max-age`, in seconds. */
   readonly maxAge: number
   readonly fetch: FetchLike
   /** Milliseconds. */
@@ -29,32 +29,32 @@ export interface FetchedKeySet {
   readonly set: KeySet
   /** Seconds for which the set is fresh. */
   readonly lifetime: number
-  /** When the keys were asked for, in the order of arrivals: the answer is not older than that. */
+  /** The position of the request in the order of arrivals. The response is not older than that. */
   readonly requestOrder: number
 }
 
 export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
-  /** Whether the metadata are too old. They are read again after the keys, which do not wait for them. */
+  /** Returns whether the metadata is too old. It is read after the keys, which do not wait for it. */
   readonly isMetadataDue: () => boolean
   /**
-   * Reads the metadata again, and the keys where their URL has changed.
+   * Reads the metadata again, and fetches the keys if their URL has changed.
    *
-   * @returns `undefined` where it has not.
-   * @throws FetchFailure, and then the known URL stays in use.
+   * @returns `undefined` if it has not.
+   * @throws FetchFailure; the known URL stays in use.
    */
   readonly refreshMetadata: (signal: AbortSignal) => Promise<FetchedKeySet | undefined>
-  /** Leaves the known URL in use for another `maxAge`. */
+  /** Keeps the known URL in use for another `maxAge`. */
   readonly postponeMetadata: () => void
 }
 
-/** A JWK Set came, but without a usable key. */
+/** The failure of a response with a JWK Set that has no usable key. */
 export class UnusableKeySetError extends FetchFailure {
   readonly #set: KeySet
 
   constructor(url: string, set: KeySet) {
-    super('no_usable_key', url, `the JWK Set holds no usable key (${describeSkipped(set.skipped)})`)
+    super('no_usable_key', url, `the JWK Set has no usable key (${describeSkipped(set.skipped)})`)
     this.#set = set
   }
 
@@ -63,7 +63,7 @@ export class UnusableKeySetError extends FetchFailure {
   }
 }
 
-/** An answer with everything that came with it: a 304 to its ETag confirms this set and no other. */
+/** A key set with the headers of its response. A 304 to its ETag confirms this set. */
 interface Version {
   readonly uri: string
   readonly set: KeySet
@@ -95,25 +95,25 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
     return jwksUri
   }
 
-  /** @param base The answer that a 304 may confirm. */
+  /** @param base The response that a 304 may confirm. */
   async function request(uri: string, signal: AbortSignal, base?: Version): Promise<Version> {
     const requestOrder = nextOrder()
     const known = base?.uri === uri && base.etag !== undefined ? base : undefined
     const { json, etag, cacheControl } = await get(uri, signal, known?.etag)
     if (json === undefined && known !== undefined) {
-      // RFC 9111 §4.3.4: a 304 without Cache-Control leaves what was said before.
+      // RFC 9111 §4.3.4: a 304 without Cache-Control keeps the stored one.
       return { ...known, cacheControl: cacheControl ?? known.cacheControl, requestOrder }
     }
     const set = readUsableSet(uri, json, version?.set)
     return { uri, set, etag: usableEtag(etag), cacheControl, requestOrder }
   }
 
-  /** Stores an answer: the set, its ETag and its URL in one step. */
-  function accept(answer: Version, uri: string): FetchedKeySet {
-    version = answer
+  /** Stores a response: the set, its ETag and its URL in one step. */
+  function accept(response: Version, uri: string): FetchedKeySet {
+    version = response
     knownUri = uri
     failing = false
-    const { set, cacheControl, requestOrder } = answer
+    const { set, cacheControl, requestOrder } = response
     return { set, requestOrder, lifetime: freshnessLifetime(cacheControl, maxAge) }
   }
 
@@ -124,8 +124,8 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
 
   async function fetchKeys(signal: AbortSignal): Promise<FetchedKeySet> {
     const uri = knownUri
-    // After a failure the ETag is not sent: it may be what the server fails on. And its host may be
-    // gone, so metadata that are due are read first: one request in place of another.
+    // After a failure the ETag is not sent, because it may be the cause. The host may be gone, so
+    // metadata that is due is read first.
     const base = failing ? undefined : version
     const locateFirst = uri === undefined || (failing && isMetadataDue())
     failing = true
@@ -134,12 +134,12 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
       return (await locateAndRequest(signal)) as FetchedKeySet
     }
     try {
-      const answer = await request(uri, signal, base)
-      // The metadata may have named another URL meanwhile.
-      if (knownUri === undefined || knownUri === uri) return accept(answer, uri)
+      const response = await request(uri, signal, base)
+      // The URL may have changed during the request, by a refresh of the metadata.
+      if (knownUri === undefined || knownUri === uri) return accept(response, uri)
       return accept(await request(knownUri, signal), knownUri)
     } catch (error) {
-      // A 4xx from an address that was read earlier: the endpoint may have moved.
+      // A 4xx from a discovered URL: the endpoint may have moved.
       if (options.jwksUri !== undefined || !isGone(error)) throw error
       const moved = await locateAndRequest(signal, uri)
       if (moved === undefined) throw error
@@ -158,7 +158,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
 function readUsableSet(uri: string, json: unknown, previous: KeySet | undefined): KeySet {
   const set = readKeySet(json, previous)
   if (set === undefined) {
-    const message = 'the answer is no JWK Set, or one of over 100 keys'
+    const message = 'the response is not a JWK Set, or has more than 100 keys'
     throw new FetchFailure('not_a_key_set', uri, message)
   }
   // Treat a set without a usable key as an outage, not as the removal of all keys.
@@ -168,7 +168,7 @@ function readUsableSet(uri: string, json: unknown, previous: KeySet | undefined)
 
 const maxEtagLength = 256
 
-// RFC 9110 §8.8.3. Other values are not sent back: a long one may make the server refuse the request.
+// RFC 9110 §8.8.3. Other values are not sent back, because a server may refuse a request with a long one.
 function usableEtag(etag: string | undefined): string | undefined {
   if (etag === undefined || etag.length > maxEtagLength) return undefined
   return /^(?:W\/)?"[\x21\x23-\x7e]*"$/.test(etag) ? etag : undefined

@@ -1,7 +1,4 @@
-/**
- * @module The events about an issuer's keys. Everything that comes from a key set is made printable.
- */
-
+/** @module Emits the events about an issuer's keys. Values from a key set are made printable. */
 import type { KeysFailedEvent, Observer } from '../events.ts'
 import { printable } from '../internal/printable.ts'
 import { reasonOf } from './jwks-client.ts'
@@ -9,7 +6,7 @@ import type { KeySet, SkippedJwk } from './key-set.ts'
 
 export interface KeyEvents {
   readonly refreshed: (set: KeySet, previous: KeySet | undefined, durationMs: number) => void
-  /** Reports skipped keys: once for each change, not once for each refresh. */
+  /** Reports skipped keys, once per change, not once per refresh. */
   readonly skipped: (skipped: readonly SkippedJwk[]) => void
   readonly failed: (
     error: unknown,

@@ -1,5 +1,5 @@
 /**
- * @module A set of keys, read from a JWK Set: the usable ones among whatever else is in it.
+ * @module Reads the usable keys of a JWK Set.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-5 | RFC 7517, section 5}
  */
@@ -11,11 +11,11 @@ import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 import { findFingerprint } from './jwk-numbers.ts'
 
-/** The most JWKs that a set may have. */
+/** The maximum number of JWKs in a set. */
 const maxKeys = 100
-/** The most keys that one token is tried with. */
+/** The maximum number of keys that are tried for one token. */
 const maxCandidates = 10
-/** The most skipped JWKs that one message lists. */
+/** The maximum number of skipped JWKs in one message. */
 const maxDescribed = 10
 
 export interface SkippedJwk {
@@ -24,26 +24,26 @@ export interface SkippedJwk {
 }
 
 export interface KeySet {
-  /** The keys in use, each under a text of everything that decides what it verifies. */
+  /** The usable keys by their identity: a text of every member that affects what the key verifies. */
   readonly keys: ReadonlyMap<string, VerificationKey>
   readonly skipped: readonly SkippedJwk[]
-  /** The fingerprints of the keys whose private half the JWK Set holds. */
+  /** The fingerprints of the keys whose private key the JWK Set contains. */
   readonly compromised: ReadonlySet<string>
   readonly has: (key: VerificationKey) => boolean
   /**
-   * The keys that may verify a token with this header, in their order, 10 at most. With a `kid` only
-   * keys that have it; without one, every key of the right kind.
+   * Finds the keys that may verify a token with this header, in the order of the set, 10 at most. With
+   * a `kid` only keys that have it; without one, every key that fits the algorithm.
    */
   readonly find: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
-  /** The same set without keys of these fingerprints; the very same where it holds none of them. */
+  /** Returns the set without the keys of these fingerprints; the same object if it has none of them. */
   readonly without: (fingerprints: ReadonlySet<string>) => KeySet
 }
 
 /**
- * Reads a JWK Set. A key that was in `previous` stays the same object, so that what was verified
- * with it stays verified.
+ * Reads a JWK Set. A key that was in `previous` stays the same object, so that cached tokens that were
+ * verified with it stay valid.
  *
- * @returns `undefined` where the value is no JWK Set, or one of more than 100 keys.
+ * @returns `undefined` if the value is not a JWK Set, or has more than 100 keys.
  */
 export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefined {
   const list = readList(value)
@@ -79,7 +79,7 @@ export function describeSkipped(skipped: readonly SkippedJwk[]): string {
   return described.join(', ') + (more > 0 ? `, and ${more} more` : '')
 }
 
-/** One entry with the private half compromises every entry of the same key. */
+/** Finds the keys whose private key is in the list. Every entry of such a key is compromised. */
 function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   const compromised = new Set<string>()
   for (const jwk of list) {
@@ -129,7 +129,7 @@ function createKeySet(
   return set
 }
 
-/** Returns the JWKs of a set, without what every object inherits. */
+/** Returns the JWKs of a set, without inherited members. */
 function readList(value: unknown): readonly unknown[] | undefined {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'keys')) return undefined
   const { keys } = value as { readonly keys: unknown }
@@ -140,23 +140,23 @@ function readList(value: unknown): readonly unknown[] | undefined {
 
 const none: readonly VerificationKey[] = []
 
-/** The keys for one algorithm. Made when it is first asked for: there are few algorithms. */
+/** The keys for one algorithm. Created on the first lookup of that algorithm. */
 interface Index {
   readonly all: readonly VerificationKey[]
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>
 }
 
-function createIndex(fitting: readonly VerificationKey[]): Index {
+function createIndex(fittingKeys: readonly VerificationKey[]): Index {
   const byKid = new Map<string, VerificationKey[]>()
-  for (const key of fitting) {
+  for (const key of fittingKeys) {
     if (key.kid === undefined) continue
     const sameKid = byKid.get(key.kid) ?? []
     if (sameKid.length < maxCandidates) byKid.set(key.kid, [...sameKid, key])
   }
-  return { all: fitting.slice(0, maxCandidates), byKid }
+  return { all: fittingKeys.slice(0, maxCandidates), byKid }
 }
 
-/** Everything of a JWK that decides what it verifies: two JWKs that share it are one key. */
+/** Returns the identity of a JWK: two JWKs with the same identity are the same key. */
 function identityOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
   const { kty, kid, alg, use, key_ops, crv, n, e, x, y } = jwk as Record<string, unknown>
@@ -167,7 +167,7 @@ function identityOf(jwk: unknown): string {
   return [...members, ...operations, isPrivate(jwk)].join()
 }
 
-// Not JSON.stringify of anything: a JWK may nest deeper than the stack.
+// Not JSON.stringify of other values, because a JWK may nest deeper than the call stack allows.
 function identityOfMember(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : typeof value
 }

@@ -1,25 +1,24 @@
 /**
- * @module Where an issuer's keys come from, as one small interface; and the source that needs no
- * network.
+ * @module The interface of a source of keys, and the source of configured keys, which needs no network.
  */
 import type { Arrival } from './arrival.ts'
 import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 
 export interface KeySource {
   /**
-   * Returns the keys that may be used now, without a promise while there are any that are not too old.
-   * Otherwise the promise waits for one attempt to fetch them, and rejects with ServiceUnavailableError.
+   * Returns the current keys: without a promise if there are usable ones, otherwise with a promise that
+   * waits for one attempt to fetch them. It rejects with ServiceUnavailableError.
    *
-   * @param now Seconds since 1970, where the caller has just read the clock.
-   * @param arrival From when on a request waits `keys.timeout`; by default from the call.
+   * @param now Seconds since 1970, if the caller has just read the clock.
+   * @param arrival When the wait of `keys.timeout` began; by default now.
    */
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
-   * Finds a set for a token that fits no key of `known`: one that fits, or one that was requested after
-   * the token arrived, or `known` itself when there were too many such tokens in a short time. Rejects
-   * with ServiceUnavailableError where the issuer did not answer within `keys.timeout`.
+   * Fetches keys for a token that no key of `known` fits. Resolves to a set with a key that fits, or one
+   * that was requested after the token arrived, or `known` itself if the rate limit is reached. Rejects
+   * with ServiceUnavailableError if the issuer does not respond within `keys.timeout`.
    *
-   * @param fits Whether the token may fit a key of a set.
+   * @param fits Returns whether a set has a key that may have signed the token.
    */
   readonly refreshForUnknownKey: (
     known: KeySet,
@@ -29,9 +28,9 @@ export interface KeySource {
 }
 
 /**
- * Creates a source of keys that the application gives.
+ * Creates a source of configured keys.
  *
- * @throws TypeError where not one key in the set is usable.
+ * @throws TypeError if no key in the set is usable.
  */
 export function createStaticKeySource(jwks: unknown, option: string): KeySource {
   const set = readKeySet(jwks)
@@ -39,7 +38,7 @@ export function createStaticKeySource(jwks: unknown, option: string): KeySource 
     throw new TypeError(`${option} must be a JWK Set: { keys: [...] } with at most 100 keys`)
   }
   if (set.keys.size === 0) {
-    throw new TypeError(`${option} holds no usable key (${describeSkipped(set.skipped)})`)
+    throw new TypeError(`${option} has no usable key (${describeSkipped(set.skipped)})`)
   }
   return { current: () => set, refreshForUnknownKey: () => set }
 }

@@ -1,13 +1,14 @@
 /**
- * @module How often tokens with an unknown key may cause a fetch: 4 times at once, and once more every
- * 30 seconds. Many made-up key names cost two fetches a minute, and a real rotation is still found.
+ * @module Limits how often tokens with an unknown key cause a fetch: 4 times in a burst, and once more
+ * every 30 seconds. Any number of invented values of `kid` causes two fetches a minute, and a key
+ * rotation is still found.
  */
 
 const capacity = 4
 const secondsPerLookup = 30
 
 export interface RateLimit {
-  /** Takes one lookup, if there is one. */
+  /** Takes one lookup. Returns `false` if none is left. */
   readonly tryTake: () => boolean
 }
 

@@ -1,7 +1,7 @@
 /**
- * @module The life of a fetched key set: one fetch at a time, refreshed before it is old, used further
- * in an outage, and fetched again, within a rate limit, when a token names a key that is not in it.
- * Has no timers of its own: requests cause everything that happens.
+ * @module The life cycle of a fetched key set: it is refreshed before it expires, used beyond that during
+ * an outage, and fetched again, within a rate limit, when a token names a key that is not in it. There is
+ * one fetch at a time. No timer starts one: only requests do.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
@@ -33,16 +33,16 @@ export interface RemoteKeySourceOptions {
   readonly observer: Observer
 }
 
-/** How long a request waits, in milliseconds, where an older set could be used. */
+/** How long a request waits for newer keys, in milliseconds, while an expired set may be used. */
 const maxWaitWithStaleKeys = 1000
 
-/** One fetch, which any number of requests may wait for. */
+/** One fetch. Any number of requests may wait for it. */
 interface Attempt {
   /** Resolves when the attempt has ended; never rejects. */
   readonly done: Promise<void>
   /** By `performance.now()`. */
   readonly startedAt: number
-  /** Whether the set was old when it began, so that requests wait for it. */
+  /** Whether the set had expired when the fetch began, so that requests wait for it. */
   readonly isLate: boolean
 }
 
@@ -65,7 +65,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     const isFresh = time < cached.expiresAt
     const isDue = time >= cached.refreshAt
     if (isDue && attempt === undefined && backOff.remaining() === 0) attempt = begin(!isFresh)
-    // In steady use an attempt is under way before the set is old, and no request waits for it.
+    // Under steady load an attempt begins before the set expires, and no request waits for it.
     if (isFresh || attempt?.isLate !== true || backOff.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
@@ -85,8 +85,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   ): Promise<KeySet> {
     for (;;) {
       if (cached !== undefined && cached.set !== known && fits(cached.set)) return usableSet()
-      // Only an answer that was requested after the token arrived shows that a key does not exist, and
-      // only from the URL that the metadata name.
+      // Only a response that was requested after the token arrived shows that a key does not exist, and
+      // only from the URL in the current metadata.
       if (cached !== undefined && cached.requestOrder > arrival.order) {
         if (metadataRefresh === undefined) return usableSet()
         await waitFor(metadataRefresh, arrival)
@@ -137,7 +137,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     const end = () => {
       attempt = undefined
     }
-    // What is thrown here, by the application's clock for example, the next request meets itself.
+    // An error here, for example of the application's clock, occurs again in the next request.
     return { done: refresh(startedAt, isForToken).then(end, end), startedAt, isLate }
   }
 
@@ -145,7 +145,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     const previous = cached?.set
     try {
       const fetched = await runWithTimeout(policy.timeout, async (signal) => {
-        // Tokens that arrive together are ordered before the request, so that one is enough for all.
+        // Wait one microtask: all tokens that arrive together come before this one request.
         if (isForToken) await undefined
         return client.fetchKeys(signal)
       })
@@ -168,7 +168,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     metadataRefresh = refreshMetadata().then(end, end)
   }
 
-  /** In the background: the keys have come, and are used meanwhile. */
+  /** Runs in the background: the keys are already fetched, and used meanwhile. */
   async function refreshMetadata(): Promise<void> {
     const startedAt = performance.now()
     try {
@@ -189,7 +189,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     events.skipped(fetched.set.skipped)
   }
 
-  /** Drops keys whose private half was published, also where nothing replaces them. */
+  /** Drops keys whose private key was published, even if no other key replaces them. */
   function applyUnusableSet(error: unknown): void {
     if (!(error instanceof UnusableKeySetError)) return
     cached = dropKeys(cached, error.set.compromised)

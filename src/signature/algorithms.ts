@@ -1,6 +1,6 @@
 /**
- * @module The signature algorithms and their key types: one table entry holds everything about one
- * algorithm, and one entry everything about one type of key. Imports no other folder.
+ * @module The signature algorithms and the key types. Everything about one algorithm is in one table
+ * entry, and so is everything about one key type. Imports no other folder.
  */
 import { Buffer } from 'node:buffer'
 import { constants, type KeyObject } from 'node:crypto'
@@ -9,8 +9,8 @@ import { encodeEcdsaSignature } from './ecdsa-signature.ts'
 /**
  * The algorithms that can be verified: asymmetric ones only. `none` and `HS*` cannot be enabled.
  *
- * `EdDSA` means Ed25519; so does its newer name `Ed25519`. The two names are not interchangeable: a
- * list, a key or a token with one of them does not admit the other.
+ * `EdDSA` and its newer name `Ed25519` are the same algorithm here, but the names are not
+ * interchangeable: a list, key or token with one name does not match the other.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-3 | RFC 7518, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9864 | RFC 9864}
@@ -33,15 +33,15 @@ export interface KeyType {
   readonly kty: 'RSA' | 'EC' | 'OKP'
   /** The curve; absent for RSA. */
   readonly crv: string | undefined
-  /** The JWK members that make the public key: two JWKs that agree in these hold the same key. */
+  /** The JWK members of the public key. Two JWKs with equal values of these are the same key. */
   readonly members: readonly string[]
   /** Octets of each of `x` and `y` (RFC 7518 §6.2.1.2, RFC 8037 §2); absent for RSA. */
   readonly coordinateLength: number | undefined
   /**
-   * The octets before `x` and `y` in a DER-encoded SubjectPublicKeyInfo, where a key should be
-   * imported from that form. From a JWK, OpenSSL also multiplies the point by the order of the
-   * curve, which blocks the event loop for milliseconds on the large curves. These curves have a
-   * cofactor of 1: a point on the curve always has that order.
+   * The octets before `x` and `y` in a DER-encoded SubjectPublicKeyInfo. Set if keys are imported from
+   * that form: in an import from a JWK, OpenSSL also multiplies the point by the order of the curve,
+   * which blocks the event loop for milliseconds on the large curves. That check is not needed, because
+   * these curves have a cofactor of 1: every point on the curve has that order.
    */
   readonly spkiPrefix: Buffer | undefined
 }
@@ -51,15 +51,15 @@ export interface AlgorithmEntry {
   readonly keyType: KeyType
   /** The digest; `null` where the algorithm includes its own. */
   readonly hash: string | null
-  /** The RSA padding, where it is not the default of a key, PKCS #1 version 1.5. */
+  /** The RSA padding; absent for the default, PKCS #1 version 1.5. */
   readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
-  /** Octets of a signature; absent for RSA, where it is the length of the modulus. */
+  /** Octets of a signature; absent for RSA, whose signatures are as long as the modulus. */
   readonly signatureLength: number | undefined
-  /** Converts a JWS signature to the form that OpenSSL takes; absent where the two are the same. */
+  /** Converts a JWS signature to the form that OpenSSL expects; absent if the two are the same. */
   readonly encodeSignature: ((signature: Buffer) => Buffer) | undefined
 }
 
-/** A public key that may verify signatures, imported once from its JWK. */
+/** A public key for the verification of signatures, imported from a JWK. */
 export interface VerificationKey {
   readonly kid: string | undefined
   /** The one algorithm that the JWK restricts the key to, if it names one. */
@@ -70,7 +70,7 @@ export interface VerificationKey {
   readonly keyObject: KeyObject
 }
 
-// Every member is set, so that none is looked up in `Object.prototype`.
+// Every member is set, so that none is read from `Object.prototype`.
 const withoutCurve = { crv: undefined, coordinateLength: undefined, spkiPrefix: undefined }
 
 const rsa: KeyType = { ...withoutCurve, kty: 'RSA', members: ['n', 'e'] }
@@ -120,7 +120,7 @@ const algorithms: Readonly<Record<Algorithm, AlgorithmEntry>> = {
   PS256: { ...defaults, keyType: rsa, hash: 'sha256', rsaPadding: pss },
   PS384: { ...defaults, keyType: rsa, hash: 'sha384', rsaPadding: pss },
   PS512: { ...defaults, keyType: rsa, hash: 'sha512', rsaPadding: pss },
-  // RFC 7518 §3.4: R and S one after the other, each as long as the order of the curve.
+  // RFC 7518 §3.4: R followed by S, each as long as the order of the curve.
   ES256: {
     ...defaults,
     keyType: p256,
@@ -147,7 +147,7 @@ const algorithms: Readonly<Record<Algorithm, AlgorithmEntry>> = {
   Ed25519: { ...defaults, keyType: ed25519, hash: null, signatureLength: 64 },
 }
 
-// A Map, so that no inherited property of an object can pass for an algorithm.
+// A Map, so that an inherited property of an object is not taken for an algorithm.
 const entries: ReadonlyMap<string, AlgorithmEntry> = new Map(Object.entries(algorithms))
 const keyTypes: readonly KeyType[] = [...new Set([...entries.values()].map((e) => e.keyType))]
 

@@ -5,8 +5,8 @@
 import { Buffer } from 'node:buffer'
 
 /**
- * Converts R and S, one after the other and of the same length (RFC 7518 §3.4), to a DER-encoded
- * Ecdsa-Sig-Value, a SEQUENCE of two INTEGERs.
+ * Converts R followed by S, both of the same length (RFC 7518 §3.4), to a DER-encoded Ecdsa-Sig-Value,
+ * a SEQUENCE of two INTEGERs.
  *
  * @param signature At most 246 octets: the length of a DER value must fit in one octet.
  * @see {@link https://www.rfc-editor.org/rfc/rfc3279#section-2.2.3 | RFC 3279, section 2.2.3}
@@ -29,7 +29,7 @@ export function encodeEcdsaSignature(signature: Buffer): Buffer {
 
 /** Writes the number between `start` and `end` as an INTEGER. Returns the offset after it. */
 function writeInteger(der: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
-  // An INTEGER has no leading zero octets, except one where its first bit would mean a minus sign.
+  // An INTEGER has no leading zero octets, except one if its first bit would otherwise be a minus sign.
   let first = start
   while (bytes[first] === 0 && first < end - 1) first++
   const length = end - first

@@ -1,40 +1,40 @@
 /**
- * @module Shares Node's thread pool between issuers: the signatures of one issuer, however many and
- * expensive, delay those of another by no more than the few that are being verified.
+ * @module Shares Node's thread pool between issuers. A signature of one issuer waits at most for the few
+ * verifications in progress, no matter how many tokens of another issuer are waiting.
  */
 
 /**
- * Verifications in progress. Twice the default size of the thread pool, so that a thread that becomes
- * free finds work without waiting for the event loop. A larger pool (`UV_THREADPOOL_SIZE`) is used as far
- * as this number goes; the event loop parses no more tokens than this number of threads verifies.
+ * The maximum number of verifications in progress. Twice the default size of the thread pool, so that a
+ * free thread finds work without waiting for the event loop. A larger pool (`UV_THREADPOOL_SIZE`) is used
+ * up to this number; the event loop cannot parse more tokens than this number of threads can verify.
  */
 const maxRunning = 8
-/** Verifications of one owner that wait. */
+/** The maximum number of waiting verifications of one owner. */
 const maxWaiting = 1_000
 
-/** Begins a verification, and calls `release` once when it has ended. */
+/** Begins a verification, and calls `release` once at its end. */
 export type VerificationTask = (release: () => void) => void
 
 export interface VerificationQueue {
   /**
-   * Runs a task at once, or when its owner's turn has come: owners take turns.
+   * Runs a task now or later. Waiting tasks run in turn: one of each owner.
    *
-   * @param isContinuation Whether the task continues one of the same owner that ran already. It is not
+   * @param isContinuation Whether the task continues an earlier one of the same owner. It is never
    * refused, and runs before the owner's other tasks.
-   * @returns `false`, and does not run the task, where too many tasks of this owner wait.
+   * @returns `false` if too many tasks of this owner are waiting; the task does not run.
    */
   readonly run: (owner: string, task: VerificationTask, isContinuation: boolean) => boolean
 }
 
 export function createVerificationQueue(): VerificationQueue {
-  // In the order of turns. An owner is a member while it has tasks that wait.
+  // In the order in which owners have their turn. Contains only owners with waiting tasks.
   const waiting = new Map<string, VerificationTask[]>()
   let running = 0
   let draining = false
 
   function release(): void {
     running--
-    // A task that ends at once would otherwise nest one call for each task that waits.
+    // Without this, tasks that end synchronously would nest one call per waiting task.
     if (draining || waiting.size === 0) return
     draining = true
     while (running < maxRunning && waiting.size > 0) {

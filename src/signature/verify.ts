@@ -1,15 +1,15 @@
 /**
- * @module Verifies one signature with one key. Runs on libuv's thread pool, so that the event loop
- * stays free. Imports no other folder.
+ * @module Verifies one signature with one key, on libuv's thread pool, so that the event loop is not
+ * blocked. Imports no other folder.
  */
 import type { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
 import { type Algorithm, getAlgorithm, type VerificationKey } from './algorithms.ts'
 
 /**
- * Verifies a signature: calls `done` once, with `true` for a valid signature and `false` for anything
- * else. Does not check whether the key may be used with the algorithm: the key set has done that.
- * (Takes a callback because a promise would add to the cost of each new token.)
+ * Verifies a signature. Calls `done` once, with `true` for a valid signature and `false` for any other.
+ * Does not check whether the key may be used with the algorithm: the key set does. Takes a callback,
+ * because a promise would add to the cost of each new token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
@@ -27,8 +27,8 @@ export function verifyWithKey(
     done(false)
     return
   }
-  // Without options wherever possible, and ECDSA in OpenSSL's own form: on the event loop, Node 24
-  // takes 40 µs for a key with options, and 80 µs more to convert R and S itself.
+  // A key without options where possible, and ECDSA in the form of OpenSSL: Node 24 blocks the event
+  // loop for 40 µs to read a key with options, and for 80 µs more to convert R and S.
   const { keyObject } = key
   const keyInput =
     rsaPadding === undefined

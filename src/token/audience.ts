@@ -21,7 +21,7 @@ export function validateAudience(claims: Claims, { audience, profile }: Audience
     if (audience === false && profile === 'jwt') return
     throw missingClaim('aud')
   }
-  // RFC 7519 §4.1.3: a string, or an array of strings; anything else is malformed.
+  // RFC 7519 §4.1.3: a string or an array of strings.
   const values = typeof aud === 'string' ? [aud] : aud
   if (!Array.isArray(values) || !values.every((value) => typeof value === 'string')) {
     throw invalidClaim('aud', aud, 'a string or an array of strings')
@@ -36,7 +36,7 @@ export function validateAudience(claims: Claims, { audience, profile }: Audience
   })
 }
 
-// Compares only the first few: the token is not verified yet, and may name thousands.
+// Compares only the first values, because an unverified token may have thousands.
 const maxCompared = 5
 
 function findSlashHint(audience: readonly string[], values: readonly string[]): string | undefined {

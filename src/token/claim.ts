@@ -1,6 +1,6 @@
 /**
- * @module Reads single claims, and makes the errors for a missing and for a malformed one. Imports no
- * other folder but the shared types and errors.
+ * @module Reads single claims, and creates the errors for a missing and for a malformed one. Imports only
+ * the shared errors and `internal/`.
  */
 import { InvalidTokenError } from '../errors.ts'
 import { printable } from '../internal/printable.ts'
@@ -8,7 +8,7 @@ import { printable } from '../internal/printable.ts'
 /** A JSON object in a token: the claims, or the header. Untrusted until the signature is verified. */
 export type Claims = Readonly<Record<string, unknown>>
 
-/** Returns a member of the token itself, never a property that every object inherits. */
+/** Returns a member of the token, never an inherited property. */
 export function getClaim(claims: Claims, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }

@@ -15,7 +15,7 @@ const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
 
 /**
- * Validates every claim except `iss`, which has selected the rules, and those of time.
+ * Validates every claim except `iss`, which selects the rules, and the values of `exp`, `nbf` and `iat`.
  *
  * @throws InvalidTokenError
  */

@@ -28,7 +28,7 @@ export interface ParsedJwt {
 /**
  * Parses a token. Every token that can be parsed is a token68 (RFC 6750 §2.1).
  *
- * @param known The parsed header, where the same header was parsed before.
+ * @param known The parsed header, if the same header was parsed before.
  * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
  * (`alg` is not a string) or `wrong_type` (`typ` is not a string, or the content is a nested JWT).
  */
@@ -77,14 +77,14 @@ function malformed(hint: string): InvalidTokenError {
 }
 
 /**
- * Parses a segment as a JSON object in UTF-8 (a byte order mark is refused). Of members with the
- * same name the last one counts, as RFC 7519 §4 allows and as `JSON.parse` does it: never the first.
+ * Parses a segment as a JSON object in UTF-8. Refuses a byte order mark. Of members with the same name
+ * the last one is used, as RFC 7519 §4 allows and `JSON.parse` implements.
  */
 function parseObject(segment: string, part: string): Record<string, unknown> {
   const bytes = decodeAsciiBase64url(segment)
   if (bytes === undefined) throw malformed(`${part} is not canonical base64url`)
   const text = bytes.toString()
-  // Octets that are not UTF-8 become U+FFFD, which a JSON text may also contain.
+  // Octets that are not UTF-8 become U+FFFD, which valid JSON may contain too.
   if (text.includes('\ufffd') && !isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)
   let value: unknown
   try {

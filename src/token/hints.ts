@@ -1,6 +1,6 @@
 /**
- * @module Recognises tokens that were meant for something else, and names the likely mistake for the
- * operator. Every hint is a fixed sentence: it contains nothing from the token.
+ * @module Recognises tokens of another kind, and describes the likely mistake for the operator. Every hint
+ * is a fixed sentence: it contains nothing from the token.
  */
 import type { JoseHeader } from '../access-token.ts'
 import type { InvalidTokenReason } from '../errors.ts'
@@ -16,7 +16,7 @@ const sharedSecretHint =
   'the token is signed with a shared secret: the issuer must use an asymmetric algorithm'
 const unsignedHint = 'the token is not signed'
 
-/** The reasons that a token of another kind can lead to. */
+/** The reasons for which a token of another kind may be refused. */
 const reasonsOfOtherKinds: readonly InvalidTokenReason[] = [
   'wrong_algorithm',
   'wrong_type',
@@ -27,7 +27,7 @@ const reasonsOfOtherKinds: readonly InvalidTokenReason[] = [
   'bad_signature',
 ]
 
-/** Names what the token seems to be instead of an access token for this API. */
+/** Describes what the token seems to be instead of an access token for this API. */
 export function hintForOtherKind(
   reason: InvalidTokenReason,
   header: JoseHeader,
@@ -39,7 +39,7 @@ export function hintForOtherKind(
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
-/** Names the likely cause of a reason that does not depend on the claims. */
+/** Describes the likely cause of a reason that does not depend on the claims. */
 export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): string | undefined {
   switch (reason) {
     case 'wrong_algorithm':
@@ -64,7 +64,7 @@ function isRefreshToken(claims: Claims): boolean {
 }
 
 function isIdToken(claims: Claims): boolean {
-  // Keycloak and Amazon Cognito name the kind of the token.
+  // Keycloak and Amazon Cognito have a claim for the kind of the token.
   if (getClaim(claims, 'typ') === 'ID' || getClaim(claims, 'token_use') === 'id') return true
   // OpenID Connect Core §3.1.3.6, §3.3.2.11
   if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true

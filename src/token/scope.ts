@@ -9,11 +9,10 @@ import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { type Claims, getClaim } from './claim.ts'
 
 /**
- * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of
- * strings; a claim of another type grants nothing. An entry with a space is ignored: it is no scope,
- * and never two.
+ * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of strings;
+ * a claim of another type grants nothing. An array entry with a space is ignored, not split.
  *
- * @throws TypeError where the application's function returns something other than an array.
+ * @throws TypeError if the application's function does not return an array.
  */
 export function readScopes(
   claims: Claims,

@@ -38,7 +38,7 @@ export function readTimeClaims(claims: Claims): TimeClaims {
  */
 export function validateTime({ exp, nbf, iat }: TimeClaims, rules: TimeRules, now: number): void {
   const { clockTolerance, maxTokenAge } = rules
-  // RFC 7519 §4.1.4: the current time MUST be before it.
+  // RFC 7519 §4.1.4: the current time MUST be before exp.
   if (!(now < exp + clockTolerance)) {
     throw outOfRange('expired', 'exp', exp, 'later than', now - clockTolerance)
   }
@@ -69,9 +69,9 @@ function readNumericDate(claims: Claims, name: string): number | undefined {
   return value
 }
 
-// As seconds, this is the year 5138; as milliseconds, 1973.
+// As seconds this is the year 5138, as milliseconds 1973.
 const smallestMilliseconds = 1e11
-// 2001: the clock of a server that runs this package is later.
+// The year 2001. The clock of a server that runs this package is later.
 const earliestClock = 1e9
 
 function outOfRange(

@@ -522,7 +522,7 @@ describe('parameters of other formats', () => {
     }
     const oct = { kty: 'oct', k: base64url(Buffer.alloc(32, 1)), kid: 'h', alg: 'HS256' }
     expect(() => fixtureValidator({ issuer: { issuer: ISS, jwks: { keys: [oct] } } })).toThrow(
-      /holds no usable key/,
+      /has no usable key/,
     )
   })
 })

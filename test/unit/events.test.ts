@@ -81,7 +81,7 @@ describe('an observer', () => {
       () => {
         throw 'text'
       },
-      'onEvent failed: no Error',
+      'onEvent failed: not an Error',
     ],
     ['rejects', () => Promise.reject(new Error('later')), 'onEvent failed: later'],
   ])('warns of a listener that %s, once', async (_, onEvent, message) => {

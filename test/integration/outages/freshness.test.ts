@@ -1,5 +1,5 @@
 /**
- * How long keys and metadata are used, and when the metadata are read again: the rows jwks-ttl and
+ * How long keys and metadata are used, and when the metadata is read again: the rows jwks-ttl and
  * 8414-lazy, with time and network injected.
  */
 import { beforeEach, describe, expect, it } from 'vitest'

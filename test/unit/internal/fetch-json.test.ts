@@ -197,13 +197,13 @@ describe('what the operator reads of a failure', () => {
     ['the request failed: one?two?', throws(new Error('one\ntwo\u202e')), {}],
     [`the request failed: ${'a'.repeat(200)}`, throws(new Error('a'.repeat(9_000))), {}],
     ['the request failed: an error that cannot be read', throws(unreadable), {}],
-    ['no complete answer in time', throws(new Error('x')), aborted],
+    ['no complete response in time', throws(new Error('x')), aborted],
     ['redirects are not followed', () => status(300), {}],
-    ['the answer has status 418', () => status(418), {}],
-    ['the answer exceeds 262144 octets', () => new Response(' '.repeat(limit + 1)), {}],
-    ['the answer is not JSON', () => new Response('<html>'), {}],
-    ['the answer is not JSON', () => new Response(null), {}],
-    ['the answer is not a JSON object', () => new Response('[]'), {}],
+    ['the response has status 418', () => status(418), {}],
+    ['the response exceeds 262144 octets', () => new Response(' '.repeat(limit + 1)), {}],
+    ['the response is not JSON', () => new Response('<html>'), {}],
+    ['the response is not JSON', () => new Response(null), {}],
+    ['the response is not a JSON object', () => new Response('[]'), {}],
   ])('is: %s (%#)', async (message, answer, more) => {
     const failure = await failureOf(answer, more)
     expect(failure.message).toBe(`${url}: ${message}`)
@@ -371,7 +371,7 @@ describe('a fetch that is not quite WHATWG', () => {
 
   it('is refused where text() gives no string', async () => {
     const failure = await failureOf(text({} as string, { 'content-length': '7' }))
-    expect(failure.message).toContain('text() of the response of fetch is no string')
+    expect(failure.message).toContain('text() of the response of fetch is not a string')
   })
 
   it.each([

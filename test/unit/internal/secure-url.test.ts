@@ -127,7 +127,7 @@ describe('a URL that is fetched', () => {
   })
 })
 
-describe('an issuer whose metadata are fetched', () => {
+describe('an issuer whose metadata is fetched', () => {
   it.each([...loopback, 'https://as.test', 'https://as.test/', 'https://as.test:8443/a/b/'])(
     'may be %s',
     (issuer) => {

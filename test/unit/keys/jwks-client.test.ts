@@ -378,14 +378,14 @@ describe('the lifetime of the keys', () => {
 
 describe('what is no key set', () => {
   it.each([
-    [{}, 'not_a_key_set', 'the answer is no JWK Set, or one of over 100 keys'],
-    [{ keys: {} }, 'not_a_key_set', 'the answer is no JWK Set, or one of over 100 keys'],
+    [{}, 'not_a_key_set', 'the response is not a JWK Set, or has more than 100 keys'],
+    [{ keys: {} }, 'not_a_key_set', 'the response is not a JWK Set, or has more than 100 keys'],
     [
       { keys: Array(101).fill(rsa1.jwk) },
       'not_a_key_set',
-      'the answer is no JWK Set, or one of over 100 keys',
+      'the response is not a JWK Set, or has more than 100 keys',
     ],
-    [{ keys: [] }, 'no_usable_key', 'the JWK Set holds no usable key (it is empty)'],
+    [{ keys: [] }, 'no_usable_key', 'the JWK Set has no usable key (it is empty)'],
     [
       {
         keys: [
@@ -394,14 +394,14 @@ describe('what is no key set', () => {
         ],
       },
       'no_usable_key',
-      'the JWK Set holds no usable key (a key without kid: type, a?b: use)',
+      'the JWK Set has no usable key (a key without kid: type, a?b: use)',
     ],
     [
       { keys: Array(12).fill(null) },
       'no_usable_key',
-      `the JWK Set holds no usable key (${'a key without kid: not_an_object, '.repeat(10)}and 2 more)`,
+      `the JWK Set has no usable key (${'a key without kid: not_an_object, '.repeat(10)}and 2 more)`,
     ],
-    [[], 'not_json', 'the answer is not a JSON object'],
+    [[], 'not_json', 'the response is not a JSON object'],
   ])('fails, with a reason (%#)', async (body, reason, message) => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, () => json(body))

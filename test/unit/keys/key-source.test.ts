@@ -14,7 +14,7 @@ it.each([
   [null, 'option must be a JWK Set: { keys: [...] } with at most 100 keys'],
   [[], 'option must be a JWK Set: { keys: [...] } with at most 100 keys'],
   [{ keys: Array(101).fill(rsa1.jwk) }, /at most 100 keys/],
-  [{ keys: [] }, 'option holds no usable key (it is empty)'],
+  [{ keys: [] }, 'option has no usable key (it is empty)'],
   [
     {
       keys: [
@@ -22,7 +22,7 @@ it.each([
         { kty: 'oct', k: 'AA' },
       ],
     },
-    'option holds no usable key (rsa1: use, a key without kid: type)',
+    'option has no usable key (rsa1: use, a key without kid: type)',
   ],
 ])('refuses a set without a usable key, and says why (%#)', (value, message) => {
   expect(() => createStaticKeySource(value, 'option')).toThrow(message)

@@ -23,7 +23,7 @@ const gives =
 const fails =
   (retryAfter?: number): Fetch =>
   async () => {
-    throw new FetchFailure('status', 'https://as.test/jwks', 'the answer has status 500', {
+    throw new FetchFailure('status', 'https://as.test/jwks', 'the response has status 500', {
       status: 500,
       ...(retryAfter !== undefined && { retryAfter }),
     })
@@ -36,7 +36,7 @@ const takes =
     await new Promise<void>((resolve, reject) => {
       setTimeout(resolve, seconds * 1000)
       signal.addEventListener('abort', () =>
-        reject(new FetchFailure('timeout', 'https://as.test/jwks', 'no complete answer in time')),
+        reject(new FetchFailure('timeout', 'https://as.test/jwks', 'no complete response in time')),
       )
     })
     return { ...(await then(signal)), requestOrder }
@@ -573,7 +573,7 @@ describe('metadata that are due', () => {
     const { client, current, events } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockRejectedValue(
-      new FetchFailure('timeout', 'https://as.test/', 'no complete answer in time'),
+      new FetchFailure('timeout', 'https://as.test/', 'no complete response in time'),
     )
     expect(await current()).toBe(first)
     await pass(0)

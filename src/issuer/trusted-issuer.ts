@@ -14,7 +14,7 @@ import type { IssuerSettings } from '../options/issuers.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import type { VerificationQueue } from '../signature/verification-queue.ts'
 import { discover } from './discovery.ts'
-import { createLimitedKeySource, type UnverifiedLimits } from './unverified-limits.ts'
+import type { UnverifiedLimits } from './unverified-limits.ts'
 
 /** The state of an issuer. It is kept if the application's function returns other options for the issuer. */
 export interface IssuerStatus {
@@ -84,22 +84,22 @@ function createKeySource(
 ): KeySource {
   const { issuer, jwksUri, jwks, allowInsecureHttp } = settings
   if (jwks !== undefined) return createStaticKeySource(jwks, `jwks of issuer ${printable(issuer)}`)
-  const isLimited = () => unverified !== undefined && !status.verified
+  // Until a token of the issuer is verified.
+  const limits = () => (status.verified ? undefined : unverified)
   const client = createJwksClient({
     issuer,
     jwksUri,
     discover: (get) => discover(issuer, allowInsecureHttp, get),
     maxAge: policy.maxAge,
     fetch: (...request) => {
-      if (isLimited()) unverified?.countRequest()
+      limits()?.countRequest()
       return fetch(...request)
     },
     now,
     observer,
   })
-  const shared = { issuer, policy, now, observer }
-  if (unverified === undefined) return createRemoteKeySource({ ...shared, client })
-  return createLimitedKeySource({ client, issuer, status, limits: unverified }, (limited) =>
-    createRemoteKeySource({ ...shared, client: limited }),
-  )
+  const reserveFetch = () => limits()?.reserveFetch(issuer) ?? doNothing
+  return createRemoteKeySource({ issuer, client, policy, now, observer, reserveFetch })
 }
+
+const doNothing = (): void => {}

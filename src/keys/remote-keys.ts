@@ -31,7 +31,15 @@ export interface RemoteKeySourceOptions {
   /** Milliseconds. */
   readonly now: () => number
   readonly observer: Observer
+  /**
+   * Reserves one fetch and returns what ends the reservation. By default there is no limit.
+   *
+   * @throws ServiceUnavailableError where none may begin now: that is no failure of the issuer.
+   */
+  readonly reserveFetch?: (() => () => void) | undefined
 }
+
+const unlimited = (): (() => void) => () => {}
 
 /** How long a request waits for newer keys, in milliseconds, while an expired set may be used. */
 const maxWaitWithStaleKeys = 1000
@@ -47,7 +55,7 @@ interface Attempt {
 }
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
-  const { client, policy } = options
+  const { client, policy, reserveFetch = unlimited } = options
   const seconds = () => options.now() / 1000
   const backOff = createBackOff(seconds)
   const rateLimit = createRateLimit(seconds)
@@ -64,7 +72,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     if (cached === undefined || !(time < cached.usableUntil)) return fetchFirst(arrival)
     const isFresh = time < cached.expiresAt
     const isDue = time >= cached.refreshAt
-    if (isDue && attempt === undefined && backOff.remaining() === 0) attempt = begin(!isFresh)
+    if (isDue && attempt === undefined && backOff.remaining() === 0) beginInBackground(!isFresh)
     // Under steady load an attempt begins before the set expires, and no request waits for it.
     if (isFresh || attempt?.isLate !== true || backOff.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
@@ -72,8 +80,17 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return isDoneWithin(attempt.done, Math.min(limit, timeLeft(arrival))).then(usableSet)
   }
 
+  /** Not where too many fetches are under way: the old keys are used meanwhile. */
+  function beginInBackground(isLate: boolean): void {
+    try {
+      attempt = begin(isLate, reserveFetch())
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableError)) throw error
+    }
+  }
+
   async function fetchFirst(arrival?: Arrival): Promise<KeySet> {
-    if (attempt === undefined && backOff.remaining() === 0) attempt = begin(true)
+    if (attempt === undefined && backOff.remaining() === 0) attempt = begin(true, reserveFetch())
     if (attempt !== undefined) await waitFor(attempt.done, arrival)
     return usableSet()
   }
@@ -94,12 +111,14 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       }
       if (attempt === undefined) {
         if (backOff.remaining() > 0) throw unavailable()
+        const release = reserveFetch()
         if (!rateLimit.tryTake()) {
+          release()
           events.rateLimited()
           if (backOff.isFailing()) throw unavailable()
           return usableSet()
         }
-        attempt = begin(false, true)
+        attempt = begin(false, release, true)
       }
       await waitFor(attempt.done, arrival)
       if (backOff.isFailing()) throw unavailable()
@@ -132,10 +151,11 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return Math.max(1, Math.ceil(backOff.remaining()))
   }
 
-  function begin(isLate: boolean, isForToken = false): Attempt {
+  function begin(isLate: boolean, release: () => void, isForToken = false): Attempt {
     const startedAt = performance.now()
     const end = () => {
       attempt = undefined
+      release()
     }
     // An error here, for example of the application's clock, occurs again in the next request.
     return { done: refresh(startedAt, isForToken).then(end, end), startedAt, isLate }

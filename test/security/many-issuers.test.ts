@@ -142,6 +142,34 @@ describe('many made-up issuers', () => {
     expect(await attempt(good(realm('new')))).toBe(200)
   })
 
+  it('do not count as a failure of a new tenant whose keys are too old', async () => {
+    const { attempt, clock, events } = createHost(['new'], {
+      keys: { maxAge: 60, staleIfError: 0 },
+    })
+    expect(await attempt(unsigned(realm('new')))).toBe(401)
+    for (let round = 0; round < 8; round++) {
+      clock.seconds += 61
+      for (let count = 0; count < 700; count++) await attempt(unsigned(realm(`${round}-${count}`)))
+      expect(await attempt(good(realm('new')))).toBe(503)
+    }
+    expect(events).not.toContainEqual(
+      expect.objectContaining({ type: 'keys.failed', issuer: realm('new') }),
+    )
+    clock.seconds += 1
+    expect(await attempt(good(realm('new')))).toBe(200)
+  })
+
+  it('do not count as a failure of a new tenant whose keys are old but usable', async () => {
+    const { attempt, clock, events } = createHost(['new'], { keys: { maxAge: 60 } })
+    expect(await attempt(unsigned(realm('new')))).toBe(401)
+    clock.seconds += 61
+    for (let count = 0; count < 700; count++) await attempt(unsigned(realm(count)))
+    expect(await attempt(good(realm('new')))).toBe(200)
+    expect(events).not.toContainEqual(
+      expect.objectContaining({ type: 'keys.failed', issuer: realm('new') }),
+    )
+  })
+
   it('a made-up key name of an issuer without a verified token counts too', async () => {
     const { attempt, limited, requests } = createHost(['a'])
     expect(await attempt(unsigned(realm('a')))).toBe(401)

@@ -75,22 +75,30 @@ interface Version {
 export function createJwksClient(options: JwksClientOptions): JwksClient {
   const { issuer, now, observer, maxAge } = options
   let knownUri = options.jwksUri
+  let metadataSince = 0
   let metadataExpireAt = 0
   let version: Version | undefined
   let failing = false
 
+  const postponeMetadata = () => keepMetadata(maxAge)
+
   const get = (url: string, signal: AbortSignal, etag?: string) =>
     fetchJson(url, { fetch: options.fetch, now, signal, etag })
 
-  const isMetadataDue = () => options.jwksUri === undefined && !(now() < metadataExpireAt)
+  /** Also where they are from the future: the clock was set back, so their age is not known. */
+  function isMetadataDue(): boolean {
+    const time = now()
+    return options.jwksUri === undefined && !(time >= metadataSince && time < metadataExpireAt)
+  }
 
-  function postponeMetadata(): void {
-    metadataExpireAt = now() + maxAge * 1000
+  function keepMetadata(seconds: number): void {
+    metadataSince = now()
+    metadataExpireAt = metadataSince + seconds * 1000
   }
 
   async function locate(signal: AbortSignal): Promise<string> {
     const { jwksUri, cacheControl } = await options.discover((url) => get(url, signal))
-    metadataExpireAt = now() + freshnessLifetime(cacheControl, maxAge) * 1000
+    keepMetadata(freshnessLifetime(cacheControl, maxAge))
     observer.emit({ type: 'metadata.refreshed', issuer, jwksUri })
     return jwksUri
   }

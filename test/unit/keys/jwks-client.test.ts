@@ -205,6 +205,16 @@ describe('the age of the metadata', () => {
     })
   })
 
+  it('is not known after the clock was set back, and they are read again', async () => {
+    const { fetch, served, pass } = endpointWith()
+    pass(31_536_000)
+    await fetch()
+    pass(-31_536_000)
+    served.set(metadataUrl, movedTo(otherUri)).set(otherUri, () => json(keys))
+    expect(await fetch()).toMatchObject({ asked: [jwksUri, metadataUrl, otherUri] })
+    expect(await fetch()).toMatchObject({ asked: [otherUri] })
+  })
+
   it('makes them be read first after a failure, once for each age, for the old host may be gone', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()

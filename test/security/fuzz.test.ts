@@ -9,6 +9,7 @@ import { createDifferential, judges, ruleSets } from './fuzz/differential.ts'
 import { createDocuments } from './fuzz/documents.ts'
 import { createCacheControl, createChallenges } from './fuzz/headers.ts'
 import { cook, type Mutation } from './fuzz/inputs.ts'
+import { createIssuers } from './fuzz/issuers.ts'
 import { explain, opinionOn, type Rules, stricter } from './fuzz/oracle.ts'
 import { createRequests, createSocketRequests } from './fuzz/requests.ts'
 import { type MakeProperty, run } from './fuzz/run.ts'
@@ -18,11 +19,17 @@ const seed = Number(process.env.FUZZ_SEED ?? 5)
 
 /** In the suite, how many runs; in `npm run fuzz`, which share of the time. */
 const properties: [title: string, make: MakeProperty, runs: number, share: number][] = [
-  ['tokens and key sets get the verdict of an independent validator', createDifferential, 45, 0.5],
+  ['tokens and key sets get the verdict of an independent validator', createDifferential, 45, 0.35],
   ['any Authorization gets a well-formed verdict', createRequests, 300, 0.12],
   ['any Authorization over a socket gets a well-formed answer', createSocketRequests, 100, 0.12],
   ['any key set and metadata end in a verdict, and in recovery', createDocuments, 100, 0.18],
   ['any Cache-Control gives keys a bounded life', createCacheControl, 60, 0.05],
+  [
+    'issuers and keys in any order of events get the verdict of the oracle',
+    createIssuers,
+    30,
+    0.15,
+  ],
   ['challenges say any realm and any scopes', createChallenges, 100, 0.03],
 ]
 

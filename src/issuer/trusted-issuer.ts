@@ -17,7 +17,7 @@ import { discover } from './discovery.ts'
 import type { UnverifiedLimits } from './unverified-limits.ts'
 
 /** The state of an issuer. It is kept if the application's function returns other options for the issuer. */
-export interface IssuerStatus {
+interface IssuerStatus {
   /** Whether a token of the issuer was verified. A listed issuer counts as verified from the start. */
   verified: boolean
 }

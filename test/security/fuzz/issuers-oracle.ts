@@ -34,7 +34,7 @@ export interface TenantLog {
   setBack: boolean
 }
 
-export interface FunctionAnswer {
+interface FunctionAnswer {
   readonly at: number
   readonly result: 'trusted' | 'removed' | 'failed'
   /** By the validator's clock. */

@@ -118,10 +118,13 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
 
   /** Stores a response: the set, its ETag and its URL in one step. */
   function accept(response: Version, uri: string): FetchedKeySet {
-    version = response
+    // The keys and due metadata are asked for at the same time: the later request has the newer set.
+    const isOlder =
+      version !== undefined && version.uri === uri && version.requestOrder > response.requestOrder
+    if (!isOlder) version = response
     knownUri = uri
     failing = false
-    const { set, cacheControl, requestOrder } = response
+    const { set, cacheControl, requestOrder } = version ?? response
     return { set, requestOrder, lifetime: freshnessLifetime(cacheControl, maxAge) }
   }
 

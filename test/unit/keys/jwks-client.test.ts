@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
@@ -418,6 +419,23 @@ describe('what is no key set', () => {
     const failure = { reason, url: jwksUri, message: `${jwksUri}: ${message}` }
     expect(await fetch()).toMatchObject(failure)
   })
+})
+
+it('keeps the later of two answers of one URL where the earlier one comes last', async () => {
+  const { fetch, served, client } = endpointWith()
+  await fetch()
+  let answer = (_response: Response) => {}
+  served.set(metadataUrl, movedTo(otherUri))
+  served.set(otherUri, () => new Promise((resolve) => (answer = resolve)))
+  const { signal } = new AbortController()
+  const earlier = client.refreshMetadata(signal)
+  await nextTurn()
+  served.delete(jwksUri)
+  served.set(otherUri, () => json({ keys: [ec1.jwk] }))
+  const later = await client.fetchKeys(signal)
+  expect(later.set.find('ES256', 'ec1')).toHaveLength(1)
+  answer(json(keys))
+  expect(await earlier).toMatchObject({ set: later.set, requestOrder: later.requestOrder })
 })
 
 it('numbers each answer after the request for it, so that arrivals can be compared', async () => {

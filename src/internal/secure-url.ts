@@ -108,7 +108,11 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
-function validateForm(text: string, { href, pathname, search }: URL): string | undefined {
+// The parser admits characters at which other parsers end the host, for example in `https://a.test}.b.test`.
+const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
+
+function validateForm(text: string, { href, hostname, pathname, search }: URL): string | undefined {
+  if (!hostPattern.test(hostname)) return 'has a character in its host that no host name has'
   // The URL parser turns an empty path into '/'.
   const isOwnForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
   return isOwnForm ? undefined : `is not in its parsed form, which is ${printable(href)}`

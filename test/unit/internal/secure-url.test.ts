@@ -127,6 +127,33 @@ describe('a URL that is fetched', () => {
   })
 })
 
+describe('a host with a character at which other parsers end it', () => {
+  it.each([
+    'https://as.test}.evil.test/',
+    'https://as.test{.evil.test/',
+    "https://as.test'.evil.test/",
+    'https://as.test`.evil.test/',
+    'https://as.test;.evil.test/',
+    'https://as.test&.evil.test/',
+    'https://as.test!.evil.test/',
+    'https://as.test,.evil.test/',
+    'https://as.test~.evil.test/',
+  ])('%s is refused', (url) => {
+    const problem = 'has a character in its host that no host name has'
+    expect(validateFetchedUrl(url, true)).toBe(problem)
+    expect(validateFetchedIssuer(url, true)).toBe(problem)
+    expect(validateHttpIssuer(url)).toBe(problem)
+  })
+
+  it.each(['https://my_service:8443/', 'https://xn--bcher-kva.test/', 'https://[2001:db8::1]/'])(
+    '%s is accepted',
+    (url) => {
+      expect(validateFetchedUrl(url, false)).toBeUndefined()
+      expect(validateHttpIssuer(url)).toBeUndefined()
+    },
+  )
+})
+
 describe('an issuer whose metadata is fetched', () => {
   it.each([...loopback, 'https://as.test', 'https://as.test/', 'https://as.test:8443/a/b/'])(
     'may be %s',

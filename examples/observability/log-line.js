@@ -5,7 +5,8 @@
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node log-line.js
  *
- * ISSUER is exactly what the tokens have in `iss`, slash and all; PORT is 3000 unless set.
+ * ISSUER is exactly the claim `iss` of the tokens, with its slash at the end if it has one. PORT is 3000
+ * unless set.
  */
 import { createServer } from 'node:http'
 import { authenticate } from 'oauth-resource-server/http'

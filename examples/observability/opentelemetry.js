@@ -5,7 +5,8 @@
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node opentelemetry.js
  *
- * ISSUER is exactly what the tokens have in `iss`, slash and all; PORT is 3000 unless set.
+ * ISSUER is exactly the claim `iss` of the tokens, with its slash at the end if it has one. PORT is 3000
+ * unless set.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
@@ -16,7 +17,7 @@ import { authenticate } from 'oauth-resource-server/http'
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
 if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
 
-// Your own set-up of OpenTelemetry stands here, with an exporter that sends.
+// Replace this with your own set-up of OpenTelemetry and an exporter that sends.
 const exporter = new sdk.ConsoleMetricExporter()
 const provider = new sdk.MeterProvider({
   readers: [new sdk.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 10_000 })],

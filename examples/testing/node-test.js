@@ -15,7 +15,7 @@ import { createTestIssuer } from 'oauth-resource-server/testing'
 async function start(t) {
   const issuer = await createTestIssuer({ expiresIn: 600 })
   const { audience, clock } = issuer
-  // Your own API stands here. Its clock is the issuer's, so that a test moves both.
+  // Replace this with your own API. It uses the clock of the issuer, so that a test moves both.
   const authenticated = authenticate({ issuer: issuer.issuer, audience, now: clock.now })
   const server = createServer(async (request, response) => {
     if (await authenticated(request, response)) response.end('January')
@@ -38,7 +38,7 @@ test('a token is good until it expires', async (t) => {
   assert.equal((await get(token)).status, 401)
 })
 
-test('in an outage the API serves on, with the keys that it has', async (t) => {
+test('in an outage the API accepts tokens with the keys that it has', async (t) => {
   const { issuer, get } = await start(t)
   assert.equal((await get(await issuer.token())).status, 200)
   await issuer.down()

@@ -13,7 +13,7 @@ import { afterAll, it } from 'vitest'
 const issuer = await createTestIssuer()
 afterAll(issuer.close)
 
-// Your own API stands here. All that it needs is the issuer and the audience.
+// Replace this with your own API. It needs the issuer and the audience, nothing else.
 const app = express()
 app.use(authenticate({ issuer: issuer.issuer, audience: issuer.audience }))
 app.get('/reports', authorize({ scopes: 'read:reports' }), (_request, response) => {
@@ -27,7 +27,7 @@ it('serves a good token', async () => {
   await get(await issuer.token({ scope: 'read:reports' })).expect(200, ['January'])
 })
 
-it.each(badTokenNames)('refuses a token that is bad by name: %s', async (name) => {
+it.each(badTokenNames)('refuses the bad token %s', async (name) => {
   const token = await issuer.tokens[name]({ scope: 'read:reports' })
   await get(token).expect(name === 'withoutScope' ? 403 : 401)
 })

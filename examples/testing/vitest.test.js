@@ -12,7 +12,7 @@ import { afterAll, expect, it } from 'vitest'
 
 const issuer = await createTestIssuer()
 
-// Your own API stands here. All that it needs is the issuer and the audience.
+// Replace this with your own API. It needs the issuer and the audience, nothing else.
 const authenticated = authenticate({ issuer: issuer.issuer, audience: issuer.audience })
 const mayReadReports = authorize({ scopes: 'read:reports' })
 const server = createServer(async (request, response) => {
@@ -32,7 +32,7 @@ it('serves a client that may read reports', async () => {
   expect([response.status, await response.text()]).toEqual([200, 'January'])
 })
 
-it('tells every other client which scope it lacks', async () => {
+it('names the missing scope to every other client', async () => {
   const response = await get(await issuer.token({ scope: 'write:reports' }))
   expect(response.status).toBe(403)
   expect(response.headers.get('www-authenticate')).toContain('scope="read:reports"')

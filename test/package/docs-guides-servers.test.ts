@@ -113,7 +113,14 @@ describe('guide: logs', () => {
     expect(lines).toEqual([
       ['token.missing', undefined],
       ['token.refused', 401, 'wrong_audience', expect.objectContaining({ name: 'aud' })],
-      ['keys.failed', issuer.issuer, 'not_json', 'nothing', expect.any(Number)],
+      [
+        'keys.failed',
+        issuer.issuer,
+        'not_json',
+        'nothing',
+        expect.any(Number),
+        expect.stringContaining(`${issuer.issuer}/.well-known/`),
+      ],
       ['token.refused', 503, 'service_unavailable', expect.anything()],
     ])
   })

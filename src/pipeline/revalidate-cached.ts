@@ -12,7 +12,7 @@
  */
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
-import { recordArrival } from '../keys/arrival.ts'
+import { nextOrder, recordArrival } from '../keys/arrival.ts'
 import { validateTime } from '../token/time.ts'
 import type { ValidationContext } from './context.ts'
 import type { VerificationResult } from './verification-result.ts'
@@ -43,8 +43,11 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
+  // Before the keys are requested: their answer then counts as fresh if the token is verified anew.
+  const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return keys.has(result.key)
+  context.arrival ??= { time: performance.now(), order }
   return keys.then((set) => {
     validateTime(result, issuer, seconds())
     return set.has(result.key)

@@ -121,3 +121,17 @@ it.each([
   else issuer.jwks = () => marked({ keys: issuer.keys })
   expect(await verdictOn(lasting())).toBe('OK')
 })
+
+it('no request waits longer than keys.timeout, with a cached token whose key was removed', async () => {
+  const { issuer, verdictOn } = simulation({ keys: { maxAge: 60, staleIfError: 0, timeout: 2 } })
+  const token = lasting()
+  expect(await verdictOn(token)).toBe('OK')
+  await pass(61)
+  issuer.keys = [rsa2.jwk]
+  issuer.jwks = late(1.5, () => json({ keys: issuer.keys }))
+  const before = issuer.count().jwks
+  const result = verdictOn(token)
+  expect(await secondsUntil(result)).toBeLessThanOrEqual(2.1)
+  expect(await result).toBe('T401 unknown_key')
+  expect(issuer.count().jwks).toBe(before + 1)
+})

@@ -157,7 +157,6 @@ export function createSubject(world: World, byFunction: boolean) {
         outcome,
         startedAt,
         endedAt,
-        wasAccepted: accepted.has(token),
         waited: time() - timeAtStart,
         time: timeAtStart,
         clock: clockAtStart,

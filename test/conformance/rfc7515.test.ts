@@ -361,9 +361,11 @@ describe('section 4.1.1, alg', () => {
   })
 })
 
+const attackerCertificate = await certificateOf(attacker)
+
 describe('section 4.1, keys that a token brings along', () => {
   const evil = 'https://evil.test/jwks'
-  const x5c = [certificateOf(attacker).toString('base64')]
+  const x5c = [attackerCertificate.toString('base64')]
 
   const offers: [string, string, Record<string, unknown>][] = [
     ['7515-4.1.2', 'jku', { jku: evil }],
@@ -390,7 +392,7 @@ describe('section 4.1, keys that a token brings along', () => {
   })
 
   it('7515-4.1.5 the certificate of these tests is the attacker’s, and verifies', () => {
-    const certificate = new X509Certificate(certificateOf(attacker))
+    const certificate = new X509Certificate(attackerCertificate)
     expect(certificate.publicKey.export({ format: 'jwk' }).n).toBe(attacker.jwk.n)
     expect(certificate.verify(certificate.publicKey)).toBe(true)
   })

@@ -303,8 +303,10 @@ describe('RFC 7517 §9: keys that must not be there', () => {
   })
 })
 
+const certificate = await certificateOf(rsa1)
+
 describe('RFC 7517 §4.7: certificates', () => {
-  const x5c = [certificateOf(rsa1).toString('base64')]
+  const x5c = [certificate.toString('base64')]
 
   it('7517-x5c-a a certificate does not stand in for n and e', async () => {
     expect(await verdictWith([{ kty: 'RSA', kid: 'rsa1', x5c }], t0())).toEqual(unused('malformed'))

@@ -1,11 +1,11 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createValidator, type ValidatorOptions } from 'oauth-resource-server'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { certificateOf } from '../support/certificate.ts'
+import { makeCertificate } from '../support/certificate.ts'
 import { AUD, base64url, claimsT0, fixtureOptions, ISS, ps1, rsa1, t0 } from '../support/fixture.ts'
 import {
   json,
@@ -444,10 +444,7 @@ it.each(['', '/', '/tenant', '/tenant/'])(
 
 describe('RFC 8414 §6.1: the certificate', () => {
   async function serveSelfSigned() {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-    const der = certificateOf({ ...rsa1, privateKey })
-    const cert = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
-    const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
+    const { cert, key } = await makeCertificate()
     const paths: unknown[] = []
     const server = createServer({ cert, key }, (request, response) => {
       paths.push(request.url)

@@ -30,6 +30,8 @@ afterEach(async () => {
   await api.accepts(good)
 })
 
+const certificate = await certificateOf(rsa1)
+
 describe('section 3.1, algorithms', () => {
   it('8725-3.1-a an algorithm outside the list is refused before a key is looked for', async () => {
     const cold = createApi({ issuer: remoteIssuer, algorithms: ['ES256'] }, { [JWKS_URI]: jwks })
@@ -121,7 +123,6 @@ describe('section 3.1, algorithms', () => {
   }
 
   const { n = '', e = '' } = rsa1.jwk
-  const certificate = certificateOf(rsa1)
   const pem = (label: string, der: Buffer) =>
     `-----BEGIN ${label}-----\n${der.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END ${label}-----\n`
   const texts: [string, string][] = [

@@ -7,9 +7,8 @@ import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { certificateOf } from '../support/certificate.ts'
+import { makeCertificate } from '../support/certificate.ts'
 import { root } from '../support/docs.ts'
-import { rsa1 } from '../support/fixture.ts'
 import { createGuideRunner, publicIssuer, type WithValidator } from '../support/guides.ts'
 
 const run = promisify(execFile)
@@ -87,23 +86,19 @@ describe('guide: HTTP proxy', () => {
 
 describe('guide: private certificate authority', () => {
   async function startTlsIssuer(): Promise<{ readonly origin: string; readonly file: string }> {
-    const der = certificateOf(rsa1, '127.0.0.1').toString('base64')
-    const certificate = `-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----\n`
-    const server = createTlsServer(
-      { key: rsa1.privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: certificate },
-      async (request, response) => {
-        const origin = `https://${request.headers.host}`
-        const upstream = await fetch(issuer.jwksUri)
-        const answer =
-          request.url === '/jwks'
-            ? await upstream.json()
-            : { issuer: origin, jwks_uri: `${origin}/jwks` }
-        response.end(JSON.stringify(answer))
-      },
-    )
+    const { cert, key } = await makeCertificate()
+    const server = createTlsServer({ cert, key }, async (request, response) => {
+      const origin = `https://${request.headers.host}`
+      const upstream = await fetch(issuer.jwksUri)
+      const answer =
+        request.url === '/jwks'
+          ? await upstream.json()
+          : { issuer: origin, jwks_uri: `${origin}/jwks` }
+      response.end(JSON.stringify(answer))
+    })
     atEnd(() => server.closeAllConnections())
     const origin = `https://127.0.0.1:${await listen(server)}`
-    return { origin, file: folder.write('private-ca.pem', certificate) }
+    return { origin, file: folder.write('private-ca.pem', cert) }
   }
 
   it('trusts the authority that NODE_EXTRA_CA_CERTS names', async () => {

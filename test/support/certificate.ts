@@ -1,38 +1,50 @@
-/** A self-signed X.509 certificate for an RSA key, in DER: just enough of one to be parsed. */
-import { createPublicKey, sign } from 'node:crypto'
-import type { TestKey } from './fixture.ts'
+/** Self-signed X.509 certificates. */
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { generate } from 'selfsigned'
 
-/** @param address An IPv4 address that the certificate is for, as a TLS server needs it. */
-export function certificateOf({ privateKey }: TestKey, address?: string): Buffer {
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
-  const sha256WithRsa = sequence(der(0x06, Buffer.from('2a864886f70d01010b', 'hex')), der(0x05))
-  const commonName = sequence(der(0x06, Buffer.from('550403', 'hex')), der(0x0c, Buffer.from('a')))
-  const name = sequence(der(0x31, commonName))
-  const validity = sequence(time('200101000000Z'), time('491231235959Z'))
-  const serial = der(0x02, Buffer.from([1]))
-  const members = [serial, sha256WithRsa, name, validity, name, spki]
-  const toBeSigned =
-    address === undefined
-      ? sequence(...members)
-      : sequence(version3, ...members, der(0xa3, sequence(subjectAltName(address))))
-  const signature = sign('sha256', toBeSigned, privateKey)
-  return sequence(toBeSigned, sha256WithRsa, der(0x03, Buffer.from([0]), signature))
+/** A certificate with its key. */
+export interface Certificate {
+  /** PEM */
+  readonly cert: string
+  /** PEM */
+  readonly key: string
+  readonly der: Buffer
+  /** As the claim `cnf` has it in `x5t#S256`. */
+  readonly thumbprint: string
 }
 
-const version3 = Buffer.from('a003020102', 'hex')
-
-// RFC 5280 §4.2.1.6: iPAddress is [7], in four octets.
-function subjectAltName(address: string): Buffer {
-  const names = sequence(der(0x87, Buffer.from(address.split('.').map(Number))))
-  return sequence(der(0x06, Buffer.from('551d11', 'hex')), der(0x04, names))
+interface CertificateOptions {
+  readonly commonName?: string
+  readonly notBefore?: Date
+  readonly notAfter?: Date
 }
 
-const sequence = (...members: Buffer[]): Buffer => der(0x30, ...members)
-const time = (text: string): Buffer => der(0x17, Buffer.from(text))
+/** Makes a certificate for a new key of P-256. The default name is that of a loopback server. */
+export async function makeCertificate(options: CertificateOptions = {}): Promise<Certificate> {
+  const { commonName = 'localhost', notBefore, notAfter } = options
+  const made = await generate([{ name: 'commonName', value: commonName }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    ...(notBefore !== undefined && { notBeforeDate: notBefore }),
+    ...(notAfter !== undefined && { notAfterDate: notAfter }),
+  })
+  const { fingerprint256, raw } = new X509Certificate(made.cert)
+  const hash = Buffer.from(fingerprint256.replaceAll(':', ''), 'hex')
+  return { cert: made.cert, key: made.private, der: raw, thumbprint: hash.toString('base64url') }
+}
 
-function der(tag: number, ...members: Buffer[]): Buffer {
-  const content = Buffer.concat(members)
-  const { length } = content
-  const size = length < 128 ? [length] : [0x82, length >> 8, length & 255]
-  return Buffer.concat([Buffer.from([tag, ...size]), content])
+/** Makes a certificate for an RSA key, in DER. */
+export async function certificateOf({
+  privateKey,
+}: {
+  readonly privateKey: KeyObject
+}): Promise<Buffer> {
+  const { cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    algorithm: 'sha256',
+    keyPair: {
+      privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+      publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }) as string,
+    },
+  })
+  return new X509Certificate(cert).raw
 }

@@ -8,6 +8,7 @@ export default defineConfig({
     // Tests and examples name the package as its users do, and get its sources.
     alias: [
       { find: /^oauth-resource-server$/, replacement: src('index.ts') },
+      { find: /^oauth-resource-server\/redis$/, replacement: src('redis/replay-store.ts') },
       { find: /^oauth-resource-server\/testing$/, replacement: src('testing/index.ts') },
       { find: /^oauth-resource-server\/(express|koa|http)$/, replacement: src('adapters/$1.ts') },
     ],

@@ -4,6 +4,7 @@
  * token except single decoded values in {@link ErrorDetail}.
  */
 import { AccessTokenError, type ErrorDetail } from './errors/access-token-error.ts'
+import type { DpopNonceRequiredError, InvalidDpopProofError } from './errors/dpop-errors.ts'
 import type { InsufficientAuthenticationError } from './errors/insufficient-authentication-error.ts'
 import type { ServiceUnavailableError } from './errors/service-unavailable-error.ts'
 
@@ -13,6 +14,12 @@ export {
   type ErrorResponseBody,
   type ErrorResponseHeaders,
 } from './errors/access-token-error.ts'
+export {
+  DpopNonceRequiredError,
+  InvalidDpopProofError,
+  type InvalidDpopProofReason,
+  invalidDpopProofReasons,
+} from './errors/dpop-errors.ts'
 export { InsufficientAuthenticationError } from './errors/insufficient-authentication-error.ts'
 export {
   ServiceUnavailableError,
@@ -39,6 +46,8 @@ const invalidTokenSentences = {
   invalid_claim: 'A claim of the access token is malformed',
   unsupported_binding:
     'The access token is bound to a key, and the binding cannot be verified here',
+  binding_mismatch:
+    'The request does not prove possession of the key that the access token is bound to',
   unknown_key: 'The access token is signed with an unknown key',
   bad_signature: 'The signature of the access token is not valid',
 } as const
@@ -151,6 +160,8 @@ export type AnyAccessTokenError =
   | MissingTokenError
   | InvalidRequestError
   | InvalidTokenError
+  | InvalidDpopProofError
+  | DpopNonceRequiredError
   | InsufficientScopeError
   | InsufficientAuthenticationError
   | ServiceUnavailableError

@@ -11,6 +11,8 @@ type CallbackName =
   | 'check'
   | 'impliedScopes'
   | 'issuer'
+  | 'mtls.certificate'
+  | 'mtls.certificate.trusted'
   | 'now'
   | 'onEvent'
   | 'scopeClaim'

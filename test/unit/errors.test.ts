@@ -2,10 +2,13 @@ import { inspect } from 'node:util'
 import {
   AccessTokenError,
   type AnyAccessTokenError,
+  DpopNonceRequiredError,
   InsufficientAuthenticationError,
   InsufficientScopeError,
+  InvalidDpopProofError,
   InvalidRequestError,
   InvalidTokenError,
+  invalidDpopProofReasons,
   invalidTokenReasons,
   MissingTokenError,
   ServiceUnavailableError,
@@ -21,6 +24,15 @@ const cases: [AccessTokenError, string, number, string, boolean, boolean][] = [
   [new MissingTokenError(['a']), 'MissingTokenError', 401, 'missing_token', true, false],
   [new InvalidRequestError('Said once'), 'InvalidRequestError', 400, 'invalid_request', true, true],
   [new InvalidTokenError('expired'), 'InvalidTokenError', 401, 'invalid_token', true, true],
+  [
+    new InvalidDpopProofError('too_old'),
+    'InvalidDpopProofError',
+    401,
+    'invalid_dpop_proof',
+    true,
+    true,
+  ],
+  [new DpopNonceRequiredError('n'), 'DpopNonceRequiredError', 401, 'use_dpop_nonce', true, true],
   [
     new InsufficientScopeError(['a']),
     'InsufficientScopeError',
@@ -97,7 +109,7 @@ describe('an error', () => {
 
   it('is narrowed by its code', () => {
     const texts = cases.map(([error]) => summarize(error as AnyAccessTokenError))
-    expect(texts).toEqual(['a', 'Said once', 'expired', 'a', '5', '7'])
+    expect(texts).toEqual(['a', 'Said once', 'expired', 'too_old', 'n', 'a', '5', '7'])
   })
 
   function summarize(error: AnyAccessTokenError): string {
@@ -107,6 +119,9 @@ describe('an error', () => {
         return error.scopes.join()
       case 'invalid_request':
         return error.message
+      case 'use_dpop_nonce':
+        return error.nonce
+      case 'invalid_dpop_proof':
       case 'invalid_token':
         return error.reason
       case 'insufficient_user_authentication':
@@ -121,6 +136,7 @@ describe('the reasons why a token is refused', () => {
   it('are a closed list', () => {
     expect([...invalidTokenReasons].sort()).toEqual([
       'bad_signature',
+      'binding_mismatch',
       'critical_header',
       'encrypted',
       'expired',
@@ -149,6 +165,29 @@ describe('the reasons why a token is refused', () => {
   it('have a sentence each', () => {
     const sentences = invalidTokenReasons.map((reason) => new InvalidTokenError(reason).message)
     expect(new Set(sentences).size).toBe(invalidTokenReasons.length)
+  })
+})
+
+describe('the reasons of refused DPoP proofs', () => {
+  it.each(invalidDpopProofReasons)(
+    '%s has one sentence in the characters of RFC 6750',
+    (reason) => {
+      const { message, body } = new InvalidDpopProofError(reason, { actual: '"\n' })
+      expect(message).toMatch(/^[A-Z][\x20-\x21\x23-\x5b\x5d-\x7e]+[^.]$/)
+      expect(body).toEqual({ error: 'invalid_dpop_proof', error_description: message })
+    },
+  )
+
+  it('have one sentence each', () => {
+    const sentences = invalidDpopProofReasons.map((reason) => new InvalidDpopProofError(reason))
+    expect(new Set(sentences.map(({ message }) => message)).size).toBe(17)
+  })
+
+  it('include none that a nonce answers: that error carries the nonce', () => {
+    expect(new DpopNonceRequiredError('abc', { hint: 'h' })).toMatchObject({
+      nonce: 'abc',
+      detail: { hint: 'h' },
+    })
   })
 })
 

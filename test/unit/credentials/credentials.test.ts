@@ -45,7 +45,7 @@ describe('a request without headers', () => {
   })
 
   it.each(['x', 5, true])('is a mistake of the caller where headers is %j', (headers) => {
-    expect(() => readCredentials({ headers } as never, ['header'])).toThrow(
+    expect(() => readCredentials({ headers } as never, { tokenLocations: ['header'] })).toThrow(
       new TypeError('headers of the request must be an object'),
     )
   })

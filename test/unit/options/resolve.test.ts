@@ -99,7 +99,7 @@ describe('the names of options', () => {
 
   it('F-cfg the refusal says which options there are, and all of them are known', () => {
     const names =
-      'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, tokenLocations, realm, keys, tokenCache, fetch, now, onEvent'
+      'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, tokenLocations, realm, publicUrl, dpop, mtls, keys, tokenCache, fetch, now, onEvent'
     expect(() => construct({ x: 1 })).toThrow(
       `createValidator has no option "x"; its options are ${names}`,
     )
@@ -125,6 +125,9 @@ describe('the names of options', () => {
       impliedScopes: { admin: ['a'] },
       tokenLocations: ['header'],
       realm: 'api',
+      publicUrl: 'https://rs.test/prefix',
+      dpop: true,
+      mtls: true,
       keys: { maxAge: 60, staleIfError: 60, timeout: 1 },
       tokenCache: { maxEntries: 10 },
       fetch,

@@ -27,8 +27,6 @@ describe('claims', () => {
     [{ aud: 'a' }, { profile: 'jwt' }, undefined],
     [{ aud: 'a', sub: '' }, { profile: 'jwt' }, 'invalid_claim'],
     [{ aud: 'a', jti: 1 }, { profile: 'jwt' }, 'invalid_claim'],
-    [{ ...full, cnf: {} }, {}, 'unsupported_binding'],
-    [{ ...full, cnf: null }, { profile: 'jwt' }, 'unsupported_binding'],
   ])('%j under %j: %s', (claims, rules, reason) => {
     expect(verdict(claims, rules)?.reason).toBe(reason)
   })
@@ -63,11 +61,6 @@ describe('claims', () => {
       name: 'aud',
       expected: 'a string or an array of strings',
       actual: 'number',
-    })
-    expect(verdict({ ...full, cnf: {} })).toEqual({
-      reason: 'unsupported_binding',
-      name: 'cnf',
-      hint: 'DPoP-bound and certificate-bound tokens are not supported',
     })
   })
 

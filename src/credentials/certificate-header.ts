@@ -1,0 +1,99 @@
+/**
+ * @module The formats in which proxies pass a client certificate on in a header field. Whatever is
+ * malformed is no certificate: nothing here throws.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9440#section-2 | RFC 9440, section 2}
+ */
+import { Buffer } from 'node:buffer'
+import { sha256 } from '../internal/sha256.ts'
+import type { CertificateHeaderFormat } from '../options/mtls.ts'
+
+/** The longest certificate that is read, in characters or bytes: Node's limit for all headers. */
+export const maxCertificateLength = 16_384
+
+/** Returns the thumbprint (RFC 8705 §3.1) of the certificate in the value of a header field. */
+export function readCertificateHeader(
+  value: string,
+  format: CertificateHeaderFormat,
+): string | undefined {
+  if (value.length > maxCertificateLength) return undefined
+  switch (format) {
+    case 'rfc9440':
+      return thumbprintOf(decodeByteSequence(value))
+    case 'escaped-pem':
+      return thumbprintOf(decodePem(value))
+    case 'xfcc':
+      return readXfcc(value)
+  }
+}
+
+/** Returns the thumbprint of a certificate in DER; `undefined` for bytes that are none. */
+export function thumbprintOf(der: Uint8Array | undefined): string | undefined {
+  return der !== undefined && isDerSequence(der) ? sha256(der) : undefined
+}
+
+const firstLine = '-----BEGIN CERTIFICATE-----'
+const lastLine = '-----END CERTIFICATE-----'
+
+/** Decodes one certificate in PEM, whatever its white space is; percent-encoded or not. */
+export function decodePem(text: string): Uint8Array | undefined {
+  const plain = text.includes('%') ? decodePercent(text) : text
+  if (plain === undefined) return undefined
+  const trimmed = plain.trim()
+  const hasFirst = trimmed.startsWith(firstLine)
+  if (hasFirst !== trimmed.endsWith(lastLine)) return undefined
+  const body = hasFirst ? trimmed.slice(firstLine.length, -lastLine.length) : trimmed
+  return decodeBase64(body.replace(/[ \t\r\n]/g, ''))
+}
+
+function decodePercent(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** RFC 9440 §2.2: an Item of Structured Fields, which is a Byte Sequence. */
+function decodeByteSequence(value: string): Uint8Array | undefined {
+  const isDelimited = value.length > 2 && value.startsWith(':') && value.endsWith(':')
+  return isDelimited ? decodeBase64(value.slice(1, -1)) : undefined
+}
+
+/** Only the canonical form: `Buffer` skips every character that is not base64. */
+function decodeBase64(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text ? bytes : undefined
+}
+
+/** Whether bytes are one DER value that is a SEQUENCE, as a certificate is, of their whole length. */
+function isDerSequence(der: Uint8Array): boolean {
+  const [tag = 0, length = 0, high = 0, low = 0] = der
+  if (tag !== 0x30) return false
+  if (length < 0x80) return der.length === 2 + length
+  if (length === 0x81) return der.length === 3 + high
+  return length === 0x82 && der.length === 4 + high * 256 + low
+}
+
+// Envoy: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert
+const hashes = /hash=/gi
+const certificates = /cert=/gi
+const hashPair = /(?:^|;)hash="?([0-9a-f]{64})"?(?:$|;)/i
+const certificatePair = /(?:^|;)cert="?([^",;]+)"?(?:$|;)/i
+
+/**
+ * Envoy always writes `Hash`, so a second one anywhere is another element, or a name in a certificate
+ * that imitates one: Envoy quotes neither `URI` nor `DNS`.
+ */
+function readXfcc(value: string): string | undefined {
+  const hashCount = value.match(hashes)?.length ?? 0
+  const certificateCount = value.match(certificates)?.length ?? 0
+  if (hashCount > 1 || certificateCount > 1) return undefined
+  const hex = hashPair.exec(value)?.[1]
+  const pem = certificatePair.exec(value)?.[1]
+  const hash = hex === undefined ? undefined : Buffer.from(hex, 'hex').toString('base64url')
+  const thumbprint = pem === undefined ? undefined : thumbprintOf(decodePem(pem))
+  // Each one that is present must be readable.
+  if (hashCount === 0) return thumbprint
+  return certificateCount === 0 || hash === thumbprint ? hash : undefined
+}

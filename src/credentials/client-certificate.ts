@@ -1,0 +1,128 @@
+/**
+ * @module Finds the certificate with which the client of a request authenticated in TLS, and computes
+ * its thumbprint. Does not validate the certificate: possession of its key is what counts.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3 | RFC 8705, section 3}
+ */
+import type { HttpRequest } from '../access-token.ts'
+import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { isThenable } from '../internal/maybe-promise.ts'
+import type { CertificateHeader, CertificateSource } from '../options/mtls.ts'
+import {
+  decodePem,
+  maxCertificateLength,
+  readCertificateHeader,
+  thumbprintOf,
+} from './certificate-header.ts'
+
+/**
+ * Returns the thumbprint of the client certificate: SHA-256 of its DER, in base64url. `undefined` where
+ * the request has none that can be read.
+ *
+ * @throws Error where a function of the application failed: what it threw is the cause.
+ */
+export type GetCertificateThumbprint = (request: HttpRequest) => string | undefined
+
+export function createGetCertificateThumbprint(
+  source: CertificateSource,
+): GetCertificateThumbprint {
+  if (source === 'tls') return getTlsThumbprint
+  if (typeof source !== 'function') return (request) => getHeaderThumbprint(request, source)
+  return (request) => {
+    let certificate: unknown
+    try {
+      certificate = source(request)
+    } catch (cause) {
+      throw callbackError('mtls.certificate', cause)
+    }
+    if (isThenable(certificate)) ignoreRejection(certificate)
+    return readCertificate(certificate)
+  }
+}
+
+function readCertificate(certificate: unknown): string | undefined {
+  if (typeof certificate !== 'string' && !(certificate instanceof Uint8Array)) return undefined
+  if (certificate.length > maxCertificateLength) return undefined
+  return thumbprintOf(typeof certificate === 'string' ? decodePem(certificate) : certificate)
+}
+
+/** The part of a TLSSocket that is used. */
+interface PeerSocket {
+  readonly getPeerCertificate: (detailed: true) => { readonly raw?: unknown } | null | undefined
+}
+
+/** The connection of a request of `node:http`, `node:https` or `node:http2`. */
+interface Connection {
+  readonly socket?: unknown
+  readonly stream?: { readonly session?: { readonly socket?: unknown } } | undefined
+}
+
+/** By connection, because reading a certificate takes 40 µs. */
+const thumbprints = new WeakMap<object, string>()
+
+function getTlsThumbprint(request: HttpRequest): string | undefined {
+  const { socket, stream } = request as Connection
+  // In HTTP/2, the request's `socket` is another object for each request of a connection.
+  const connection = stream?.session?.socket ?? socket
+  if (typeof connection !== 'object' || connection === null) return undefined
+  const known = thumbprints.get(connection)
+  if (known !== undefined) return known
+  const thumbprint = thumbprintOf(readPeerCertificate(connection as Partial<PeerSocket>))
+  // Only a certificate: a server may ask for one later, by renegotiation.
+  if (thumbprint !== undefined) thumbprints.set(connection, thumbprint)
+  return thumbprint
+}
+
+/** Does not look at `authorized`, which is false for a self-signed certificate (RFC 8705 §6.2). */
+function readPeerCertificate(connection: Partial<PeerSocket>): Uint8Array | undefined {
+  try {
+    const raw = connection.getPeerCertificate?.(true)?.raw
+    return raw instanceof Uint8Array ? raw : undefined
+  } catch {
+    // The connection of an HTTP/2 session that is closed.
+    return undefined
+  }
+}
+
+function getHeaderThumbprint(
+  request: HttpRequest,
+  { header, format, trusted }: CertificateHeader,
+): string | undefined {
+  let isTrusted: unknown
+  try {
+    isTrusted = trusted(request)
+  } catch (cause) {
+    throw callbackError('mtls.certificate.trusted', cause)
+  }
+  if (isTrusted !== true) {
+    if (isThenable(isTrusted)) ignoreRejection(isTrusted)
+    return undefined
+  }
+  const value = getSingleField(request, header)
+  return value === undefined ? undefined : readCertificateHeader(value, format)
+}
+
+/** Returns the value of a header field that occurs once. */
+function getSingleField(request: HttpRequest, name: string): string | undefined {
+  const values = isRepeated(request, name) ? [] : getFieldValues(request.headers, name)
+  const [value] = values
+  return values.length === 1 && typeof value === 'string' ? value.trim() : undefined
+}
+
+/** In `headers`, Node joins several fields with a comma. */
+function isRepeated({ rawHeaders, headersDistinct }: HttpRequest, name: string): boolean {
+  if (rawHeaders !== undefined) {
+    const names = rawHeaders.filter((_, at) => at % 2 === 0)
+    return names.filter((field) => field.toLowerCase() === name).length > 1
+  }
+  if (headersDistinct === undefined || !Object.hasOwn(headersDistinct, name)) return false
+  return (headersDistinct[name]?.length ?? 0) > 1
+}
+
+function getFieldValues(headers: HttpRequest['headers'], name: string): readonly unknown[] {
+  if (headers === undefined || headers === null) return []
+  if (typeof headers.get === 'function') return [(headers as Headers).get(name)]
+  return Object.entries(headers)
+    .filter(([field]) => field.toLowerCase() === name)
+    .flatMap(([, value]) => value)
+}

@@ -1,0 +1,47 @@
+/**
+ * @module The target URI of a request, as its client sees it: from configuration and the path of the
+ * request. `Host`, `Forwarded` and `X-Forwarded-*` are never read, because the client chooses them.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-7.1 | RFC 9110, section 7.1}
+ */
+import { removeQuery } from '../internal/remove-query.ts'
+
+/** The parts of a request that its target URI depends on. */
+interface RequestTarget {
+  readonly url?: string | undefined
+  /** Set by Express and connect where a router is mounted: the target before they shorten `url`. */
+  readonly originalUrl?: string | undefined
+}
+
+/** Returns the target URI without its query; `undefined` where the request has no usable target. */
+export type GetTargetUri = (request: RequestTarget) => string | undefined
+
+/**
+ * Creates the function that returns the target URI of a request.
+ *
+ * @param publicUrl An absolute URL. Its path is the prefix that a proxy strips from requests.
+ */
+export function createGetTargetUri(publicUrl: string): GetTargetUri {
+  const { origin, pathname } = new URL(publicUrl)
+  const base = origin + (pathname.endsWith('/') ? pathname.slice(0, -1) : pathname)
+  return (request) => {
+    const path = getPath(request.originalUrl ?? request.url)
+    return path === undefined ? undefined : base + path
+  }
+}
+
+/** The path of a request target in one of the forms of RFC 9112 §3.2. */
+function getPath(target: unknown): string | undefined {
+  if (typeof target !== 'string') return undefined
+  const path = removeQuery(target)
+  // The origin-form. A path that begins with two slashes is a path: it must not be parsed as a URL.
+  if (path.startsWith('/')) return path
+  // The asterisk-form, of OPTIONS: the target URI has no path.
+  if (path === '*') return ''
+  // The absolute-form, which proxies receive and fetch requests have: its authority is ignored.
+  if (!absoluteForm.test(path)) return undefined
+  const slash = path.indexOf('/', path.indexOf('://') + 3)
+  return slash === -1 ? '' : path.slice(slash)
+}
+
+const absoluteForm = /^[a-z][a-z0-9+.-]*:\/\//i

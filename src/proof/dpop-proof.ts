@@ -1,0 +1,250 @@
+/**
+ * @module Parsing of DPoP proofs and the checks that need neither their key nor stored state. Imports
+ * no parser of access tokens: proofs are never cached, and have rules of their own.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
+ */
+import { Buffer } from 'node:buffer'
+import type { HttpRequest } from '../access-token.ts'
+import { InvalidDpopProofError, type InvalidDpopProofReason, printable } from '../errors.ts'
+import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import {
+  decodeJsonObject,
+  getMember,
+  type JsonObject,
+  splitCompact,
+} from '../internal/compact-jws.ts'
+import { removeQuery } from '../internal/remove-query.ts'
+import { sha256 } from '../internal/sha256.ts'
+import { type Algorithm, isAlgorithm } from '../signature/algorithms.ts'
+import { matchesHtu } from './htu.ts'
+
+const maxProofLength = 8_192
+
+/** The header of a proof with an acceptable type and algorithm. The key is not validated. */
+export interface ProofHeader {
+  readonly algorithm: Algorithm
+  readonly jwk: JsonObject
+}
+
+export interface ProofClaims {
+  readonly jti: string
+  readonly htm: string
+  readonly htu: string
+  readonly ath: string
+  readonly iat: number
+  readonly exp: number | undefined
+  readonly nbf: number | undefined
+  readonly nonce: string | undefined
+}
+
+/** A proof in its parts. Its claims are not verified. */
+export interface ParsedProof {
+  /** The first segment, still encoded. */
+  readonly header: string
+  readonly claims: ProofClaims
+  readonly signingInput: Buffer
+  readonly signature: Buffer
+}
+
+/**
+ * Returns the one value of the header field `DPoP`.
+ *
+ * @throws InvalidDpopProofError with `missing`, or `malformed` for several fields
+ */
+export function getDpopHeader({ headers }: HttpRequest): string {
+  const values = getFieldValues(headers)
+  const [value] = values
+  if (value === undefined) throw new InvalidDpopProofError('missing', { name: 'DPoP' })
+  // RFC 9449 §4.3, check 1. Node joins several fields with a comma, which no JWT contains.
+  if (values.length > 1) throw malformed('more than one DPoP header field')
+  if (typeof value !== 'string') throw malformed('the DPoP header field is not a string')
+  return value
+}
+
+function getFieldValues(headers: HttpRequest['headers']): readonly unknown[] {
+  if (typeof headers?.get === 'function') {
+    const value = (headers as Headers).get('dpop')
+    return value === null ? [] : [value]
+  }
+  const fields = headers as Readonly<Record<string, string | readonly string[] | undefined>>
+  const values: unknown[] = []
+  for (const name in fields) {
+    if (name.length !== 4 || name.toLowerCase() !== 'dpop') continue
+    const value = fields[name]
+    if (Array.isArray(value)) values.push(...value)
+    else if (value !== undefined) values.push(value)
+  }
+  return values
+}
+
+/**
+ * Parses a proof: everything but its header parameters.
+ *
+ * @throws InvalidDpopProofError with `malformed`, `missing_claim` or `invalid_claim`
+ */
+export function parseDpopProof(proof: string): ParsedProof {
+  if (proof.length > maxProofLength) throw malformed(`longer than ${maxProofLength} characters`)
+  if (!isAscii(proof)) throw malformed('not ASCII')
+  // RFC 9449 §4.3, check 2
+  const segments = splitCompact(proof)
+  if (segments === undefined) throw malformed('not three parts separated by dots')
+  const signature = decodeAsciiBase64url(segments.signature)
+  if (signature === undefined) throw malformed('the signature is not canonical base64url')
+  return {
+    header: segments.header,
+    claims: readClaims(decodeSegment(segments.payload, 'payload')),
+    signingInput: Buffer.from(segments.signingInput, 'latin1'),
+    signature,
+  }
+}
+
+/**
+ * Parses the header of a proof.
+ *
+ * @param segment The encoded header: ASCII.
+ * @throws InvalidDpopProofError with `malformed`, `critical_header`, `wrong_type`, `wrong_algorithm`
+ * or `invalid_key` (`jwk` is not an object)
+ */
+export function parseProofHeader(segment: string, algorithms: readonly Algorithm[]): ProofHeader {
+  const header = decodeSegment(segment, 'header')
+  // RFC 7515 §4.1.11: no extension is supported. RFC 7797 §7: a JWT is always base64url.
+  if (Object.hasOwn(header, 'crit')) throw refuse('critical_header', 'crit')
+  if (Object.hasOwn(header, 'b64') && header.b64 !== true) throw refuse('critical_header', 'b64')
+  // RFC 9449 §4.3, check 4; RFC 7515 §4.1.9: a media type.
+  const typ = getMember(header, 'typ')
+  if (typeof typ !== 'string' || !dpopType.test(typ)) {
+    throw refuse('wrong_type', 'typ', 'dpop+jwt', typ)
+  }
+  // RFC 9449 §4.3, check 5
+  const alg = getMember(header, 'alg')
+  if (!isAlgorithm(alg) || !algorithms.includes(alg)) {
+    throw refuse('wrong_algorithm', 'alg', algorithms.join(' '), alg)
+  }
+  const jwk = getMember(header, 'jwk')
+  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
+    throw refuse('invalid_key', 'jwk', 'a JSON object', jwk)
+  }
+  return { algorithm: alg, jwk: jwk as JsonObject }
+}
+
+const dpopType = /^(?:application\/)?dpop\+jwt$/i
+
+function decodeSegment(segment: string, name: string): JsonObject {
+  const object = decodeJsonObject(segment)
+  if (typeof object === 'string') throw malformed(`the ${name} ${object}`)
+  return object
+}
+
+/** RFC 9449 §4.3, check 3, and the types of the claims. */
+function readClaims(claims: JsonObject): ProofClaims {
+  return {
+    jti: readString(claims, 'jti'),
+    htm: readString(claims, 'htm'),
+    htu: readString(claims, 'htu'),
+    ath: readString(claims, 'ath'),
+    iat: required(claims, 'iat', readNumber(claims, 'iat')),
+    exp: readNumber(claims, 'exp'),
+    nbf: readNumber(claims, 'nbf'),
+    nonce: Object.hasOwn(claims, 'nonce') ? readString(claims, 'nonce') : undefined,
+  }
+}
+
+function readString(claims: JsonObject, name: string): string {
+  const value = required(claims, name, getMember(claims, name))
+  if (typeof value !== 'string' || value === '') {
+    throw refuse('invalid_claim', name, 'a string that is not empty', value)
+  }
+  return value
+}
+
+// RFC 7519 §2: a JSON number, which need not be an integer. 1e400 is Infinity in JavaScript.
+function readNumber(claims: JsonObject, name: string): number | undefined {
+  if (!Object.hasOwn(claims, name)) return undefined
+  const value = claims[name]
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw refuse('invalid_claim', name, 'a finite number of seconds', value)
+}
+
+function required<T>(claims: JsonObject, name: string, value: T | undefined): T {
+  if (value === undefined || !Object.hasOwn(claims, name)) throw refuse('missing_claim', name)
+  return value
+}
+
+/** What the claims of a proof are compared with. */
+export interface ProofContext {
+  readonly method: string | undefined
+  /** Without a query. `undefined`: the request has none, and no proof matches. */
+  readonly targetUri: string | undefined
+  readonly token: string
+  /** Seconds since 1970. */
+  readonly now: number
+  readonly maxAge: number
+  readonly clockTolerance: number
+}
+
+/**
+ * Validates the claims of a proof, except for its nonce and whether it was used before.
+ *
+ * @throws InvalidDpopProofError
+ */
+export function validateProofClaims(claims: ProofClaims, context: ProofContext): void {
+  const { htm, htu, ath } = claims
+  const { method, targetUri, token } = context
+  // RFC 9449 §4.3, check 8. RFC 9110 §9.1: methods are case-sensitive.
+  if (htm !== method) throw refuse('wrong_method', 'htm', printable(method), htm)
+  // Check 9
+  if (targetUri === undefined || !matchesHtu(htu, targetUri)) {
+    throw refuse('wrong_uri', 'htu', printable(targetUri), removeQuery(htu))
+  }
+  validateProofTime(claims, context)
+  // Check 12, first part
+  if (ath !== sha256(token)) throw refuse('wrong_token', 'ath')
+}
+
+// How far `iat` may be in the future, in seconds, whatever the tolerance: clocks of clients differ,
+// and the conformance suite of the OpenID Foundation sends 10.
+const minFutureTolerance = 10
+
+export function futureTolerance(clockTolerance: number): number {
+  return Math.max(clockTolerance, minFutureTolerance)
+}
+
+/** RFC 9449 §4.3, check 11; RFC 7519 §4.1.4 and §4.1.5 */
+function validateProofTime({ iat, exp, nbf }: ProofClaims, context: ProofContext): void {
+  const { now, maxAge, clockTolerance } = context
+  const earliest = now - maxAge - clockTolerance
+  if (!(iat > earliest)) throw outside('too_old', 'iat', 'later than', earliest, iat)
+  const latest = now + futureTolerance(clockTolerance)
+  if (!(iat <= latest)) throw outside('issued_in_future', 'iat', 'not later than', latest, iat)
+  if (exp !== undefined && !(now < exp + clockTolerance)) {
+    throw outside('expired', 'exp', 'later than', now - clockTolerance, exp)
+  }
+  if (nbf !== undefined && !(now + clockTolerance >= nbf)) {
+    throw outside('not_yet_valid', 'nbf', 'not later than', now + clockTolerance, nbf)
+  }
+}
+
+function malformed(hint: string): InvalidDpopProofError {
+  return new InvalidDpopProofError('malformed', { hint })
+}
+
+function refuse(
+  reason: InvalidDpopProofReason,
+  name: string,
+  expected?: string,
+  actual?: unknown,
+): InvalidDpopProofError {
+  if (expected === undefined) return new InvalidDpopProofError(reason, { name })
+  return new InvalidDpopProofError(reason, { name, expected, actual: printable(actual) })
+}
+
+function outside(
+  reason: InvalidDpopProofReason,
+  name: string,
+  relation: string,
+  limit: number,
+  actual: number,
+): InvalidDpopProofError {
+  return refuse(reason, name, `${relation} ${Math.floor(limit)}`, actual)
+}

@@ -1,0 +1,171 @@
+/**
+ * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3, the cheap
+ * ones first. The access token is verified before.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
+ */
+import type { HttpRequest } from '../access-token.ts'
+import {
+  DpopNonceRequiredError,
+  InvalidDpopProofError,
+  InvalidTokenError,
+  ServiceUnavailableError,
+} from '../errors.ts'
+import { sha256 } from '../internal/sha256.ts'
+import { withTimeLimit } from '../internal/time-limit.ts'
+import type { ReplayStore, ResolvedDpop } from '../options/dpop.ts'
+import { verifyWithKey } from '../signature/verify.ts'
+import {
+  futureTolerance,
+  getDpopHeader,
+  type ParsedProof,
+  type ProofClaims,
+  parseDpopProof,
+  parseProofHeader,
+  validateProofClaims,
+} from './dpop-proof.ts'
+import { createNonces } from './nonces.ts'
+import { createProofKeyCache, importProofKey, type ProofKey } from './proof-keys.ts'
+import { createMemoryReplayStore } from './replay-store.ts'
+
+export interface DpopVerifierOptions extends ResolvedDpop {
+  /** Seconds. */
+  readonly clockTolerance: number
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+/** A request with a DPoP-bound token that is valid. */
+export interface DpopPresentation {
+  readonly request: HttpRequest
+  /** `undefined`: the request has none, and no proof matches. */
+  readonly targetUri: string | undefined
+  /** The access token, in the scheme DPoP. */
+  readonly token: string
+  /** The thumbprint in its claim `cnf`. */
+  readonly jkt: string
+  /** {@link DpopResult.claim} of an earlier verification of the same request. */
+  readonly claimed?: string | undefined
+}
+
+export interface DpopResult {
+  /** Set where the response should offer the next nonce in `DPoP-Nonce`, uncacheable. */
+  readonly nextNonce: string | undefined
+  /** What identifies the proof in the replay store. */
+  readonly claim: string
+}
+
+export interface DpopVerifier {
+  /**
+   * Verifies that the request has a proof by the key that the token is bound to, and that the proof is
+   * used for the first time. Everything that a request can change is checked; nothing is cached but
+   * imported keys.
+   *
+   * @throws InvalidDpopProofError, DpopNonceRequiredError, InvalidTokenError with `binding_mismatch`,
+   * ServiceUnavailableError with `replay_store`
+   */
+  readonly verify: (presentation: DpopPresentation) => Promise<DpopResult>
+}
+
+/** A key of P-256 takes 5 KB with its OpenSSL object: 10 MB in all. */
+const maxCachedKeys = 2_000
+const replayStoreTimeout = 1_000
+/** Seconds after which a client may try again when the replay store fails. */
+const retryAfter = 1
+
+export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
+  const { algorithms, maxAge, clockTolerance, now } = options
+  const keys = createProofKeyCache(maxCachedKeys)
+  const nonces = options.nonce && createNonces({ ...options.nonce, clockTolerance, now })
+  const replayStore = createReplayStore(options)
+
+  async function verify(presentation: DpopPresentation): Promise<DpopResult> {
+    const { request, targetUri, token, jkt } = presentation
+    const time = now() / 1000
+    const proof = parseDpopProof(getDpopHeader(request))
+    const known = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
+    const rules = { now: time, maxAge, clockTolerance }
+    validateProofClaims(proof.claims, { method: request.method, targetUri, token, ...rules })
+    const proofKey = 'key' in known ? known : await importProofKey(known)
+    // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the token is at fault.
+    if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
+    // Check 6
+    if (!(await hasValidSignature(proof, proofKey))) {
+      throw new InvalidDpopProofError('bad_signature', { algorithm: proofKey.algorithm })
+    }
+    // Only now: a header without a valid signature must not take room in the cache.
+    keys.add(proof.header, proofKey)
+    const nextNonce = validateNonce(proof.claims)
+    // With the thumbprint, so that no client can use up the identifiers of another one.
+    const claim = sha256(`${jkt}.${proof.claims.jti}`)
+    if (claim !== presentation.claimed) await claimProof(claim, proof.claims, jkt, time)
+    return { nextNonce, claim }
+  }
+
+  /** Check 10. Runs late, so that a client with an invalid proof is not sent to fetch a nonce. */
+  function validateNonce({ nonce }: ProofClaims): string | undefined {
+    if (nonces === undefined) return undefined
+    const state = nonce === undefined ? 'missing' : nonces.check(nonce)
+    if (state === 'current') return undefined
+    const nextNonce = nonces.create()
+    if (state === 'near_expiry') return nextNonce
+    throw new DpopNonceRequiredError(nextNonce, { name: 'nonce', actual: state })
+  }
+
+  /** RFC 9449 §11.1. Runs last: a proof that is refused for another reason is not used up. */
+  async function claimProof(
+    claim: string,
+    { iat }: ProofClaims,
+    jkt: string,
+    time: number,
+  ): Promise<void> {
+    if (replayStore === undefined) return
+    const seconds = iat + maxAge + clockTolerance - time
+    const isFirstUse = await claimOnce(replayStore, claim, seconds, jkt)
+    if (!isFirstUse) throw new InvalidDpopProofError('replayed', { name: 'jti' })
+  }
+
+  return { verify }
+}
+
+function bindingMismatch(expected: string, actual: string): InvalidTokenError {
+  return new InvalidTokenError('binding_mismatch', { name: 'cnf.jkt', expected, actual })
+}
+
+function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefined {
+  const { replayStore, maxAge, clockTolerance, now } = options
+  if (replayStore === 'external') return undefined
+  return (
+    replayStore ??
+    createMemoryReplayStore({
+      window: maxAge + clockTolerance + futureTolerance(clockTolerance),
+      now,
+    })
+  )
+}
+
+function hasValidSignature(proof: ParsedProof, { algorithm, key }: ProofKey): Promise<boolean> {
+  return new Promise((resolve) => {
+    verifyWithKey(algorithm, key, proof.signingInput, proof.signature, resolve)
+  })
+}
+
+/** Fails closed: whatever is not a boolean is a failure of the store. */
+async function claimOnce(
+  store: ReplayStore,
+  key: string,
+  seconds: number,
+  jkt: string,
+): Promise<boolean> {
+  let result: unknown
+  try {
+    const claimed = store.claim(key, seconds, jkt)
+    result =
+      typeof claimed === 'boolean' ? claimed : await withTimeLimit(claimed, replayStoreTimeout)
+  } catch (error) {
+    throw new ServiceUnavailableError('replay_store', retryAfter, undefined, error)
+  }
+  if (typeof result === 'boolean') return result
+  const hint = 'claim of dpop.replayStore must return true or false'
+  throw new ServiceUnavailableError('replay_store', retryAfter, { hint })
+}

@@ -1,0 +1,82 @@
+/**
+ * @module The keys of DPoP proofs. A client sends the same header with each of its proofs, so the key
+ * that was imported from one is cached under the text of the header.
+ */
+import { Buffer } from 'node:buffer'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import { InvalidDpopProofError } from '../errors.ts'
+import { decodeBase64url } from '../internal/base64url.ts'
+import { importJwk, mayVerify } from '../keys/jwk-import.ts'
+import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
+import type { ProofHeader } from './dpop-proof.ts'
+
+/** A public key that a proof contained. */
+export interface ProofKey {
+  readonly algorithm: Algorithm
+  readonly key: VerificationKey
+  /** RFC 7638: the SHA-256 thumbprint. */
+  readonly jkt: string
+}
+
+/**
+ * Imports the key of a proof. Takes 0.1 ms for P-256, half of it on other threads.
+ *
+ * @throws InvalidDpopProofError with `invalid_key`
+ */
+export async function importProofKey({ algorithm, jwk }: ProofHeader): Promise<ProofKey> {
+  // The JWKs of an issuer may deviate from RFC 7515 §2; those of a proof may not.
+  const isCanonical = ['n', 'e', 'x', 'y'].every((name) => isCanonicalMember(jwk[name]))
+  if (!isCanonical) throw invalidKey('malformed')
+  const key = importJwk(jwk)
+  if (typeof key === 'string') throw invalidKey(key)
+  // RFC 8725 §3.1
+  if (!mayVerify(key, algorithm)) throw invalidKey('alg')
+  return { algorithm, key, jkt: await calculateJwkThumbprint(jwk as JWK) }
+}
+
+function isCanonicalMember(value: unknown): boolean {
+  return typeof value !== 'string' || decodeBase64url(value) !== undefined
+}
+
+function invalidKey(problem: string): InvalidDpopProofError {
+  return new InvalidDpopProofError('invalid_key', { name: 'jwk', actual: problem })
+}
+
+export interface ProofKeyCache {
+  readonly get: (header: string) => ProofKey | undefined
+  readonly add: (header: string, key: ProofKey) => void
+}
+
+/** Longer headers are not cached: an RSA key of 4096 bits takes 1,100 characters. */
+const maxHeaderLength = 2_048
+
+/**
+ * Creates a cache of at most `maxKeys`, in two generations: when the new one is full it becomes the old
+ * one, and the keys that were only in the old one are dropped.
+ */
+export function createProofKeyCache(maxKeys: number): ProofKeyCache {
+  const generationSize = Math.max(1, Math.floor(maxKeys / 2))
+  let recent = new Map<string, ProofKey>()
+  let old = new Map<string, ProofKey>()
+
+  function add(header: string, key: ProofKey): void {
+    if (header.length > maxHeaderLength || recent.has(header)) return
+    if (recent.size >= generationSize) {
+      old = recent
+      recent = new Map()
+    }
+    // A copy: a part of the proof's string would keep the whole of it in memory.
+    recent.set(Buffer.from(header, 'latin1').toString('latin1'), key)
+  }
+
+  return {
+    add,
+    get(header) {
+      const key = recent.get(header)
+      if (key !== undefined) return key
+      const older = old.get(header)
+      if (older !== undefined) add(header, older)
+      return older
+    },
+  }
+}

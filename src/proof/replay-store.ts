@@ -1,0 +1,91 @@
+/**
+ * @module The default store of used DPoP proofs: the memory of this process. Never forgets a proof
+ * before it is too old; when there is no room it refuses new ones.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-11.1 | RFC 9449, section 11.1}
+ */
+import type { ReplayStore } from '../options/dpop.ts'
+
+export interface MemoryReplayStoreOptions {
+  /** The longest time in seconds for which a key is claimed. */
+  readonly window: number
+  /** Milliseconds. */
+  readonly now: () => number
+  /** @defaultValue 500000 */
+  readonly maxEntries?: number
+}
+
+/** A {@link ReplayStore} that decides at once. */
+export interface MemoryReplayStore extends ReplayStore {
+  claim(key: string, seconds: number, jkt?: string): boolean
+  readonly local: true
+}
+
+/**
+ * 7,000 proofs a second with the default window, more than one process verifies. An entry takes 100
+ * octets, and 100 more where each client has one: 100 MB in all at most.
+ */
+const defaultMaxEntries = 500_000
+
+/** Into how many parts the window is divided: keys are dropped one part at a time. */
+const bucketsPerWindow = 8
+
+/** The keys that expire at about the same time. */
+interface Bucket {
+  readonly keys: Set<string>
+  /** How many of the keys each client claimed. */
+  readonly counts: Map<string, number>
+}
+
+/**
+ * Creates a store in memory. Its `claim` throws when the store is full, and when one client has as
+ * many entries as are still free: a client that floods gets half of the store, n such clients get
+ * n/(n+1) of it together, and every other client finds room.
+ */
+export function createMemoryReplayStore(options: MemoryReplayStoreOptions): MemoryReplayStore {
+  const { now, maxEntries = defaultMaxEntries } = options
+  const bucketSeconds = options.window / bucketsPerWindow
+  /** By the number of the part of time in which the keys expire. */
+  const buckets = new Map<number, Bucket>()
+  let size = 0
+
+  /** Drops whole buckets: the cost does not depend on how many keys they hold. */
+  function dropExpired(current: number): void {
+    for (const [number, { keys }] of buckets) {
+      if (number >= current) continue
+      buckets.delete(number)
+      size -= keys.size
+    }
+  }
+
+  function countOf(jkt: string): number {
+    let count = 0
+    for (const { counts } of buckets.values()) count += counts.get(jkt) ?? 0
+    return count
+  }
+
+  function bucketOf(number: number): Bucket {
+    const bucket = buckets.get(number) ?? { keys: new Set(), counts: new Map() }
+    buckets.set(number, bucket)
+    return bucket
+  }
+
+  return {
+    local: true,
+    claim(key, seconds, jkt = '') {
+      const time = now() / 1000
+      dropExpired(Math.floor(time / bucketSeconds))
+      for (const { keys } of buckets.values()) if (keys.has(key)) return false
+      if (countOf(jkt) >= maxEntries - size) {
+        throw new Error(
+          'The replay store in memory, or the share of this client in it, is full: use a store outside of the process',
+        )
+      }
+      const { keys, counts } = bucketOf(Math.floor((time + seconds) / bucketSeconds))
+      keys.add(key)
+      counts.set(jkt, (counts.get(jkt) ?? 0) + 1)
+      size++
+      return true
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/** The client certificate behind a real nginx, which passes it on in a header field. */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { HttpRequest } from 'oauth-resource-server'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createGetCertificateThumbprint } from '../../src/credentials/client-certificate.ts'
+import { makeCertificate } from '../support/certificate.ts'
+import { nginxPath, startNginx } from '../support/nginx.ts'
+
+const serverCertificate = await makeCertificate()
+const client = await makeCertificate({ commonName: 'client' })
+const header = 'X-Client-Cert'
+
+describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () => {
+  let upstream: Server
+  let direct: Server
+  let nginx: Awaited<ReturnType<typeof startNginx>>
+
+  const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+  /** The port of the listener that only the proxy can reach in production. */
+  const trusted = ({ socket }: HttpRequest) => (socket as Socket).localPort === portOf(upstream)
+  const getThumbprint = createGetCertificateThumbprint({
+    header: header.toLowerCase(),
+    format: 'escaped-pem',
+    trusted,
+  })
+
+  async function listen(): Promise<Server> {
+    const server = createServer((request, response) => {
+      response.end(JSON.stringify({ thumbprint: getThumbprint(request) ?? null }))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return server
+  }
+
+  beforeAll(async () => {
+    upstream = await listen()
+    direct = await listen()
+    nginx = await startNginx({
+      certificate: serverCertificate,
+      upstreamPort: portOf(upstream),
+      directives: `proxy_set_header ${header} $ssl_client_escaped_cert;`,
+    })
+  })
+
+  afterAll(async () => {
+    await nginx.stop()
+    upstream.close()
+    direct.close()
+  })
+
+  async function thumbprintOf(identity: { key?: string; cert?: string }, headers = {}) {
+    const { port } = nginx
+    const options = { host: '127.0.0.1', servername: 'localhost', ca: serverCertificate.cert }
+    const { key, cert } = identity
+    const sent = httpsRequest({ ...options, port, key, cert, headers, agent: false }).end()
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    return JSON.parse(Buffer.concat(await response.toArray()).toString()).thumbprint
+  }
+
+  it('8705-6.5-a is the one that the client authenticated with', async () => {
+    expect(await thumbprintOf(client)).toBe(client.thumbprint)
+  })
+
+  it('8705-3-c is absent where the client has none', async () => {
+    expect(await thumbprintOf({})).toBeNull()
+  })
+
+  it('8705-6.5-a is not one that the client wrote into the header field', async () => {
+    const forged = { [header]: encodeURIComponent(client.cert) }
+    expect(await thumbprintOf({}, forged)).toBeNull()
+    const other = await makeCertificate({ commonName: 'other' })
+    expect(await thumbprintOf(other, forged)).toBe(other.thumbprint)
+  })
+
+  it('8705-6.5-a is ignored in a request that did not come through nginx', async () => {
+    const headers = { [header]: encodeURIComponent(client.cert) }
+    const response = await fetch(`http://127.0.0.1:${portOf(direct)}`, { headers })
+    expect(await response.json()).toEqual({ thumbprint: null })
+  })
+})

@@ -1,0 +1,7 @@
+import { expect, it } from 'vitest'
+import { sha256 } from '../../../src/internal/sha256.ts'
+
+it('9449-4.3-12a the SHA-256 hash of a token is that of RFC 9449', () => {
+  const token = 'Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU'
+  expect(sha256(token)).toBe('fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo')
+})

@@ -10,7 +10,10 @@
 export interface HttpRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
-  /** The whole request target where a router has shortened `url`. Express and connect set it. */
+  /**
+   * The whole request target where a router has shortened `url`. Express and connect set it. DPoP proofs
+   * are compared with it.
+   */
   readonly originalUrl?: string | undefined
   /**
    * `null` and `undefined` mean that the request has no headers. In AWS Lambda, pass `event.headers`
@@ -28,6 +31,8 @@ export interface HttpRequest {
   readonly headersDistinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined
   /** A form that the application's parser has read. Read only if `tokenLocations` has 'body'. */
   readonly body?: unknown
+  /** A TLSSocket shows the certificate of the client. */
+  readonly socket?: unknown
 }
 
 /**
@@ -79,7 +84,7 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly scopes: readonly string[]
   /** The claim `exp`: seconds since 1970. */
   readonly expiresAt: number
-  /** Always `Bearer`: tokens that are bound to a key are refused. */
+  /** The scheme of the `Authorization` header; `Bearer` for a token from elsewhere. */
   readonly scheme: 'Bearer' | 'DPoP'
   /** What the request proved. Empty for a bearer token. */
   readonly proofs: readonly Proof[]

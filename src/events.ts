@@ -4,7 +4,7 @@
  * contains a part of a token. Imports only the errors and `internal/`.
  */
 import { channel } from 'node:diagnostics_channel'
-import type { ErrorDetail, InvalidTokenReason } from './errors.ts'
+import type { ErrorDetail, InvalidDpopProofReason, InvalidTokenReason } from './errors.ts'
 import { messageOf } from './internal/callback.ts'
 import { printable } from './internal/printable.ts'
 
@@ -26,9 +26,13 @@ export interface TokenRefusedEvent {
   readonly reason:
     | InvalidTokenReason
     | 'invalid_request'
+    | 'invalid_dpop_proof'
+    | 'use_dpop_nonce'
     | 'insufficient_scope'
     | 'insufficient_user_authentication'
     | 'service_unavailable'
+  /** Why the DPoP proof was refused, where `reason` is `invalid_dpop_proof`. */
+  readonly proofReason?: InvalidDpopProofReason | undefined
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined
   readonly detail: ErrorDetail

@@ -15,14 +15,18 @@ export type {
 export {
   AccessTokenError,
   type AnyAccessTokenError,
+  DpopNonceRequiredError,
   type ErrorDetail,
   type ErrorResponseBody,
   type ErrorResponseHeaders,
   InsufficientAuthenticationError,
   InsufficientScopeError,
+  InvalidDpopProofError,
+  type InvalidDpopProofReason,
   InvalidRequestError,
   InvalidTokenError,
   type InvalidTokenReason,
+  invalidDpopProofReasons,
   invalidTokenReasons,
   MissingTokenError,
   ServiceUnavailableError,
@@ -45,6 +49,8 @@ export type {
   ValidatorEvent,
 } from './events.ts'
 export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
+export type { DpopNonceOptions, DpopOptions, ReplayStore } from './options/dpop.ts'
+export type { CertificateHeader, CertificateHeaderFormat, MtlsOptions } from './options/mtls.ts'
 export type {
   ImpliedScopes,
   IssuerOptions,

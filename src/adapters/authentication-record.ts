@@ -4,9 +4,9 @@
  */
 import type { AccessToken, HttpRequest } from '../access-token.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
-import { locationOf } from '../pipeline/verified-token.ts'
+import { locationOf, nextNonceOf } from '../pipeline/verified-token.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
-import { type Response, setPrivate } from './error-response.ts'
+import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
 
 /**
  * The version of what one copy of the package reads of another: {@link Authentication} and the
@@ -19,7 +19,11 @@ export interface MiddlewareContext {
   readonly protocol: number
   readonly passErrors: boolean
   readonly optional: boolean
-  readonly authenticate: (request: HttpRequest) => MaybePromise<AccessToken>
+  /** @param earlier The token of an earlier authentication of the same request. */
+  readonly authenticate: (
+    request: HttpRequest,
+    earlier: AccessToken | undefined,
+  ) => MaybePromise<AccessToken>
   /**
    * Checks a requirement; without a token, it refuses as a request without one is refused.
    *
@@ -63,11 +67,17 @@ export interface AuthHolder {
   auth?: unknown
 }
 
-/** Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`. */
-export function clearAuthentication(carrier: object, holder: AuthHolder): void {
+/**
+ * Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`.
+ *
+ * @returns The token of the earlier `authenticate`.
+ */
+export function clearAuthentication(carrier: object, holder: AuthHolder): AccessToken | undefined {
+  const earlier = (carrier as Carrier)[authentication]
   // Only where there is something: setting a property of Express's request is slow.
-  if ((carrier as Carrier)[authentication] !== undefined) setRecord(carrier, undefined)
+  if (earlier !== undefined) setRecord(carrier, undefined)
   if (holder.auth !== undefined) holder.auth = undefined
+  return earlier?.token
 }
 
 /** Records a verified token on the request. Where something throws, nothing is recorded. */
@@ -80,6 +90,8 @@ export function recordAuthentication(
 ): void {
   const location = locationOf(token)
   if (location === 'body' || location === 'query') setPrivate(response as Response)
+  const nonce = nextNonceOf(token)
+  if (nonce !== undefined) setDpopNonce(response as Response, nonce)
   try {
     holder.auth = token
     setRecord(carrier, { context, token, authorized: noRequirements })

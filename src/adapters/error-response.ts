@@ -75,6 +75,22 @@ function setErrorHeaders(response: Response, error: AccessTokenError): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
 }
 
+/**
+ * Offers the next DPoP nonce. RFC 9449 §8.2: in a response that no cache keeps. A response without
+ * header methods cannot offer it, and the client gets one with the next refusal.
+ */
+export function setDpopNonce(response: Response, nonce: string): void {
+  if (response.headersSent || typeof response.setHeader !== 'function') return
+  response.setHeader('DPoP-Nonce', nonce)
+  response.setHeader('Cache-Control', 'no-store')
+  const exposed = exposeHeaders(
+    response.getHeader('Access-Control-Allow-Origin'),
+    response.getHeader('Access-Control-Expose-Headers'),
+    ['DPoP-Nonce'],
+  )
+  if (exposed !== undefined) response.setHeader('Access-Control-Expose-Headers', exposed)
+}
+
 // Of an error that was created by the application, whose realm is not known.
 const defaultChallenges = createChallenges({ realm: 'api' })
 

@@ -64,10 +64,10 @@ export function authenticate<C extends object>(
 }
 
 function authenticateContext(middlewareContext: MiddlewareContext, context: KoaContext) {
-  const { req, request, method, url } = context
-  const { headers, rawHeaders } = req
+  const { req, request, method, url, originalUrl } = context
+  const { headers, rawHeaders, socket, stream } = req as HttpRequest & { stream?: unknown }
   const { body } = request as { body?: unknown }
-  const presented = { method, url, headers, rawHeaders, body }
+  const presented = { method, url, originalUrl, headers, rawHeaders, body, socket, stream }
   return authenticateRequest(middlewareContext, presented, context.res, req, context.state)
 }
 

@@ -72,7 +72,7 @@ type Checks = Pick<MiddlewareContext, 'authenticate' | 'authorize'>
 function usePipeline(pipeline: Pipeline, requirement: CompiledRequirement | undefined): Checks {
   const own = requirement === undefined ? [] : [requirement]
   return {
-    authenticate: (request) => authenticate(pipeline, request, requirement),
+    authenticate: (request, earlier) => authenticate(pipeline, request, requirement, earlier),
     authorize(token, required, authorized) {
       if (token === undefined) {
         return refuseAnonymous(pipeline, [...own, ...authorized, required])
@@ -120,8 +120,8 @@ export function authenticateRequest(
   carrier: object = request,
   holder: AuthHolder = carrier,
 ): MaybePromise<AccessToken | undefined> {
-  clearAuthentication(carrier, holder)
-  const decided = context.authenticate(request)
+  const earlier = clearAuthentication(carrier, holder)
+  const decided = context.authenticate(request, earlier)
   if (!('then' in decided)) {
     recordAuthentication(context, carrier, holder, response, decided)
     return decided

@@ -5,32 +5,44 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
-import type { PresentedToken } from './presented-token.ts'
+import type { Credentials, PresentedToken } from './presented-token.ts'
 
 // RFC 9110 §11.2: token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 // RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
-const bearerScheme = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
+const schemes = {
+  Bearer: /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i,
+  DPoP: /^dpop(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i,
+} as const
 const emptyText = /^$/
 
 const repeatedHeader = 'The request has more than one Authorization header field'
-const malformedHeader = 'The Authorization header field is not Bearer followed by one token'
+const malformedHeader = 'The Authorization header field is not a scheme followed by one token'
 
 /**
- * Reads the text after the scheme Bearer; `undefined` without the field and for another scheme.
+ * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme.
  *
  * @throws InvalidRequestError for repeated fields, and where nothing follows the scheme. Does not
  * validate the text: see {@link validateToken68}.
  */
-export function readBearerToken(request: HttpRequest): string | undefined {
+export function readAuthorizationToken(
+  request: HttpRequest,
+  acceptsDpop: boolean,
+): Credentials | undefined {
   const value = trimOuterSpace(readAuthorization(request))
+  if (value === undefined) return undefined
   // RFC 6750 §3.1: another scheme, or no scheme, is a request that lacks authentication information.
-  if (value === undefined || !isBearer(value)) return undefined
+  const scheme = hasScheme(value, 'Bearer')
+    ? 'Bearer'
+    : acceptsDpop && hasScheme(value, 'DPoP')
+      ? 'DPoP'
+      : undefined
+  if (scheme === undefined) return undefined
   // RFC 9110 §11.4: one or more spaces, and nothing else, between scheme and token68.
-  let start = 'bearer'.length
+  let start = scheme.length
   while (value.charCodeAt(start) === 0x20) start++
-  if (start === 'bearer'.length) throw new InvalidRequestError(malformedHeader)
-  return value.slice(start)
+  if (start === scheme.length) throw new InvalidRequestError(malformedHeader)
+  return { scheme, token: value.slice(start), location: 'header' }
 }
 
 /** Returns whether the request has an Authorization header field that is not empty. */
@@ -55,11 +67,11 @@ export function validateToken68({
   return undefined
 }
 
-/** Returns whether the value of an Authorization field has the scheme Bearer, well formed or not. */
-function isBearer(value: string): boolean {
+/** Returns whether the value of an Authorization field has this scheme, well formed or not. */
+function hasScheme(value: string, scheme: keyof typeof schemes): boolean {
   // Without the token, which the runtime would keep as RegExp.$_.
-  const start = value.slice(0, 'bearer '.length)
-  return start === 'Bearer ' || bearerScheme.test(start)
+  const start = value.slice(0, scheme.length + 1)
+  return start === (scheme === 'Bearer' ? 'Bearer ' : 'DPoP ') || schemes[scheme].test(start)
 }
 
 // RFC 9110 §5.5: white space around a field's value is not part of it. Node removes it, others may not.

@@ -6,6 +6,7 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
+import { getFieldValues } from '../internal/field-values.ts'
 import { isThenable } from '../internal/maybe-promise.ts'
 import type { CertificateHeader, CertificateSource } from '../options/mtls.ts'
 import {
@@ -117,12 +118,4 @@ function isRepeated({ rawHeaders, headersDistinct }: HttpRequest, name: string):
   }
   if (headersDistinct === undefined || !Object.hasOwn(headersDistinct, name)) return false
   return (headersDistinct[name]?.length ?? 0) > 1
-}
-
-function getFieldValues(headers: HttpRequest['headers'], name: string): readonly unknown[] {
-  if (headers === undefined || headers === null) return []
-  if (typeof headers.get === 'function') return [(headers as Headers).get(name)]
-  return Object.entries(headers)
-    .filter(([field]) => field.toLowerCase() === name)
-    .flatMap(([, value]) => value)
 }

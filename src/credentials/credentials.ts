@@ -7,14 +7,22 @@
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { TokenLocation } from '../options/types.ts'
-import { hasAuthorization, readBearerToken } from './authorization-header.ts'
+import { hasAuthorization, readAuthorizationToken } from './authorization-header.ts'
 import { readFormParameter } from './form-parameter.ts'
 import type { Credentials } from './presented-token.ts'
 import { hasQueryParameter, readQueryParameter } from './query-parameter.ts'
 
 const severalMethods = 'The request has an access token in more than one place'
-const otherSchemeHint = 'the Authorization header field has another scheme than Bearer'
+const otherSchemeHint =
+  'the Authorization header field has another scheme than Bearer, or than DPoP with the option dpop'
 const queryHint = 'the query has access_token, but tokenLocations does not list query'
+
+/** Of the options of a validator. */
+export interface CredentialsOptions {
+  readonly tokenLocations: readonly TokenLocation[]
+  /** `undefined`: the scheme DPoP is another scheme. */
+  readonly dpop?: object | undefined
+}
 
 /**
  * Finds the access token of a request. Returns `undefined` where there is none: also for other
@@ -26,12 +34,10 @@ const queryHint = 'the query has access_token, but tokenLocations does not list 
  */
 export function readCredentials(
   request: HttpRequest,
-  locations: readonly TokenLocation[],
+  { tokenLocations, dpop }: CredentialsOptions,
 ): Credentials | undefined {
-  const inHeader = readBearerToken(request)
-  let credentials: Credentials | undefined =
-    inHeader === undefined ? undefined : { scheme: 'Bearer', token: inHeader, location: 'header' }
-  for (const location of locations) {
+  let credentials = readAuthorizationToken(request, dpop !== undefined)
+  for (const location of tokenLocations) {
     if (location === 'header') continue
     const token = location === 'body' ? readFormParameter(request) : readQueryParameter(request)
     if (token === undefined) continue

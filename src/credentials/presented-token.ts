@@ -6,10 +6,12 @@ export interface PresentedToken {
   readonly token: string
   /** Where it was in the request; absent if the caller passed the token itself. */
   readonly location?: TokenLocation
+  /** The scheme it was sent in, which is Bearer in a form or a query; absent as above. */
+  readonly scheme?: 'Bearer' | 'DPoP'
 }
 
 /** A token that a request presented. */
 export interface Credentials extends PresentedToken {
-  readonly scheme: 'Bearer'
+  readonly scheme: 'Bearer' | 'DPoP'
   readonly location: TokenLocation
 }

@@ -8,6 +8,7 @@ import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { allAlgorithms } from '../signature/algorithms.ts'
 import { checkFunction, checkList, checkSeconds, day, readOwnOptions } from './checks.ts'
+import { type ResolvedDpop, resolveDpop } from './dpop.ts'
 import {
   type IssuerDefaults,
   type IssuerSettings,
@@ -15,6 +16,7 @@ import {
   readIssuers,
   readRules,
 } from './issuers.ts'
+import { type ResolvedMtls, resolveMtls } from './mtls.ts'
 import { type NamedResource, readResource } from './resource.ts'
 import type {
   ImpliedScopes,
@@ -39,6 +41,10 @@ export interface ResolvedOptions {
   readonly resource: NamedResource | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
+  /** `undefined`: DPoP is off. */
+  readonly dpop: (ResolvedDpop & { readonly publicUrl: string }) | undefined
+  /** `undefined`: mutual TLS is off. */
+  readonly mtls: ResolvedMtls | undefined
   readonly keyPolicy: ResolvedKeyPolicy
   /** 0: nothing is cached. */
   readonly maxCachedTokens: number
@@ -61,6 +67,9 @@ export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'impliedScopes',
   'tokenLocations',
   'realm',
+  'publicUrl',
+  'dpop',
+  'mtls',
   'keys',
   'tokenCache',
   'fetch',
@@ -117,6 +126,8 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
     resource,
     tokenLocations: readLocations(options.tokenLocations),
     realm: readRealm(options.realm, defaults.audience),
+    dpop: readDpop(options.dpop, options.publicUrl, resource),
+    mtls: resolveMtls(options.mtls),
     keyPolicy: readKeyPolicy(options.keys),
     maxCachedTokens: readMaxCachedTokens(options.tokenCache),
     fetch: options.fetch ?? ((...request) => fetch(...request)),
@@ -161,6 +172,33 @@ function readRealm(realm: unknown, audience: readonly string[] | false): string 
     return audience ? (audience[0] as string).replace(/[^\x20-\x7e]/g, '?') : 'api'
   if (typeof realm === 'string' && isRealm(realm)) return realm
   throw new TypeError('realm must be a string of printable ASCII characters')
+}
+
+function readDpop(
+  value: unknown,
+  publicUrl: unknown,
+  resource: NamedResource | undefined,
+): ResolvedOptions['dpop'] {
+  const url = checkPublicUrl(publicUrl) ?? (resource && new URL(resource.identifier).origin)
+  const dpop = resolveDpop(value)
+  if (dpop === undefined) return undefined
+  if (url === undefined) {
+    throw new TypeError(
+      'publicUrl is missing: dpop compares proofs with the base URL that clients use; it defaults to the origin of resource',
+    )
+  }
+  return { ...dpop, publicUrl: url }
+}
+
+/** @returns The URL, with which the URI in a DPoP proof is compared. */
+function checkPublicUrl(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'string' && /^https?:\/\/[^\s?#@\\]+$/i.test(value) && URL.canParse(value)) {
+    return value
+  }
+  throw new TypeError(
+    'publicUrl must be an http or https URL without credentials, query and fragment',
+  )
 }
 
 function readKeyPolicy(value: KeyPolicy = {}): ResolvedKeyPolicy {

@@ -6,6 +6,8 @@ import type { JwtClaims, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
+import type { DpopOptions } from './dpop.ts'
+import type { MtlsOptions } from './mtls.ts'
 
 /** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
 export type TokenLocation = 'header' | 'body' | 'query'
@@ -197,6 +199,24 @@ export interface ValidatorOptions {
    * @defaultValue the first audience
    */
   readonly realm?: string | undefined
+  /**
+   * The base URL that clients use: `https://api.example.com`. A path is the prefix that a proxy strips
+   * from requests. DPoP proofs are compared with it, never with `Host` or `X-Forwarded-*`.
+   * @defaultValue the origin of `resource`; required with `dpop` where there is no `resource`
+   */
+  readonly publicUrl?: string | undefined
+  /**
+   * Accepts tokens that are bound to a key by DPoP, in the scheme DPoP and with a proof (RFC 9449).
+   * Without it, tokens bound by `cnf.jkt` are refused.
+   * @defaultValue false
+   */
+  readonly dpop?: boolean | DpopOptions | undefined
+  /**
+   * Accepts tokens that are bound to a client certificate (RFC 8705). Without it, tokens bound by
+   * `cnf.x5t#S256` are refused.
+   * @defaultValue false
+   */
+  readonly mtls?: boolean | MtlsOptions | undefined
   /** How long keys are used and waited for, in seconds. */
   readonly keys?: KeyPolicy | undefined
   /**

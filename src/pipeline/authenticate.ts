@@ -15,6 +15,7 @@ import { validateAlgorithm } from '../token/algorithm.ts'
 import { getClaim } from '../token/claim.ts'
 import { validateClaims } from '../token/claims.ts'
 import { parseCompactJws } from '../token/compact-jws.ts'
+import { readConfirmation } from '../token/confirmation.ts'
 import { readTimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
 import { createContext, type ValidationContext } from './context.ts'
@@ -30,14 +31,17 @@ import { verifySignature } from './verify-signature.ts'
  * Authenticates a request.
  *
  * @param requirement What the request needs besides the requirement of the validator.
+ * @param earlier The token of an earlier authentication of the same request: its DPoP proof may be used
+ * again.
  * @returns The access token, or a promise where something has to be awaited. Refusals always reject.
  */
 export function authenticate(
   pipeline: Pipeline,
   request: HttpRequest,
   requirement?: Requirement,
+  earlier?: AccessToken,
 ): MaybePromise<AccessToken> {
-  return decide(undefined, requirement, createContext(pipeline, request))
+  return decide(undefined, requirement, createContext(pipeline, request, earlier))
 }
 
 /** Validates a token that the caller has without a request. */
@@ -112,14 +116,15 @@ async function refuse(error: unknown, context: ValidationContext): Promise<never
 
 function findCredentials(token: string | undefined, context: ValidationContext): PresentedToken {
   const { request, pipeline } = context
-  const presented =
+  const presented: PresentedToken | undefined =
     request !== undefined
-      ? readCredentials(request, pipeline.options.tokenLocations)
+      ? readCredentials(request, pipeline.options)
       : token === undefined
         ? undefined
         : { token }
   if (presented === undefined) throw createMissingTokenError(context)
   context.presented = presented
+  context.scheme = presented.scheme
   return presented
 }
 
@@ -159,7 +164,7 @@ async function verifyJwt(
   context: ValidationContext,
 ): Promise<VerificationResult> {
   try {
-    const { cache, issuers, seconds } = context.pipeline
+    const { cache, issuers, proof, seconds } = context.pipeline
     const jwt = parseCompactJws(presented.token, lookup.known?.header)
     context.header = jwt.header
     context.claims = jwt.claims
@@ -174,13 +179,15 @@ async function verifyJwt(
     const times = readTimeClaims(jwt.claims)
     validateTime(times, issuer, now)
     validateClaims(jwt.claims, issuer)
+    const confirmation = readConfirmation(jwt.claims)
+    proof.validateBinding(confirmation, context)
     // RFC 9068 §4: the signature, with a key of this issuer.
     const key = await verifySignature(jwt, issuer, now, arrival)
     if (key === undefined) throw new InvalidTokenError('unknown_key')
     // Again, because keys may have been awaited.
     validateTime(times, issuer, seconds())
     issuers.recordVerified(issuer)
-    const result = createVerificationResult(jwt, times, issuer, key)
+    const result = createVerificationResult(jwt, times, issuer, key, confirmation)
     cache?.set(presented.token, lookup, result.header, result)
     return result
   } catch (error) {
@@ -204,6 +211,7 @@ export function authorizeToken(
 ): MaybePromise<void> {
   const context = createContext(pipeline, undefined)
   try {
+    context.scheme = token.scheme
     addRequirement(requirement, context)
     const pending = pipeline.evaluateRequirements(token, context.requirements, earlier)
     return pending?.then(undefined, (error) => refuse(error, context))

@@ -2,10 +2,11 @@
  * @module What is known about one request while it is decided. The steps fill it in; the reports read
  * it.
  */
-import type { HttpRequest, JoseHeader } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JoseHeader } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { Arrival } from '../keys/arrival.ts'
+import type { DpopResult } from '../proof/dpop-verifier.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
 import type { Claims } from '../token/claim.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -21,6 +22,12 @@ export interface ValidationContext {
   /** Those of the validator and of this request. */
   requirements: readonly CompiledRequirement[]
   presented: PresentedToken | undefined
+  /** The scheme of the credentials; `undefined` without credentials. */
+  scheme: 'Bearer' | 'DPoP' | undefined
+  /** The token of an earlier authentication of the same request. */
+  readonly earlier: AccessToken | undefined
+  /** What the DPoP proof of the request led to. */
+  dpop: DpopResult | undefined
   /** The header of a token that could be parsed. */
   header: JoseHeader | undefined
   /** The claims of a token that was parsed for this request; not set for a cached one. */
@@ -34,6 +41,7 @@ export interface ValidationContext {
 export function createContext(
   pipeline: Pipeline,
   request: HttpRequest | undefined,
+  earlier?: AccessToken,
 ): ValidationContext {
   return {
     pipeline,
@@ -42,6 +50,9 @@ export function createContext(
     arrival: undefined,
     requirements: pipeline.requirements,
     presented: undefined,
+    scheme: undefined,
+    earlier,
+    dpop: undefined,
     header: undefined,
     claims: undefined,
     issuer: undefined,

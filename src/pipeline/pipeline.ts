@@ -13,7 +13,9 @@ import { compileImpliedScopes } from '../requirement/implied-scopes.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { type Challenges, createChallenges } from '../response/challenge.ts'
 import { createResourceMetadata, type ResourceMetadata } from '../response/resource-metadata.ts'
+import type { Confirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
+import { createProofVerifier } from './proof-verifier.ts'
 import { createTokenCache, type TokenCache } from './token-cache.ts'
 import type { VerificationResult } from './verification-result.ts'
 
@@ -37,7 +39,18 @@ export interface TokenVerifier {
  * @returns What the request proved. Nothing, for a token that is not bound.
  * @throws AccessTokenError, at once or by rejecting.
  */
-interface ProofVerifier {
+export interface ProofVerifier {
+  /**
+   * Refuses a token whose binding this request cannot prove, whatever its proofs are. Runs before keys
+   * are fetched, and again for a cached token.
+   *
+   * @param confirmation `undefined`: the token is not bound.
+   * @throws AccessTokenError
+   */
+  readonly validateBinding: (
+    confirmation: Confirmation | undefined,
+    context: ValidationContext,
+  ) => void
   readonly verify: (
     result: VerificationResult,
     context: ValidationContext,
@@ -61,16 +74,12 @@ export interface Pipeline {
   readonly seconds: () => number
 }
 
-// Every token that is bound to a key is refused with its claims: there is nothing to prove.
-const noProofs: readonly Proof[] = Object.freeze([])
-const bearerOnly: ProofVerifier = { verify: () => noProofs }
-
 /**
  * @throws TypeError for a wrong `requirement`, `impliedScopes` or `resource`, and for static keys of
  * which none is usable.
  */
 export function createPipeline(options: ResolvedOptions): Pipeline {
-  const { now, maxCachedTokens, clockTolerance, realm } = options
+  const { now, maxCachedTokens, clockTolerance, realm, dpop } = options
   const seconds = () => now() / 1000
   const observer = createObserver(options.onEvent)
   const requirement = compileOwnRequirement(options)
@@ -80,7 +89,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
     observer,
     issuers: createTrustedIssuers(options.issuers, { ...options, observer }),
     cache: maxCachedTokens > 0 ? createTokenCache(maxCachedTokens) : undefined,
-    proof: bearerOnly,
+    proof: createProofVerifier(options),
     requirements: requirement,
     evaluateRequirements: createRequirementEvaluator({
       now: seconds,
@@ -88,7 +97,11 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
       expandScopes: compileImpliedScopes(options.impliedScopes),
       identifiers: identifiersOf(options),
     }),
-    challenges: createChallenges({ realm, resourceMetadataUrl: resourceMetadata?.url }),
+    challenges: createChallenges({
+      realm,
+      resourceMetadataUrl: resourceMetadata?.url,
+      dpop: dpop && { algs: dpop.algorithms.join(' '), required: dpop.required },
+    }),
     resourceMetadata,
     seconds,
   }
@@ -100,11 +113,13 @@ function compileOwnRequirement({ requirement }: ResolvedOptions): readonly Compi
 
 /** The document says what the validator does. */
 function describeResource(options: ResolvedOptions): ResourceMetadata | undefined {
-  const { resource, issuers, tokenLocations } = options
+  const { resource, issuers, tokenLocations, dpop, mtls } = options
   if (resource === undefined) return undefined
   return createResourceMetadata(resource, {
     issuers: typeof issuers === 'function' ? undefined : issuers.map(({ issuer }) => issuer),
     tokenLocations,
+    dpop,
+    mtls: mtls !== undefined,
   })
 }
 

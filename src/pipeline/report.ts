@@ -66,20 +66,34 @@ export function completeRefusal(thrown: unknown, context: ValidationContext): Er
       type: 'token.refused',
       status: error.status,
       reason: error.code === 'invalid_token' ? error.reason : error.code,
+      ...(error.code === 'invalid_dpop_proof' && { proofReason: error.reason }),
       issuer: error.detail.issuer,
       detail: error.detail,
       cause: error.cause,
       durationMs: performance.now() - context.startedAt,
     })
   }
-  return completeError(error, context.pipeline)
+  return completeError(error, context.pipeline, schemeOf(error, context))
 }
 
 /** Completes an error with the headers of its response. */
-export function completeError(thrown: unknown, { challenges }: Pipeline): Error {
+export function completeError(
+  thrown: unknown,
+  { challenges }: Pipeline,
+  scheme?: 'Bearer' | 'DPoP',
+): Error {
   if (!isRefusal(thrown)) return toError(thrown)
-  completeHeaders(thrown, challenges)
+  completeHeaders(thrown, challenges, scheme)
   return thrown
+}
+
+/** Returns the scheme whose challenge carries the error; `undefined` if the request used several. */
+function schemeOf(
+  { code }: AnyAccessTokenError,
+  { scheme, presented }: ValidationContext,
+): 'Bearer' | 'DPoP' | undefined {
+  // A comma separates Authorization fields that something in front of this process has joined.
+  return code === 'invalid_request' && presented?.token.includes(',') ? undefined : scheme
 }
 
 /** What is no error of ours was thrown by the application. The union is narrowed by `code`. */

@@ -8,6 +8,7 @@ import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { VerificationKey } from '../signature/algorithms.ts'
 import { getClaim } from '../token/claim.ts'
 import type { ParsedJwt } from '../token/compact-jws.ts'
+import type { Confirmation } from '../token/confirmation.ts'
 import { readScopes } from '../token/scope.ts'
 import type { TimeClaims } from '../token/time.ts'
 
@@ -19,6 +20,8 @@ export interface VerificationResult extends TimeClaims {
   readonly clientId: string | undefined
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
+  /** What the token is bound to; `undefined` for a bearer token. */
+  readonly confirmation: Confirmation | undefined
   readonly claims: Readonly<JwtClaims>
   readonly header: Readonly<JoseHeader>
 }
@@ -32,6 +35,7 @@ export function createVerificationResult(
   { exp, nbf, iat }: TimeClaims,
   issuer: TrustedIssuer,
   key: VerificationKey,
+  confirmation: Confirmation | undefined,
 ): VerificationResult {
   const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
   const aud = getClaim(claims, 'aud')
@@ -51,6 +55,7 @@ export function createVerificationResult(
     audience:
       typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? noAudience),
     scopes: readScopes(claims, issuer.scopeClaim),
+    confirmation,
     claims,
     header: freezeDeep(jwt.header),
   }

@@ -5,12 +5,14 @@
 import type { AccessToken, JoseHeader, JwtClaims, Proof } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import type { TokenLocation } from '../options/types.ts'
+import type { DpopResult } from '../proof/dpop-verifier.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
 import type { ValidationContext } from './context.ts'
 import type { VerificationResult } from './verification-result.ts'
 
-// In the global registry, so that an adapter of another copy of the package can read it.
+// In the global registry, so that an adapter of another copy of the package can read them.
 const locationKey: unique symbol = Symbol.for('oauth-resource-server.location')
+const nonceKey: unique symbol = Symbol.for('oauth-resource-server.dpop-nonce')
 
 /**
  * A class, because one is created for every request and this is the fastest way to a frozen object
@@ -30,23 +32,25 @@ class VerifiedToken implements AccessToken {
   readonly #token: string
   readonly #location: TokenLocation | undefined
   readonly #requirements: readonly CompiledRequirement[]
+  readonly #dpop: DpopResult | undefined
 
   constructor(
     verified: VerificationResult,
     proofs: readonly Proof[],
-    { presented, requirements }: ValidationContext,
+    { presented, requirements, scheme, dpop }: ValidationContext,
   ) {
     const { token, location } = presented as PresentedToken
     this.#token = token
     this.#location = location
     this.#requirements = requirements
+    this.#dpop = dpop
     this.issuer = verified.issuer.issuer
     if (verified.subject !== undefined) this.subject = verified.subject
     if (verified.clientId !== undefined) this.clientId = verified.clientId
     this.audience = verified.audience
     this.scopes = verified.scopes
     this.expiresAt = verified.exp
-    this.scheme = 'Bearer'
+    this.scheme = scheme ?? 'Bearer'
     this.proofs = proofs
     this.claims = verified.claims
     this.header = verified.header
@@ -59,6 +63,14 @@ class VerifiedToken implements AccessToken {
 
   get [locationKey](): TokenLocation | undefined {
     return this.#location
+  }
+
+  get [nonceKey](): string | undefined {
+    return this.#dpop?.nextNonce
+  }
+
+  static dpopResultOf(value: object): DpopResult | undefined {
+    return #dpop in value ? value.#dpop : undefined
   }
 
   static requirementsOf(value: object): readonly CompiledRequirement[] | undefined {
@@ -77,6 +89,16 @@ export function createAccessToken(
 /** Returns where the token was in its request; `undefined` if the caller passed the token itself. */
 export function locationOf(token: AccessToken): TokenLocation | undefined {
   return (token as Partial<VerifiedToken>)[locationKey]
+}
+
+/** Returns the DPoP nonce that the response should offer; mostly there is none. */
+export function nextNonceOf(token: AccessToken): string | undefined {
+  return (token as Partial<VerifiedToken>)[nonceKey]
+}
+
+/** Returns what the proof of the token's request led to; `undefined` for a token of another copy. */
+export function dpopResultOf(token: AccessToken): DpopResult | undefined {
+  return VerifiedToken.dpopResultOf(token)
 }
 
 /** Returns what `authenticate` required of the token; `undefined` for a token of another copy. */

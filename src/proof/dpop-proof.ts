@@ -6,7 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { HttpRequest } from '../access-token.ts'
-import { InvalidDpopProofError, type InvalidDpopProofReason, printable } from '../errors.ts'
+import { InvalidDpopProofError, type InvalidDpopProofReason } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import {
   decodeJsonObject,
@@ -14,6 +14,8 @@ import {
   type JsonObject,
   splitCompact,
 } from '../internal/compact-jws.ts'
+import { getFieldValues } from '../internal/field-values.ts'
+import { printable } from '../internal/printable.ts'
 import { removeQuery } from '../internal/remove-query.ts'
 import { sha256 } from '../internal/sha256.ts'
 import { type Algorithm, isAlgorithm } from '../signature/algorithms.ts'
@@ -53,29 +55,13 @@ export interface ParsedProof {
  * @throws InvalidDpopProofError with `missing`, or `malformed` for several fields
  */
 export function getDpopHeader({ headers }: HttpRequest): string {
-  const values = getFieldValues(headers)
+  const values = getFieldValues(headers, 'dpop')
   const [value] = values
   if (value === undefined) throw new InvalidDpopProofError('missing', { name: 'DPoP' })
   // RFC 9449 §4.3, check 1. Node joins several fields with a comma, which no JWT contains.
   if (values.length > 1) throw malformed('more than one DPoP header field')
   if (typeof value !== 'string') throw malformed('the DPoP header field is not a string')
   return value
-}
-
-function getFieldValues(headers: HttpRequest['headers']): readonly unknown[] {
-  if (typeof headers?.get === 'function') {
-    const value = (headers as Headers).get('dpop')
-    return value === null ? [] : [value]
-  }
-  const fields = headers as Readonly<Record<string, string | readonly string[] | undefined>>
-  const values: unknown[] = []
-  for (const name in fields) {
-    if (name.length !== 4 || name.toLowerCase() !== 'dpop') continue
-    const value = fields[name]
-    if (Array.isArray(value)) values.push(...value)
-    else if (value !== undefined) values.push(value)
-  }
-  return values
 }
 
 /**

@@ -6,8 +6,9 @@
  */
 import { Buffer } from 'node:buffer'
 import { timingSafeEqual } from 'node:crypto'
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { printable } from '../internal/printable.ts'
 
 const name = 'cnf.x5t#S256'
 const bytesOfSha256 = 32

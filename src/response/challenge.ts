@@ -67,6 +67,8 @@ export function headersOf(
     'Cache-Control': 'no-store',
   }
   if (error.body !== undefined) headers['Content-Type'] = 'application/json'
+  // RFC 9449 §9
+  if (error.code === 'use_dpop_nonce') headers['DPoP-Nonce'] = error.nonce
   return headers
 }
 

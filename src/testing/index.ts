@@ -4,7 +4,9 @@
  * a mistake in one of the two does not hide the same mistake in the other.
  */
 import { type BadTokens, createBadTokens } from './bad-tokens.ts'
+import { type ClientCertificate, createClientCertificates } from './client-certificate.ts'
 import { createTestClock, type TestClock } from './clock.ts'
+import { createDpopClient, type DpopClient } from './dpop-client.ts'
 import { type AnsweringFault, type FaultName, faults } from './faults.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
@@ -24,7 +26,9 @@ export {
   badTokenNames,
   type MintBadToken,
 } from './bad-tokens.ts'
+export type { ClientCertificate } from './client-certificate.ts'
 export type { TestClock } from './clock.ts'
+export type { DpopClient, DpopProofRequest } from './dpop-client.ts'
 export type { FaultName } from './faults.ts'
 export type { SigningAlgorithm } from './keys.ts'
 export type { TestClient, TestIssuerOptions } from './options.ts'
@@ -58,6 +62,20 @@ export interface TestIssuer extends AsyncDisposable {
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2 | RFC 9068, section 2}
    */
   token(claims?: object, header?: object): Promise<string>
+  /**
+   * Creates a client with a DPoP key of its own: it gets tokens that are bound to the key, and makes the
+   * proofs for requests.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9449 | RFC 9449}
+   */
+  dpopClient(): DpopClient
+  /**
+   * Returns a certificate for a client, with its key, and mints tokens that are bound to it. Four calls in
+   * a row return different certificates.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3 | RFC 8705, section 3}
+   */
+  clientCertificate(): ClientCertificate
   /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
   readonly tokens: BadTokens
   /**
@@ -149,6 +167,8 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     tokenEndpoint,
     audience,
     token: (claims, header) => minter.token(claims, header),
+    clientCertificate: createClientCertificates((claims) => minter.token(claims)),
+    dpopClient: () => createDpopClient({ token: minter.token, seconds: minter.seconds }),
     tokens: createBadTokens(minter, createKeyRing(algorithm)),
     rotate: (options = {}) => keys.rotate(checkRotateOptions(options)),
     down: server.stop,

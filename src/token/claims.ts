@@ -3,7 +3,6 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
  */
-import { InvalidTokenError } from '../errors.ts'
 import { type AudienceRules, validateAudience } from './audience.ts'
 import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
 
@@ -15,7 +14,8 @@ const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
 
 /**
- * Validates every claim except `iss`, which selects the rules, and the values of `exp`, `nbf` and `iat`.
+ * Validates every claim except `iss`, which selects the rules, the values of `exp`, `nbf` and `iat`, and
+ * `cnf`.
  *
  * @throws InvalidTokenError
  */
@@ -33,12 +33,5 @@ export function validateClaims(claims: Claims, rules: ClaimRules): void {
   }
   if (rules.profile === 'rfc9068' && getClaim(claims, 'iat') === undefined) {
     throw missingClaim('iat', profileHint)
-  }
-  // RFC 7800 §3.1, RFC 9449 §7.2: a binding that is not verified protects nothing.
-  if (Object.hasOwn(claims, 'cnf')) {
-    throw new InvalidTokenError('unsupported_binding', {
-      name: 'cnf',
-      hint: 'DPoP-bound and certificate-bound tokens are not supported',
-    })
   }
 }

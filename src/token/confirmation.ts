@@ -4,8 +4,9 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7800#section-3.1 | RFC 7800, section 3.1}
  */
-import { InvalidTokenError, printable } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { printable } from '../internal/printable.ts'
 import { type Claims, getClaim, invalidClaim } from './claim.ts'
 
 /** What a token is bound to; at least one member is set. */

@@ -81,7 +81,7 @@ export async function ownClaims(request: HttpRequest): Promise<void> {
 }
 
 // Without a cast, and complete: a code without its case does not compile.
-export function advise(error: AnyAccessTokenError): InvalidTokenReason | number | string {
+export function advise(error: AnyAccessTokenError): number | string {
   switch (error.code) {
     case 'missing_token':
       return error.scopes.join(' ')
@@ -91,6 +91,11 @@ export function advise(error: AnyAccessTokenError): InvalidTokenReason | number 
     case 'invalid_token':
       same<typeof error.status, 401>(true)
       return error.reason
+    case 'invalid_dpop_proof':
+      same<typeof error.status, 401>(true)
+      return error.reason
+    case 'use_dpop_nonce':
+      return error.nonce
     case 'insufficient_user_authentication':
       same<typeof error.status, 401>(true)
       return error.maxAge ?? error.acrValues.join(' ')

@@ -7,6 +7,7 @@ import { AccessTokenError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { createDifferential, judges, ruleSets } from './fuzz/differential.ts'
 import { createDocuments } from './fuzz/documents.ts'
+import { createDpopDifferential } from './fuzz/dpop.ts'
 import { createCacheControl, createChallenges } from './fuzz/headers.ts'
 import { cook, type Mutation } from './fuzz/inputs.ts'
 import { createIssuers } from './fuzz/issuers.ts'
@@ -19,7 +20,8 @@ const seed = Number(process.env.FUZZ_SEED ?? 5)
 
 /** In the suite, how many runs; in `npm run fuzz`, which share of the time. */
 const properties: [title: string, make: MakeProperty, runs: number, share: number][] = [
-  ['tokens and key sets get the verdict of an independent validator', createDifferential, 45, 0.35],
+  ['tokens and key sets get the verdict of an independent validator', createDifferential, 45, 0.25],
+  ['DPoP proofs get the verdict of an independent verifier', createDpopDifferential, 45, 0.1],
   ['any Authorization gets a well-formed verdict', createRequests, 300, 0.12],
   ['any Authorization over a socket gets a well-formed answer', createSocketRequests, 100, 0.12],
   ['any key set and metadata end in a verdict, and in recovery', createDocuments, 100, 0.18],

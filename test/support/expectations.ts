@@ -3,7 +3,7 @@
  * of the requirements (I1 to I6, I8, I9), and that all adapters answer alike.
  */
 import { inspect } from 'node:util'
-import type { InvalidTokenReason } from 'oauth-resource-server'
+import type { InvalidDpopProofReason, InvalidTokenReason } from 'oauth-resource-server'
 import { expect } from 'vitest'
 import { type Challenge, parseChallenges } from './challenge-parser.ts'
 import { AUD, t0 } from './fixture.ts'
@@ -15,6 +15,8 @@ export interface Expected {
   /** The `reason` of the event that tells the operator. */
   readonly reason?: string
   readonly scope?: string
+  /** The scheme whose challenge has the error, where both are offered; by default every one. */
+  readonly scheme?: 'Bearer' | 'DPoP'
 }
 
 export const OK: Expected = { status: 200 }
@@ -24,6 +26,16 @@ export const X503: Expected = { status: 503, reason: 'service_unavailable' }
 export const T401 = (reason: InvalidTokenReason): Expected => {
   return { status: 401, error: 'invalid_token', reason }
 }
+export const D401 = (reason: InvalidTokenReason): Expected => ({ ...T401(reason), scheme: 'DPoP' })
+export const P401 = (reason: InvalidDpopProofReason): Expected => {
+  return { status: 401, error: 'invalid_dpop_proof', reason, scheme: 'DPoP' }
+}
+export const N401: Expected = {
+  status: 401,
+  error: 'use_dpop_nonce',
+  reason: 'use_dpop_nonce',
+  scheme: 'DPoP',
+}
 export const S403 = (scope: string): Expected => {
   return { status: 403, error: 'insufficient_scope', reason: 'insufficient_scope', scope }
 }
@@ -32,6 +44,10 @@ export const S403 = (scope: string): Expected => {
 export function authorization(value: string, rest: Request = {}): Request {
   return { ...rest, lines: [`Authorization: ${value}`, ...(rest.lines ?? [])] }
 }
+
+/** A request with a token in the scheme DPoP, and with a proof. */
+export const dpop = (token: string, proof: string, rest: Request = {}): Request =>
+  authorization(`DPoP ${token}`, { ...rest, lines: [`DPoP: ${proof}`, ...(rest.lines ?? [])] })
 
 export const bearer = (token: string, rest?: Request): Request =>
   authorization(`Bearer ${token}`, rest)
@@ -49,6 +65,8 @@ export interface Circumstances {
   readonly realm?: string
   /** The URL in `resource_metadata`. */
   readonly metadata?: string
+  /** The challenge of the scheme DPoP is offered, and that of Bearer unless DPoP is required. */
+  readonly dpop?: { readonly algs: string; readonly required?: boolean }
   /** Challenges that the application has put there before. */
   readonly others?: readonly string[]
 }
@@ -96,8 +114,9 @@ function expectRefusal(
   request: Request,
   answer: Answer,
   expected: Expected,
-  { realm = AUD, metadata, others = [] }: Circumstances,
+  circumstances: Circumstances,
 ): void {
+  const { realm = AUD, metadata, others = [], dpop } = circumstances
   expect(answer.status, 'status').toBe(expected.status)
   expect(api.seen, 'I1: the handler never runs').toEqual([])
   expect(api.failures, 'the adapter answers by itself').toEqual([])
@@ -116,16 +135,31 @@ function expectRefusal(
     expectBody(request, answer, undefined)
   } else {
     const { error, scope } = expected
-    const sentence = challenges[0]?.parameters.error_description
-    const said = error === undefined ? {} : { error, error_description: expect.any(String) }
-    const described = metadata === undefined ? {} : { resource_metadata: metadata }
-    const parameters = { realm, ...described, ...said, ...(scope !== undefined && { scope }) }
-    expect(challenges).toEqual([{ scheme: 'Bearer', parameters }])
+    const blamed = challenges.find(({ parameters }) => parameters.error !== undefined)
+    const sentence = blamed?.parameters.error_description
+    const said = error === undefined ? {} : { error, error_description: sentence }
+    const full = { ...said, ...(scope !== undefined && { scope }) }
+    const { scheme = 'Bearer' } = expected
+    const isOnlyOne = dpop === undefined || dpop.required || expected.scheme === undefined
+    const common = { realm, ...(metadata !== undefined && { resource_metadata: metadata }) }
+    const offered = [
+      ...(dpop?.required ? [] : [{ scheme: 'Bearer', parameters: common }]),
+      ...(dpop ? [{ scheme: 'DPoP', parameters: { ...common, algs: dpop.algs } }] : []),
+    ]
+    expect(challenges).toEqual(
+      offered.map((one) => {
+        const carries = isOnlyOne || one.scheme === scheme
+        return { ...one, parameters: { ...one.parameters, ...(carries && full) } }
+      }),
+    )
+    if (error !== undefined) expect(sentence).toEqual(expect.any(String))
     expectBody(request, answer, error && { error, error_description: sentence })
   }
   const reasons = api.events.flatMap((event) =>
-    event.type === 'token.refused' ? [event.reason] : [],
+    event.type === 'token.refused' ? [event.proofReason ?? event.reason] : [],
   )
+  const nonces = linesOf(answer, 'DPoP-Nonce')
+  expect(nonces.length, 'DPoP-Nonce').toBe(expected.error === 'use_dpop_nonce' ? 1 : 0)
   expect(reasons, 'what the operator learns').toEqual(expected.reason ? [expected.reason] : [])
   expectNothingLeaks(request, answer, api)
 }
@@ -169,9 +203,14 @@ export function secretsOf({ path = '', lines = [], body = '' }: Request): string
 // Of the connection and of the framework, and not of the answer.
 const ownHeaders = ['date', 'connection', 'keep-alive', 'x-powered-by']
 
+/** A nonce is different each time. */
+const comparable = ([name, value]: Answer['headers'][number]) =>
+  [name, name.toLowerCase() === 'dpop-nonce' ? '(nonce)' : value] as const
+
 /** The status and every header that is the adapter's doing, in a form that can be compared. */
 function essence({ status, headers }: Answer): string[] {
   const lines = headers
+    .map(comparable)
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
     .filter((line) => !ownHeaders.some((name) => line.startsWith(`${name}:`)))
   return [String(status), ...lines]
@@ -184,7 +223,7 @@ export function expectAlike(answers: readonly Answer[]): void {
   const http1 = answers.filter(({ statusLine }) => statusLine.startsWith('HTTP/1.1'))
   const exact = http1.map(({ statusLine, headers }) => [
     statusLine,
-    ...headers.filter(([name]) => !ownHeaders.includes(name.toLowerCase())),
+    ...headers.filter(([name]) => !ownHeaders.includes(name.toLowerCase())).map(comparable),
   ])
   for (const other of exact) expect(other, 'AD-same').toEqual(exact[0])
 }

@@ -8,9 +8,10 @@ export const formType = 'application/x-www-form-urlencoded'
 /** Reads the credentials of a request, and validates the text in the header, as the validator does. */
 export function presentedBy(
   request: HttpRequest,
-  locations: readonly TokenLocation[] = ['header'],
+  tokenLocations: readonly TokenLocation[] = ['header'],
+  dpop?: object,
 ) {
-  const credentials = readCredentials(request, locations)
+  const credentials = readCredentials(request, { tokenLocations, dpop })
   const error = credentials && validateToken68(credentials)
   if (error !== undefined) throw error
   return credentials

@@ -8,11 +8,14 @@ import {
   type ClientHttp2Session,
   connect as connectHttp2,
   createServer as createHttp2,
+  createSecureServer as createSecureHttp2,
 } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import { createRequire } from 'node:module'
 import { type AddressInfo, connect } from 'node:net'
 import { parse as parseQuery } from 'node:querystring'
 import { text } from 'node:stream/consumers'
+import { connect as connectTls } from 'node:tls'
 import express5 from 'express'
 import Koa3 from 'koa'
 import {
@@ -61,12 +64,20 @@ export interface ApiOptions {
   readonly routes?: Readonly<Record<string, Route>>
   /** Reads bodies before `authenticate` runs, as the framework's body parser does. */
   readonly parseBodies?: boolean
+  /** Serves over TLS with this certificate, and asks clients for theirs without trusting an issuer. */
+  readonly tls?: Identity
   /** Runs first. `holder` is where `auth` will stand. `true`: it has answered. */
   readonly before?: (
     request: IncomingMessage,
     response: ServerResponse,
     holder: { auth?: unknown },
   ) => boolean | undefined
+}
+
+/** A certificate and its key, in PEM. */
+export interface Identity {
+  readonly key: string
+  readonly cert: string
 }
 
 /** What the handler of a route saw. */
@@ -103,6 +114,8 @@ export interface Request {
   /** Header lines as they are sent, in latin1, without `Host`, `Connection` and `Content-Length`. */
   readonly lines?: readonly string[]
   readonly body?: string | Buffer
+  /** What the client authenticates with in TLS. */
+  readonly client?: Identity | undefined
   /** Instead of the one Host line. */
   readonly host?: readonly string[]
   /** What HTTP/2 cannot express, or Node's client for it will not send. */
@@ -339,17 +352,21 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
     options,
   })
   const isHttp2 = name === 'http2'
-  const server = isHttp2 ? createHttp2(listener as never) : createServer(listener)
+  const { tls } = options
+  const server = createServerFor(isHttp2, tls, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const session = isHttp2 ? connectHttp2(`http://127.0.0.1:${port}`) : undefined
+  const session = isHttp2 && !tls ? connectHttp2(`http://127.0.0.1:${port}`) : undefined
   return {
     name,
     port,
     ...records,
-    send: (request) =>
-      session ? sendHttp2(session, request) : exchange(port, bytesOf(request)).then(readAnswer),
+    send(request) {
+      if (isHttp2 && tls) return sendSecureHttp2(port, request)
+      if (session) return sendHttp2(session, request)
+      return exchange(port, bytesOf(request), tls && (request.client ?? {})).then(readAnswer)
+    },
     forget() {
       for (const record of Object.values(records)) record.length = 0
     },
@@ -360,6 +377,14 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
       await once(server, 'close')
     },
   }
+}
+
+function createServerFor(isHttp2: boolean, tls: Identity | undefined, listener: Listener) {
+  if (tls === undefined) return isHttp2 ? createHttp2(listener as never) : createServer(listener)
+  const options = { ...tls, requestCert: true, rejectUnauthorized: false }
+  return isHttp2
+    ? createSecureHttp2(options, listener as never)
+    : createHttpsServer(options, listener)
 }
 
 /** Starts the API on every adapter. */
@@ -383,8 +408,15 @@ export function bytesOf(request: Request): Buffer {
 }
 
 /** Sends bytes and returns all that comes back until the server closes the connection. */
-export async function exchange(port: number, bytes: Buffer): Promise<Buffer> {
-  const socket = connect(port, '127.0.0.1')
+export async function exchange(
+  port: number,
+  bytes: Buffer,
+  client?: Partial<Identity>,
+): Promise<Buffer> {
+  const socket =
+    client === undefined
+      ? connect(port, '127.0.0.1')
+      : connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...client })
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
   socket.write(bytes)
@@ -403,6 +435,19 @@ export function readAnswer(bytes: Buffer): Answer {
   })
   const status = Number(statusLine.split(' ')[1])
   return { status, statusLine, headers, body: bytes.subarray(end + 4).toString() }
+}
+
+/** Over a connection of its own, because the client authenticates for a whole connection. */
+async function sendSecureHttp2(port: number, request: Request): Promise<Answer> {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, {
+    rejectUnauthorized: false,
+    ...request.client,
+  })
+  try {
+    return await sendHttp2(session, request)
+  } finally {
+    session.close()
+  }
 }
 
 async function sendHttp2(session: ClientHttp2Session, request: Request): Promise<Answer> {

@@ -67,7 +67,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Where jose is stricter without an RFC that asks for it, it is told the same in a way that it takes.
  * (It also refuses a set for one element that is no object; RFC 7517 §5 wants such skipped.)
  */
-function legible({ ext, ...jwk }: Record<string, unknown>): JWK {
+export function legible({ ext, ...jwk }: Record<string, unknown>): JWK {
   // `ext` is WebCrypto's member, not JWK's; and WebCrypto takes no public key that may also sign,
   // though RFC 7517 §4.3 names that very pair.
   const operations = jwk.key_ops

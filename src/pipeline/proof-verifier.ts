@@ -1,0 +1,129 @@
+/**
+ * @module Verifies what a request proves about the keys that its token is bound to. Connects the
+ * confirmation methods of a token with the proofs of a request: mutual TLS first, because it costs less
+ * than DPoP.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7800#section-3.1 | RFC 7800, section 3.1}
+ */
+import type { HttpRequest, Proof } from '../access-token.ts'
+import { createGetCertificateThumbprint } from '../credentials/client-certificate.ts'
+import type { PresentedToken } from '../credentials/presented-token.ts'
+import { createGetTargetUri } from '../credentials/target-uri.ts'
+import { InvalidTokenError } from '../errors.ts'
+import type { MaybePromise } from '../internal/maybe-promise.ts'
+import type { ResolvedDpop } from '../options/dpop.ts'
+import type { ResolvedMtls } from '../options/mtls.ts'
+import { getDpopHeader } from '../proof/dpop-proof.ts'
+import { createDpopVerifier } from '../proof/dpop-verifier.ts'
+import { validateCertificateBinding } from '../proof/mtls.ts'
+import type { Confirmation } from '../token/confirmation.ts'
+import type { ValidationContext } from './context.ts'
+import type { ProofVerifier } from './pipeline.ts'
+import type { VerificationResult } from './verification-result.ts'
+import { dpopResultOf } from './verified-token.ts'
+
+export interface ProofOptions {
+  readonly dpop: (ResolvedDpop & { readonly publicUrl: string }) | undefined
+  readonly mtls: ResolvedMtls | undefined
+  /** Seconds. */
+  readonly clockTolerance: number
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+const noProofs: readonly Proof[] = Object.freeze([])
+const dpopOnly: readonly Proof[] = Object.freeze(['dpop'])
+const mtlsOnly: readonly Proof[] = Object.freeze(['mtls'])
+const dpopAndMtls: readonly Proof[] = Object.freeze(['dpop', 'mtls'])
+
+const unbound: Confirmation = Object.freeze({ jkt: undefined, x5tS256: undefined })
+
+export function createProofVerifier({
+  dpop,
+  mtls,
+  clockTolerance,
+  now,
+}: ProofOptions): ProofVerifier {
+  const proveDpop = dpop && createProveDpop({ ...dpop, clockTolerance, now })
+  const getThumbprint = mtls && createGetCertificateThumbprint(mtls.certificate)
+  const isRequired = dpop?.required === true || mtls?.required === true
+
+  function validateBinding(
+    confirmation: Confirmation | undefined,
+    { request, scheme }: ValidationContext,
+  ): void {
+    if (confirmation === undefined && !isRequired && scheme !== 'DPoP') return
+    const { jkt, x5tS256 } = confirmation ?? unbound
+    if (jkt !== undefined && dpop === undefined) throw unsupported('cnf.jkt', dpopHint)
+    if (x5tS256 !== undefined && mtls === undefined) throw unsupported('cnf.x5t#S256', mtlsHint)
+    if (confirmation !== undefined && request === undefined) throw unsupported('cnf', requestHint)
+    // RFC 9449 §7.2: a DPoP-bound token must not be accepted as a bearer token.
+    if (jkt !== undefined && scheme !== 'DPoP') throw mismatch('cnf.jkt', downgradeHint)
+    if (jkt === undefined && (scheme === 'DPoP' || dpop?.required)) {
+      // Without a proof, the request is at fault, whatever the token is.
+      if (scheme === 'DPoP' && request !== undefined) getDpopHeader(request)
+      throw new InvalidTokenError('missing_claim', { name: 'cnf.jkt', hint: unboundHint })
+    }
+    if (mtls?.required) validateCertificateBinding(x5tS256, x5tS256)
+  }
+
+  function verify(
+    result: VerificationResult,
+    context: ValidationContext,
+  ): MaybePromise<readonly Proof[]> {
+    const { confirmation } = result
+    validateBinding(confirmation, context)
+    if (confirmation === undefined) return noProofs
+    const { jkt, x5tS256 } = confirmation
+    if (x5tS256 !== undefined) {
+      validateCertificateBinding(x5tS256, getThumbprint?.(context.request as HttpRequest))
+    }
+    if (jkt === undefined) return mtlsOnly
+    if (proveDpop === undefined) throw unsupported('cnf.jkt', dpopHint)
+    return proveDpop(jkt, context, x5tS256 === undefined ? dpopOnly : dpopAndMtls)
+  }
+
+  return { validateBinding, verify }
+}
+
+type ProveDpop = (
+  jkt: string,
+  context: ValidationContext,
+  proofs: readonly Proof[],
+) => Promise<readonly Proof[]>
+
+function createProveDpop(
+  options: ResolvedDpop & Pick<ProofOptions, 'clockTolerance' | 'now'> & { publicUrl: string },
+): ProveDpop {
+  const verifier = createDpopVerifier(options)
+  const getTargetUri = createGetTargetUri(options.publicUrl)
+  return async (jkt, context, proofs) => {
+    const request = context.request as HttpRequest
+    const { token } = context.presented as PresentedToken
+    const { earlier } = context
+    context.dpop = await verifier.verify({
+      request,
+      targetUri: getTargetUri(request),
+      token,
+      jkt,
+      claimed: earlier && dpopResultOf(earlier)?.claim,
+    })
+    return proofs
+  }
+}
+
+const dpopHint = 'the option dpop is not set, so tokens that are bound by DPoP are refused'
+const mtlsHint = 'the option mtls is not set, so tokens that are bound to a certificate are refused'
+const requestHint =
+  'validate() has no request that could prove possession of the key: use authenticate()'
+const downgradeHint =
+  'the token is bound by DPoP: the client must send it in the scheme DPoP, with a proof'
+const unboundHint = 'the token is not bound by DPoP: the client must request it with a proof'
+
+function unsupported(name: string, hint: string): InvalidTokenError {
+  return new InvalidTokenError('unsupported_binding', { name, hint })
+}
+
+function mismatch(name: string, hint: string): InvalidTokenError {
+  return new InvalidTokenError('binding_mismatch', { name, hint })
+}

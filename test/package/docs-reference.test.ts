@@ -1,6 +1,6 @@
 /** The reference has one entry for every export, option, error, reason and event, and no other. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { invalidTokenReasons } from 'oauth-resource-server'
+import { invalidDpopProofReasons, invalidTokenReasons } from 'oauth-resource-server'
 import { badTokenNames } from 'oauth-resource-server/testing'
 import { describe, expect, it } from 'vitest'
 import { optionNames } from '../../src/options/resolve.ts'
@@ -52,7 +52,9 @@ const eventTypes = [...events.matchAll(/readonly type: '([\w.]+)'/g)].map(([, ty
 describe('the reference', () => {
   it('has exactly one entry for every export', () => {
     const exported = new Set(
-      ['index.ts', 'testing/index.ts', ...adapters].flatMap((path) => exportsOf(path)),
+      ['index.ts', 'testing/index.ts', 'redis/replay-store.ts', ...adapters].flatMap((path) =>
+        exportsOf(path),
+      ),
     )
     expect(exported.size).toBeGreaterThan(50)
     const entries = docsFiles
@@ -84,6 +86,10 @@ describe('the reference', () => {
     expect(rowsIn('options', 'Resource options')).toEqual(
       sorted(membersOf(optionTypes, 'ResourceOptions')),
     )
+    const dpop = sorted(membersOf(source('options/dpop.ts'), 'DpopOptions'))
+    expect(rowsIn('options', 'DPoP')).toEqual(dpop)
+    const mtls = sorted(membersOf(source('options/mtls.ts'), 'MtlsOptions'))
+    expect(rowsIn('options', 'Mutual TLS')).toEqual(mtls)
     expect(rowsIn('options', 'Keys')).toEqual(sorted(membersOf(optionTypes, 'KeyPolicy')))
     expect(rowsIn('options', 'Requirement')).toEqual(
       sorted(membersOf(source('access-token.ts'), 'Requirement')),
@@ -111,6 +117,7 @@ describe('the reference', () => {
 
   it('has exactly one entry for every reason', () => {
     expect(rowsIn('errors', 'Reasons')).toEqual(sorted(invalidTokenReasons))
+    expect(rowsIn('errors', 'DPoP proofs')).toEqual(sorted(invalidDpopProofReasons))
     expect(rowsIn('events', 'Fetch failures')).toEqual(
       sorted(unionOf(events, 'FetchFailureReason')),
     )
@@ -156,7 +163,12 @@ describe('README and docs', () => {
 
   it('name in the runbook only log lines that can occur', () => {
     const { text } = docsFile('docs/runbook.md')
-    const codes = { insufficient_scope: '403', invalid_request: '400', service_unavailable: '503' }
+    const codes = {
+      insufficient_scope: '403',
+      invalid_request: '400',
+      service_unavailable: '503',
+      invalid_dpop_proof: '401',
+    }
     const statusOf = (reason: string) =>
       reason in codes ? codes[reason as keyof typeof codes] : '401'
     const refused = [...text.matchAll(/`token\.refused (\d+) (\w+)`/g)]

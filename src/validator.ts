@@ -22,7 +22,8 @@ export interface Validator<C extends object = JwtClaims> {
     requirement?: Requirement,
   ) => Promise<AccessToken<C>>
   /**
-   * Validates a token without a request: from a WebSocket message, gRPC, MQTT, a queue.
+   * Validates a token without a request: from a WebSocket message, gRPC, MQTT, a queue. Refuses tokens
+   * that are bound to a key, because nothing proves possession of it.
    *
    * @throws AccessTokenError
    */
@@ -66,7 +67,7 @@ export function pipelineOf(validator: Validator<object>): Pipeline | undefined {
  * Fetches nothing until the first token arrives or {@link Validator.ready} is called.
  *
  * Does not check revocation: a token is valid until it expires or its key is removed. Does not accept
- * opaque and encrypted tokens, or tokens that are bound to a key by DPoP or mutual TLS.
+ * opaque and encrypted tokens. Accepts tokens that are bound to a key only with the options `dpop` and `mtls`.
  *
  * @throws TypeError for a wrong option, which it names.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}

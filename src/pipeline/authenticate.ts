@@ -15,7 +15,6 @@ import { validateAlgorithm } from '../token/algorithm.ts'
 import { getClaim } from '../token/claim.ts'
 import { validateClaims } from '../token/claims.ts'
 import { parseCompactJws } from '../token/compact-jws.ts'
-import { readConfirmation } from '../token/confirmation.ts'
 import { readTimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
 import { createContext, type ValidationContext } from './context.ts'
@@ -179,8 +178,7 @@ async function verifyJwt(
     const times = readTimeClaims(jwt.claims)
     validateTime(times, issuer, now)
     validateClaims(jwt.claims, issuer)
-    const confirmation = readConfirmation(jwt.claims)
-    proof.validateBinding(confirmation, context)
+    const confirmation = proof.readBinding(jwt.claims, context)
     // RFC 9068 §4: the signature, with a key of this issuer.
     const key = await verifySignature(jwt, issuer, now, arrival)
     if (key === undefined) throw new InvalidTokenError('unknown_key')

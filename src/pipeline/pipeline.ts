@@ -13,6 +13,7 @@ import { compileImpliedScopes } from '../requirement/implied-scopes.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { type Challenges, createChallenges } from '../response/challenge.ts'
 import { createResourceMetadata, type ResourceMetadata } from '../response/resource-metadata.ts'
+import type { Claims } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
 import { createProofVerifier } from './proof-verifier.ts'
@@ -41,16 +42,13 @@ export interface TokenVerifier {
  */
 export interface ProofVerifier {
   /**
-   * Refuses a token whose binding this request cannot prove, whatever its proofs are. Runs before keys
-   * are fetched, and again for a cached token.
+   * Reads what a token is bound to, and refuses a token whose binding this request cannot prove, whatever
+   * its proofs are. Runs before keys are fetched.
    *
-   * @param confirmation `undefined`: the token is not bound.
+   * @returns `undefined`: the token is not bound.
    * @throws AccessTokenError
    */
-  readonly validateBinding: (
-    confirmation: Confirmation | undefined,
-    context: ValidationContext,
-  ) => void
+  readonly readBinding: (claims: Claims, context: ValidationContext) => Confirmation | undefined
   readonly verify: (
     result: VerificationResult,
     context: ValidationContext,

@@ -16,7 +16,8 @@ import type { ResolvedMtls } from '../options/mtls.ts'
 import { getDpopHeader } from '../proof/dpop-proof.ts'
 import { createDpopVerifier } from '../proof/dpop-verifier.ts'
 import { validateCertificateBinding } from '../proof/mtls.ts'
-import type { Confirmation } from '../token/confirmation.ts'
+import type { Claims } from '../token/claim.ts'
+import { type Confirmation, readConfirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
 import type { ProofVerifier } from './pipeline.ts'
 import type { VerificationResult } from './verification-result.ts'
@@ -48,6 +49,15 @@ export function createProofVerifier({
   const getThumbprint = mtls && createGetCertificateThumbprint(mtls.certificate)
   const isRequired = dpop?.required === true || mtls?.required === true
 
+  function readBinding(claims: Claims, context: ValidationContext): Confirmation | undefined {
+    const isOff = dpop === undefined && mtls === undefined
+    if (isOff && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', offHint)
+    const confirmation = readConfirmation(claims)
+    validateBinding(confirmation, context)
+    return confirmation
+  }
+
+  /** Runs again for a cached token. */
   function validateBinding(
     confirmation: Confirmation | undefined,
     { request, scheme }: ValidationContext,
@@ -83,7 +93,7 @@ export function createProofVerifier({
     return proveDpop(jkt, context, x5tS256 === undefined ? dpopOnly : dpopAndMtls)
   }
 
-  return { validateBinding, verify }
+  return { readBinding, verify }
 }
 
 type ProveDpop = (
@@ -112,6 +122,8 @@ function createProveDpop(
   }
 }
 
+const offHint =
+  'the options dpop and mtls are not set, so tokens that are bound to a key are refused'
 const dpopHint = 'the option dpop is not set, so tokens that are bound by DPoP are refused'
 const mtlsHint = 'the option mtls is not set, so tokens that are bound to a certificate are refused'
 const requestHint =

@@ -5,7 +5,12 @@
 
 import { createHash, randomUUID, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createValidator, type HttpRequest, type MtlsOptions } from 'oauth-resource-server'
+import {
+  createValidator,
+  type HttpRequest,
+  type MtlsOptions,
+  type ValidatorOptions,
+} from 'oauth-resource-server'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { allAlgorithms } from '../../src/signature/algorithms.ts'
 import { makeCertificate } from '../support/certificate.ts'
@@ -208,7 +213,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       '8705-3.1-b a claim that is no object is refused where mutual TLS is off',
       'off',
       () => noObject.map((cnf) => bearer(t0({ cnf }))),
-      T401('invalid_claim'),
+      T401('unsupported_binding'),
     ],
     [
       '8705-3.1-b an empty claim is refused',
@@ -382,6 +387,14 @@ describe('§3 what the application gets', () => {
     const validator = fixtureValidator({ mtls: { certificate: () => CC.der } })
     await validator.authenticate({ headers: { authorization: `Bearer ${TM}` } })
     await expect(validator.validate(TM)).rejects.toMatchObject({ reason: 'unsupported_binding' })
+  })
+
+  it('8705-meta the metadata of the API says that it accepts such tokens', () => {
+    const member = (options: Partial<ValidatorOptions>) =>
+      fixtureValidator({ resource: 'https://rs.test/api', ...options }).resourceMetadata?.document
+        .tls_client_certificate_bound_access_tokens
+    expect(member({ mtls: true })).toBe(true)
+    expect(member({ mtls: false })).toBeUndefined()
   })
 
   it('F-cfg a header field needs a function that trusts the proxy', () => {

@@ -53,7 +53,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '9110-11.1-b DPoP in any case is a scheme that is not spoken here yet, and so no token',
+      '9110-11.1-b DPoP in any case is another scheme, and so no token, without the option dpop',
       ['DPoP', 'dpop', 'dPoP'].flatMap((scheme) => [
         authorization(`${scheme} ${TD}`, { lines: ['DPoP: eyJhbGciOiJFUzI1NiJ9.e30.AA'] }),
         authorization(`${scheme} ${T0}`),

@@ -1021,7 +1021,44 @@ describe('§8, §9 nonces', () => {
   })
 })
 
+describe('RFC 9728 the metadata of an API with DPoP', () => {
+  const resource = 'https://rs.test/api'
+  const metadata = 'https://rs.test/.well-known/oauth-protected-resource/api'
+
+  it('MCP-dpop 9728-5.1-a every challenge names the URL of the metadata, that with a nonce too', async () => {
+    const others = await startApis({ validator: { resource, dpop: { nonce: { secret } } } })
+    try {
+      const dpopToo = { metadata, dpop: { algs } }
+      await expectEverywhere(others, {}, C401, dpopToo)
+      await expectEverywhere(others, dpop(TD, proof()), N401, dpopToo)
+      await expectEverywhere(others, authorization(`DPoP ${TD}`), P401('missing'), dpopToo)
+    } finally {
+      await closeApis(others)
+    }
+  })
+
+  it('9728-2-g says which proofs are accepted, and whether they are required', () => {
+    const members = (options: Partial<ValidatorOptions>) => {
+      const { document = {} } = fixtureValidator({ resource, ...options }).resourceMetadata ?? {}
+      return [
+        document.dpop_signing_alg_values_supported,
+        document.dpop_bound_access_tokens_required,
+      ]
+    }
+    expect(members({})).toEqual([undefined, undefined])
+    expect(members({ dpop: { algorithms: ['ES256'] } })).toEqual([['ES256'], undefined])
+    expect(members({ dpop: { required: true } })).toEqual([allAlgorithms, true])
+  })
+})
+
 describe('the option publicUrl', () => {
+  it('is the origin of the resource by default', async () => {
+    const validator = fixtureValidator({ resource: 'https://rs.test/api', dpop: true })
+    const headers = { authorization: `DPoP ${TD}`, dpop: proof() }
+    const request = { method: 'GET', url: '/p', headers }
+    await expect(validator.authenticate(request)).resolves.toMatchObject({ proofs: ['dpop'] })
+  })
+
   it('F-cfg is required with dpop', () => {
     expect(() => createValidator(fixtureOptions({ dpop: true }))).toThrow(/^publicUrl is missing/)
     expect(() => createValidator(fixtureOptions({ dpop: false }))).not.toThrow()

@@ -5,7 +5,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JWK } from 'jose'
-import { createValidator, type DpopOptions, type ReplayStore } from 'oauth-resource-server'
+import {
+  createValidator,
+  type DpopOptions,
+  type ReplayStore,
+  type ValidatorOptions,
+} from 'oauth-resource-server'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { allAlgorithms } from '../../src/signature/algorithms.ts'
 import { ath, bareJwk, jkt1, kc1, kc2, proofHeader } from '../support/dpop.ts'

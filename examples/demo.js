@@ -11,7 +11,12 @@ import { startApis } from './demo/apis.js'
 import { client, play, tokenRequest } from './demo/flow.js'
 
 const issuer = await createTestIssuer({ audience: 'https://api.example.com', clients: [client] })
-const apis = await startApis({ issuer: issuer.issuer, audience: issuer.audience })
+const apis = await startApis({
+  issuer: issuer.issuer,
+  audience: issuer.audience,
+  publicUrl: issuer.audience,
+  dpop: true,
+})
 
 console.log('Authorization server  %s', issuer.issuer)
 for (const { name, url } of apis) console.log('%s %s', `API in ${name}`.padEnd(21), url)

@@ -46,8 +46,7 @@ const invalidTokenSentences = {
   invalid_claim: 'A claim of the access token is malformed',
   unsupported_binding:
     'The access token is bound to a key, and the binding cannot be verified here',
-  binding_mismatch:
-    'The request does not prove possession of the key that the access token is bound to',
+  binding_mismatch: 'Possession of the key of the access token is not proven',
   unknown_key: 'The access token is signed with an unknown key',
   bad_signature: 'The signature of the access token is not valid',
 } as const

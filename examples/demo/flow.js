@@ -39,7 +39,10 @@ ${form.toString().replaceAll('&', '\n  &')}`,
   report.wire(describeAnswer(granted).replace(token, shorten(token)))
   report.compare('200', { 'the server': outcome(granted) })
 
-  report.step('A request without a token', 'The API says what is missing: a Bearer token.')
+  report.step(
+    'A request without a token',
+    'The API says what is missing: a token, in one of two schemes.',
+  )
   await tryAll('401 with a challenge', { show: true })
 
   report.step(
@@ -81,6 +84,30 @@ token with them, and hands its claims to the handler, which sends them back here
   })
 
   report.step(
+    'A token that is bound to a key of the client',
+    `With each request the client sends a proof (DPoP) that it signs with that key. The
+proof names the public address of the API, ${issuer.audience}.`,
+  )
+  const owner = issuer.dpopClient()
+  const bound = await owner.token({ client_id: client.id, scope: 'read:reports' })
+  const url = `${issuer.audience}/reports`
+  await tryAll(`200 with the claims of ${client.id}`, {
+    token: bound,
+    proof: await owner.proof({ url }),
+  })
+
+  report.step(
+    'Somebody steals that token',
+    'Without the key it is worth nothing: as it is, and with a proof by another key.',
+  )
+  const refused = '401 invalid_token: Possession of the key of the access token is not proven'
+  await tryAll(refused, { token: bound })
+  await tryAll(refused, {
+    token: bound,
+    proof: await issuer.dpopClient().proof({ url, token: bound }),
+  })
+
+  report.step(
     'The authorization server changes its key',
     `The new token names a key that the APIs have not seen yet, so each fetches the
 keys again before it decides. (Refusing the bad tokens has cost no fetch at all.)`,
@@ -115,12 +142,18 @@ they have the keys, and go on with them for a day unless told otherwise.`,
 
   /**
    * @param {string} expected
-   * @param {{ method?: string, token?: string, show?: boolean }} request `show`: the whole answer
+   * @param {{ method?: string, token?: string, proof?: string, show?: boolean }} request `show`: the
+   * whole answer
    */
-  async function tryAll(expected, { method = 'GET', token, show = false }) {
-    const credentials = token && `Authorization: Bearer ${shorten(token)}`
-    report.wire([`${method} /reports`, credentials].filter(Boolean).join('\n'))
-    const headers = token ? { authorization: `Bearer ${token}` } : {}
+  async function tryAll(expected, { method = 'GET', token, proof, show = false }) {
+    const scheme = proof ? 'DPoP' : 'Bearer'
+    const credentials = token && `Authorization: ${scheme} ${shorten(token)}`
+    const proven = proof && `DPoP: ${shorten(proof)}`
+    report.wire([`${method} /reports`, credentials, proven].filter(Boolean).join('\n'))
+    const headers = {
+      ...(token && { authorization: `${scheme} ${token}` }),
+      ...(proof && { dpop: proof }),
+    }
     const answers = await Promise.all(apis.map(({ url }) => send(url, { method, headers })))
     const results = answers.map((answer, index) => [apis[index]?.name, outcome(answer)])
     report.compare(expected, Object.fromEntries(results))

@@ -321,7 +321,7 @@ describe('every example', () => {
 describe('examples/demo.js', () => {
   it('shows every step and ends 0', async () => {
     const { stdout } = await run(process.execPath, ['examples/demo.js'], { cwd: root })
-    const titles = [...stdout.matchAll(/^-- (\d\. .*?) -+$/gm)].map(([, title]) => title)
+    const titles = [...stdout.matchAll(/^-- (\d+\. .*?) -+$/gm)].map(([, title]) => title)
     expect(titles).toEqual([
       '1. A program asks the authorization server for a token',
       '2. A request without a token',
@@ -330,11 +330,13 @@ describe('examples/demo.js', () => {
       '5. So the client writes that scope into its token',
       '6. A token that expired',
       '7. A token for another API',
-      '8. The authorization server changes its key',
-      '9. The authorization server is gone',
+      '8. A token that is bound to a key of the client',
+      '9. Somebody steals that token',
+      '10. The authorization server changes its key',
+      '11. The authorization server is gone',
     ])
     expect(stdout).not.toContain('✗')
-    expect(stdout.match(/✓/g)).toHaveLength(8 * 3 + 3 + 1)
+    expect(stdout.match(/✓/g)).toHaveLength(11 * 3 + 3 + 1)
     expect(stdout).toContain('client_secret=a-secret-for-the-demo')
     expect(stdout).toContain('"client_id": "report-robot"')
     expect(stdout).toContain('WWW-Authenticate: Bearer realm="https://api.example.com"')

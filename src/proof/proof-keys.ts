@@ -3,7 +3,9 @@
  * that was imported from one is cached under the text of the header.
  */
 import { Buffer } from 'node:buffer'
-import { calculateJwkThumbprint, type JWK } from 'jose'
+import type { JWK } from 'jose'
+// Not the whole of jose, whose import takes 25 ms of CPU time.
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint'
 import { InvalidDpopProofError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
 import { importJwk, mayVerify } from '../keys/jwk-import.ts'

@@ -12,6 +12,7 @@ import {
 import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
+import { redisReplayStore } from 'oauth-resource-server/redis'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 
 const options = {
@@ -20,6 +21,12 @@ const options = {
   onEvent: (event: ValidatorEvent) => console.log(event.type),
 }
 const validator = createValidator<{ tenant: string }>(options)
+export const bound = createValidator({
+  ...options,
+  publicUrl: 'https://api.example.com',
+  dpop: { replayStore: redisReplayStore({ sendCommand: async (...args) => args.length }) },
+  mtls: { certificate: { header: 'Client-Cert', format: 'rfc9440', trusted: () => true } },
+})
 export const tenantOf = async (token: string): Promise<string> =>
   (await validator.validate(token)).claims.tenant
 

@@ -31,6 +31,9 @@ const failureAge = 1
 /** Seconds since the lookup for which a trusted issuer stays usable while the function fails. */
 const maxTrustedAge = 2 * trustedAge
 
+const undefinedHint =
+  'the function given as issuer returned undefined: compare iss character by character, a slash at its end included'
+
 /** Returns the issuer, or throws an error that belongs to one request only. */
 type IssuerLookup = () => TrustedIssuer
 
@@ -66,7 +69,7 @@ export function createResolvedIssuers(
     }
     if (issuer === undefined) {
       store.delete(iss)
-      return refuse(iss, untrustedAge, () => createUntrustedIssuerError(iss, []))
+      return refuse(iss, untrustedAge, () => createUntrustedIssuerError(iss, [], undefinedHint))
     }
     const trusted = issuer
     refused.delete(iss)

@@ -112,6 +112,9 @@ export function readIssuers(
     return async (iss) => {
       const options = await issuer(iss)
       if (options === undefined) return undefined
+      if (typeof options !== 'object') {
+        throw new TypeError('issuer, as a function, must return issuer options or undefined')
+      }
       // An `await` that was forgotten, as in `jwks: fetchJwks()`, is a TypeError below.
       for (const member of Object.values(options)) ignoreRejection(member)
       const settings = readIssuer(options, defaults)

@@ -68,7 +68,9 @@ export function createRequirementEvaluator(settings: EvaluationSettings): Evalua
     }
     for (const requirement of requirements) {
       if (grants(token.scopes, requirement)) continue
-      throw insufficientScope(token, [...earlier, ...requirements], hintForMissingScopes(token))
+      const needed = [...requirement.scopes, ...requirement.anyScope]
+      const hint = hintForMissingScopes(token, needed)
+      throw insufficientScope(token, [...earlier, ...requirements], hint)
     }
     for (const { authorizationDetails } of requirements) {
       if (authorizationDetails === undefined) continue

@@ -1,5 +1,5 @@
 /**
- * @module Names the likely mistake where a token grants no scope at all. Every hint is a fixed
+ * @module Names the likely mistake where a token does not grant a required scope. Every hint is a fixed
  * sentence with the name of a well-known claim.
  */
 import type { AccessToken } from '../access-token.ts'
@@ -9,9 +9,19 @@ import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 /** Claims in which issuers put scopes: RFC 8693, Okta and Entra, Auth0, others. */
 const scopeClaims = ['scope', 'scp', 'permissions', 'roles']
 
-/** Returns a hint for a token without scopes; `undefined` where nothing is remarkable. */
-export function hintForMissingScopes({ scopes, claims }: AccessToken): string | undefined {
-  if (scopes.length > 0) return hintForSeparator(scopes)
+/**
+ * Returns a hint for a token without a scope that was required; `undefined` where nothing is remarkable.
+ */
+export function hintForMissingScopes(
+  { scopes, claims }: AccessToken,
+  required: readonly string[],
+): string | undefined {
+  if (scopes.length > 0) {
+    const elsewhere = scopeClaims.find((name) => hasScope(claims, name, required, scopes))
+    return elsewhere === undefined
+      ? hintForSeparator(scopes)
+      : `the claim ${elsewhere} contains a required scope: see the option scopeClaim`
+  }
   const other = scopeClaims.find((name) => hasScopes(claims, name))
   // Its scopes were not read, so the option names another claim.
   if (other !== undefined) {
@@ -20,6 +30,19 @@ export function hintForMissingScopes({ scopes, claims }: AccessToken): string | 
   return ['scope', 'scp']
     .map((name) => hintForShape(claims, name))
     .find((hint) => hint !== undefined)
+}
+
+/** Whether a claim contains a required scope that was not granted, because another claim was read. */
+function hasScope(
+  claims: object,
+  name: string,
+  required: readonly string[],
+  granted: readonly string[],
+): boolean {
+  const value = getOwn(claims, name)
+  const values: readonly unknown[] =
+    typeof value === 'string' ? splitScopes(value) : Array.isArray(value) ? value : []
+  return required.some((scope) => !granted.includes(scope) && values.includes(scope))
 }
 
 function hasScopes(claims: object, name: string): boolean {

@@ -72,6 +72,11 @@ function notJwt(token: string): InvalidTokenError {
   return malformed(token === 'undefined' || token === 'null' ? noValueHint : opaqueHint)
 }
 
+/** An opaque token may contain dots. Its first part then is not a header. */
+function opaqueOr(part: string): string {
+  return part === 'header' ? ': the token was changed, or it is an opaque token' : ''
+}
+
 function malformed(hint: string): InvalidTokenError {
   return new InvalidTokenError('malformed', { hint })
 }
@@ -82,7 +87,7 @@ function malformed(hint: string): InvalidTokenError {
  */
 function parseObject(segment: string, part: string): Record<string, unknown> {
   const bytes = decodeAsciiBase64url(segment)
-  if (bytes === undefined) throw malformed(`${part} is not canonical base64url`)
+  if (bytes === undefined) throw malformed(`${part} is not canonical base64url${opaqueOr(part)}`)
   const text = bytes.toString()
   // Octets that are not UTF-8 become U+FFFD, which valid JSON may contain too.
   if (text.includes('\ufffd') && !isUtf8(bytes)) throw malformed(`${part} is not UTF-8`)

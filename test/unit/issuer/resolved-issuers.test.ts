@@ -281,7 +281,12 @@ describe('the answer', () => {
     let answer: IssuerOptions | undefined
     const { accepts, refuses, asked, clock } = createDynamicApi(() => answer)
     const { detail } = await refuses(by(ISS), 'wrong_issuer')
-    expect(detail).toEqual({ name: 'iss', expected: '', actual: ISS })
+    expect(detail).toEqual({
+      name: 'iss',
+      expected: '',
+      actual: ISS,
+      hint: expect.stringContaining('returned undefined: compare iss character by character'),
+    })
     answer = trusting(ISS)
     clock.seconds = start + 59
     await refuses(by(ISS), 'wrong_issuer')

@@ -22,6 +22,13 @@ describe('the hint where a token grants no scope', () => {
     )
   })
 
+  it('names the claim that has a required scope which the token does not grant', async () => {
+    expect(await hintFor({ scope: 'openid', permissions: ['read:x'] })).toBe(
+      'the claim permissions contains a required scope: see the option scopeClaim',
+    )
+    expect(await hintFor({ scope: 'openid', permissions: ['write:x'] })).toBeUndefined()
+  })
+
   it('names the claim scope where the option names another one', async () => {
     expect(await hintFor({ scope: 'read:x' }, 'scp')).toMatch(/in the claim scope: see the option/)
   })

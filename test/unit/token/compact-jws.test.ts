@@ -132,7 +132,9 @@ describe('a token that cannot be parsed', () => {
       'has a padded header',
       'e30=.e30.e30',
       'malformed',
-      { hint: 'header is not canonical base64url' },
+      {
+        hint: 'header is not canonical base64url: the token was changed, or it is an opaque token',
+      },
     ],
     [
       'has a padded payload',

@@ -57,7 +57,7 @@ export function createProofVerifier({
     return confirmation
   }
 
-  /** Runs again for a cached token. */
+  /** Runs before keys are fetched, and again in `verify`: a cached token skips `readBinding`. */
   function validateBinding(
     confirmation: Confirmation | undefined,
     { request, scheme }: ValidationContext,
@@ -70,10 +70,11 @@ export function createProofVerifier({
     // RFC 9449 §7.2: a DPoP-bound token must not be accepted as a bearer token.
     if (jkt !== undefined && scheme !== 'DPoP') throw mismatch('cnf.jkt', downgradeHint)
     if (jkt === undefined && (scheme === 'DPoP' || dpop?.required)) {
-      // Without a proof, the request is at fault, whatever the token is.
+      // A request without a proof is refused for that first, by `getDpopHeader`.
       if (scheme === 'DPoP' && request !== undefined) getDpopHeader(request)
       throw new InvalidTokenError('missing_claim', { name: 'cnf.jkt', hint: unboundHint })
     }
+    // Compared with itself: refuses a token without a certificate. `verify` compares the certificates.
     if (mtls?.required) validateCertificateBinding(x5tS256, x5tS256)
   }
 
@@ -116,7 +117,7 @@ function createProveDpop(
       targetUri: getTargetUri(request),
       token,
       jkt,
-      claimed: earlier && dpopResultOf(earlier)?.claim,
+      earlierReplayKey: earlier && dpopResultOf(earlier)?.replayKey,
     })
     return proofs
   }

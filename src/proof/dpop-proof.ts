@@ -95,21 +95,22 @@ export function parseDpopProof(proof: string): ParsedProof {
 export function parseProofHeader(segment: string, algorithms: readonly Algorithm[]): ProofHeader {
   const header = decodeSegment(segment, 'header')
   // RFC 7515 §4.1.11: no extension is supported. RFC 7797 §7: a JWT is always base64url.
-  if (Object.hasOwn(header, 'crit')) throw refuse('critical_header', 'crit')
-  if (Object.hasOwn(header, 'b64') && header.b64 !== true) throw refuse('critical_header', 'b64')
+  if (Object.hasOwn(header, 'crit')) throw invalidProof('critical_header', 'crit')
+  if (Object.hasOwn(header, 'b64') && header.b64 !== true)
+    throw invalidProof('critical_header', 'b64')
   // RFC 9449 §4.3, check 4; RFC 7515 §4.1.9: a media type.
   const typ = getMember(header, 'typ')
   if (typeof typ !== 'string' || !dpopType.test(typ)) {
-    throw refuse('wrong_type', 'typ', 'dpop+jwt', typ)
+    throw invalidProof('wrong_type', 'typ', 'dpop+jwt', typ)
   }
   // RFC 9449 §4.3, check 5
   const alg = getMember(header, 'alg')
   if (!isAlgorithm(alg) || !algorithms.includes(alg)) {
-    throw refuse('wrong_algorithm', 'alg', algorithms.join(' '), alg)
+    throw invalidProof('wrong_algorithm', 'alg', algorithms.join(' '), alg)
   }
   const jwk = getMember(header, 'jwk')
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
-    throw refuse('invalid_key', 'jwk', 'a JSON object', jwk)
+    throw invalidProof('invalid_key', 'jwk', 'a JSON object', jwk)
   }
   return { algorithm: alg, jwk: jwk as JsonObject }
 }
@@ -139,7 +140,7 @@ function readClaims(claims: JsonObject): ProofClaims {
 function readString(claims: JsonObject, name: string): string {
   const value = required(claims, name, getMember(claims, name))
   if (typeof value !== 'string' || value === '') {
-    throw refuse('invalid_claim', name, 'a string that is not empty', value)
+    throw invalidProof('invalid_claim', name, 'a string that is not empty', value)
   }
   return value
 }
@@ -149,11 +150,11 @@ function readNumber(claims: JsonObject, name: string): number | undefined {
   if (!Object.hasOwn(claims, name)) return undefined
   const value = claims[name]
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw refuse('invalid_claim', name, 'a finite number of seconds', value)
+  throw invalidProof('invalid_claim', name, 'a finite number of seconds', value)
 }
 
 function required<T>(claims: JsonObject, name: string, value: T | undefined): T {
-  if (value === undefined || !Object.hasOwn(claims, name)) throw refuse('missing_claim', name)
+  if (value === undefined || !Object.hasOwn(claims, name)) throw invalidProof('missing_claim', name)
   return value
 }
 
@@ -178,14 +179,14 @@ export function validateProofClaims(claims: ProofClaims, context: ProofContext):
   const { htm, htu, ath } = claims
   const { method, targetUri, token } = context
   // RFC 9449 §4.3, check 8. RFC 9110 §9.1: methods are case-sensitive.
-  if (htm !== method) throw refuse('wrong_method', 'htm', printable(method), htm)
+  if (htm !== method) throw invalidProof('wrong_method', 'htm', printable(method), htm)
   // Check 9
   if (targetUri === undefined || !matchesHtu(htu, targetUri)) {
-    throw refuse('wrong_uri', 'htu', printable(targetUri), removeQuery(htu))
+    throw invalidProof('wrong_uri', 'htu', printable(targetUri), removeQuery(htu))
   }
   validateProofTime(claims, context)
   // Check 12, first part
-  if (ath !== sha256(token)) throw refuse('wrong_token', 'ath')
+  if (ath !== sha256(token)) throw invalidProof('wrong_token', 'ath')
 }
 
 // How far `iat` may be in the future, in seconds, whatever the tolerance: clocks of clients differ,
@@ -200,14 +201,14 @@ export function futureTolerance(clockTolerance: number): number {
 function validateProofTime({ iat, exp, nbf }: ProofClaims, context: ProofContext): void {
   const { now, maxAge, clockTolerance } = context
   const earliest = now - maxAge - clockTolerance
-  if (!(iat > earliest)) throw outside('too_old', 'iat', 'later than', earliest, iat)
+  if (!(iat > earliest)) throw outOfRange('too_old', 'iat', 'later than', earliest, iat)
   const latest = now + futureTolerance(clockTolerance)
-  if (!(iat <= latest)) throw outside('issued_in_future', 'iat', 'not later than', latest, iat)
+  if (!(iat <= latest)) throw outOfRange('issued_in_future', 'iat', 'not later than', latest, iat)
   if (exp !== undefined && !(now < exp + clockTolerance)) {
-    throw outside('expired', 'exp', 'later than', now - clockTolerance, exp)
+    throw outOfRange('expired', 'exp', 'later than', now - clockTolerance, exp)
   }
   if (nbf !== undefined && !(now + clockTolerance >= nbf)) {
-    throw outside('not_yet_valid', 'nbf', 'not later than', now + clockTolerance, nbf)
+    throw outOfRange('not_yet_valid', 'nbf', 'not later than', now + clockTolerance, nbf)
   }
 }
 
@@ -215,7 +216,7 @@ function malformed(hint: string): InvalidDpopProofError {
   return new InvalidDpopProofError('malformed', { hint })
 }
 
-function refuse(
+function invalidProof(
   reason: InvalidDpopProofReason,
   name: string,
   expected?: string,
@@ -225,12 +226,12 @@ function refuse(
   return new InvalidDpopProofError(reason, { name, expected, actual: printable(actual) })
 }
 
-function outside(
+function outOfRange(
   reason: InvalidDpopProofReason,
   name: string,
   relation: string,
   limit: number,
   actual: number,
 ): InvalidDpopProofError {
-  return refuse(reason, name, `${relation} ${Math.floor(limit)}`, actual)
+  return invalidProof(reason, name, `${relation} ${Math.floor(limit)}`, actual)
 }

@@ -44,15 +44,15 @@ export interface DpopPresentation {
   readonly token: string
   /** The thumbprint in its claim `cnf`. */
   readonly jkt: string
-  /** {@link DpopResult.claim} of an earlier verification of the same request. */
-  readonly claimed?: string | undefined
+  /** {@link DpopResult.replayKey} of an earlier verification of the same request. */
+  readonly earlierReplayKey?: string | undefined
 }
 
 export interface DpopResult {
   /** Set where the response should offer the next nonce in `DPoP-Nonce`, uncacheable. */
   readonly nextNonce: string | undefined
   /** What identifies the proof in the replay store. */
-  readonly claim: string
+  readonly replayKey: string
 }
 
 export interface DpopVerifier {
@@ -83,23 +83,25 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const { request, targetUri, token, jkt } = presentation
     const time = now() / 1000
     const proof = parseDpopProof(getDpopHeader(request))
-    const known = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
+    // The header of a cached key was parsed before, and depends on nothing but these algorithms.
+    const keyOrHeader = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
     const rules = { now: time, maxAge, clockTolerance }
     validateProofClaims(proof.claims, { method: request.method, targetUri, token, ...rules })
-    const proofKey = 'key' in known ? known : await importProofKey(known)
-    // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the token is at fault.
+    const proofKey = 'key' in keyOrHeader ? keyOrHeader : await importProofKey(keyOrHeader)
+    // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the error is `invalid_token`.
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
     // Check 6
     if (!(await hasValidSignature(proof, proofKey))) {
       throw new InvalidDpopProofError('bad_signature', { algorithm: proofKey.algorithm })
     }
-    // Only now: a header without a valid signature must not take room in the cache.
+    // Cached only now, because a header without a valid signature must not occupy the cache.
     keys.add(proof.header, proofKey)
     const nextNonce = validateNonce(proof.claims)
     // With the thumbprint, so that no client can use up the identifiers of another one.
-    const claim = sha256(`${jkt}.${proof.claims.jti}`)
-    if (claim !== presentation.claimed) await claimProof(claim, proof.claims, jkt, time)
-    return { nextNonce, claim }
+    const replayKey = sha256(`${jkt}.${proof.claims.jti}`)
+    const isFirstVerification = replayKey !== presentation.earlierReplayKey
+    if (isFirstVerification) await claimProof(replayKey, proof.claims, jkt, time)
+    return { nextNonce, replayKey }
   }
 
   /** Check 10. Runs late, so that a client with an invalid proof is not sent to fetch a nonce. */
@@ -114,14 +116,14 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
 
   /** RFC 9449 §11.1. Runs last: a proof that is refused for another reason is not used up. */
   async function claimProof(
-    claim: string,
+    replayKey: string,
     { iat }: ProofClaims,
     jkt: string,
     time: number,
   ): Promise<void> {
     if (replayStore === undefined) return
     const seconds = iat + maxAge + clockTolerance - time
-    const isFirstUse = await claimOnce(replayStore, claim, seconds, jkt)
+    const isFirstUse = await claimOnce(replayStore, replayKey, seconds, jkt)
     if (!isFirstUse) throw new InvalidDpopProofError('replayed', { name: 'jti' })
   }
 
@@ -150,7 +152,7 @@ function hasValidSignature(proof: ParsedProof, { algorithm, key }: ProofKey): Pr
   })
 }
 
-/** Fails closed: whatever is not a boolean is a failure of the store. */
+/** Fails closed: a result that is not a boolean counts as a failure of the store. */
 async function claimOnce(
   store: ReplayStore,
   key: string,

@@ -1,6 +1,6 @@
 /**
- * @module The default store of used DPoP proofs: the memory of this process. Never forgets a proof
- * before it is too old; when there is no room it refuses new ones.
+ * @module The default store of used DPoP proofs: the memory of this process. Keeps every proof until it
+ * is too old. A full store refuses new proofs and evicts none.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-11.1 | RFC 9449, section 11.1}
  */
@@ -22,8 +22,8 @@ export interface MemoryReplayStore extends ReplayStore {
 }
 
 /**
- * 7,000 proofs a second with the default window, more than one process verifies. An entry takes 100
- * octets, and 100 more where each client has one: 100 MB in all at most.
+ * Enough for 7,000 proofs a second with the default window, which is more than one process can verify.
+ * An entry takes 100 octets, or 200 if each client has only one: at most 100 MB in all.
  */
 const defaultMaxEntries = 500_000
 
@@ -39,13 +39,13 @@ interface Bucket {
 
 /**
  * Creates a store in memory. Its `claim` throws when the store is full, and when one client has as
- * many entries as are still free: a client that floods gets half of the store, n such clients get
- * n/(n+1) of it together, and every other client finds room.
+ * many entries as are still free. So one client can fill half of the store, and n clients together
+ * n/(n+1) of it; the rest stays free for the other clients.
  */
 export function createMemoryReplayStore(options: MemoryReplayStoreOptions): MemoryReplayStore {
   const { now, maxEntries = defaultMaxEntries } = options
   const bucketSeconds = options.window / bucketsPerWindow
-  /** By the number of the part of time in which the keys expire. */
+  /** The buckets by the time at which their keys expire, divided by `bucketSeconds`. */
   const buckets = new Map<number, Bucket>()
   let size = 0
 

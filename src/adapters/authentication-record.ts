@@ -14,7 +14,7 @@ import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
  */
 export const protocol = 1
 
-/** One mounted `authenticate`. */
+/** What one mounted `authenticate` was created with. */
 export interface MiddlewareContext {
   readonly protocol: number
   readonly passErrors: boolean
@@ -25,7 +25,7 @@ export interface MiddlewareContext {
     earlier: AccessToken | undefined,
   ) => MaybePromise<AccessToken>
   /**
-   * Checks a requirement; without a token, it refuses as a request without one is refused.
+   * Checks a requirement. Without a token, throws the error of a request without a token.
    *
    * @param authorized The requirements of earlier `authorize` calls for the same request.
    * @throws AccessTokenError, at once or by rejecting.
@@ -37,7 +37,7 @@ export interface MiddlewareContext {
   ) => MaybePromise<unknown>
 }
 
-/** What `authenticate` found out about a request. */
+/** The outcome of `authenticate` for one request. */
 interface Authentication {
   readonly context: MiddlewareContext
   /** `undefined`: the request is anonymous. */
@@ -106,7 +106,7 @@ export function recordAnonymous(context: MiddlewareContext, carrier: object): vo
   setRecord(carrier, { context, token: undefined, authorized: noRequirements })
 }
 
-// The request of a WebSocket lives long, and may be authorized again with every message.
+// The application may authorize the request of a WebSocket again for every message.
 const maxAuthorized = 32
 
 /** Keeps a requirement for later challenges: each once, and 32 at most. */

@@ -1,7 +1,7 @@
 /**
  * @module What the adapters write to a response: the headers and the body of a refusal, and
- * `Cache-Control: private`. Responses may be broken in every way: whatever they throw is returned as
- * the error that the framework gets.
+ * `Cache-Control: private`. Any method of a response may throw: the error is returned, and goes to the
+ * framework.
  */
 import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
@@ -22,8 +22,8 @@ export interface Response {
  * Responds to a request that is refused.
  *
  * @param send Sends status and body once the headers are set.
- * @returns The error that must go to the framework instead; `undefined` if the response was sent. Of
- * a broken response that is what the response threw; with `passErrors` it is the refusal.
+ * @returns `undefined` if the response was sent; otherwise the error that must go to the framework. With
+ * `passErrors` that is the refusal, even if the response throws; without, it is what the response threw.
  */
 export function refuseRequest(
   response: object,
@@ -55,7 +55,7 @@ const bodyHeaders = [
   'Transfer-Encoding',
 ]
 
-/** Removes what the application set for another body: it would describe that of the refusal. */
+/** Removes headers that the application set for another body: they do not describe this one. */
 function removeBodyHeaders(response: Response): void {
   for (const name of bodyHeaders) {
     if (response.getHeader(name) !== undefined) response.removeHeader(name)
@@ -63,12 +63,12 @@ function removeBodyHeaders(response: Response): void {
 }
 
 /**
- * Puts status and headers of a refusal on the response, beside challenges that others have put there,
- * and the headers into the error, for error handlers that set them from there. An error handler that
- * sets no status then does not respond with 200.
+ * Sets status and headers of a refusal on the response, and keeps challenges that other code has set. Sets
+ * the same headers in the error, because some error handlers copy them from it. Sets the status for error
+ * handlers that set none: they would respond with 200.
  */
 function setErrorHeaders(response: Response, error: AccessTokenError): void {
-  const own = readHeaders(error)
+  const own = ensureHeaders(error)
   response.statusCode = error.status
   const headers = mergePresentHeaders(response, own)
   setHeadersOf(error, headers)
@@ -91,11 +91,11 @@ export function setDpopNonce(response: Response, nonce: string): void {
   if (exposed !== undefined) response.setHeader('Access-Control-Expose-Headers', exposed)
 }
 
-// Of an error that was created by the application, whose realm is not known.
+// For an error that the application created: the realm of its validator is not known.
 const defaultChallenges = createChallenges({ realm: 'api' })
 
-/** An error that did not come out of a validator has no headers yet. */
-function readHeaders(error: AccessTokenError): ErrorResponseHeaders {
+/** Returns the headers of an error. Adds them to one that the application created. */
+function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   if (Object.keys(error.headers).length > 0) return error.headers
   const headers = headersOf(error as AnyAccessTokenError, defaultChallenges)
   setHeadersOf(error, headers)
@@ -107,7 +107,7 @@ function setHeadersOf(error: AccessTokenError, headers: ErrorResponseHeaders): v
   Reflect.set(error, 'headers', headers)
 }
 
-/** The headers of an error before they were merged: an application may throw it again. */
+/** The headers of an error before they were merged, because the application may throw it again. */
 const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
 /** Keeps the challenges of others, and the names that the application exposes to browser clients. */
@@ -150,8 +150,8 @@ function sendErrorResponse(response: Response, error: AccessTokenError): void {
 }
 
 /**
- * RFC 6750 §2.3: caches know that `Authorization` makes a response private, but of no other place. A
- * response without header methods has nothing that a cache could keep.
+ * RFC 6750 §2.3: a shared cache does not store the response to a request with `Authorization`, but it
+ * may store that to a token in the body or the query. Without header methods there is nothing to set.
  */
 export function setPrivate(response: Response): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return

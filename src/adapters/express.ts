@@ -1,6 +1,6 @@
 /**
- * @module Express 4 and 5, and other connect-style servers. Holds only what is Express's; the rest is
- * in `middleware.ts`.
+ * @module Express 4 and 5, and other connect-style servers. Holds only what is specific to Express; the
+ * rest is in `middleware.ts`.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { toError } from '../internal/callback.ts'

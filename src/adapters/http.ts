@@ -1,6 +1,6 @@
 /**
  * @module Plain `node:http` (and the compatibility API of `node:http2`), and connect-style servers.
- * Holds only what is theirs; the rest is in `middleware.ts`.
+ * Holds only what is specific to them; the rest is in `middleware.ts`.
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { toError } from '../internal/callback.ts'
@@ -50,9 +50,9 @@ export type HttpMetadataHandler = (
  * Creates a function that lets only requests with a valid access token pass, and sets `req.auth`.
  *
  * Without `next` there is no error handling to hand errors to: what the application's own functions
- * throw is responded to with a bare 500 and reported through `onEvent` as `callback.failed`. The
+ * throw results in a 500 without a body, and is reported through `onEvent` as `callback.failed`. The
  * promise rejects where the request or the response throws. With `passErrors` it rejects with refusals
- * and all other errors, and nothing is responded.
+ * and all other errors, and no response is sent.
  *
  * @throws TypeError for a wrong option.
  */

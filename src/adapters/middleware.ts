@@ -1,6 +1,6 @@
 /**
- * @module What every adapter does, in one place: clear, authenticate, record, pass as anonymous,
- * refuse. Names no framework; an adapter holds only what is its framework's.
+ * @module What every adapter does: clears an earlier outcome, authenticates, and records the token or
+ * that the request is anonymous. Names no framework. `error-response.ts` responds to refusals.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { MissingTokenError } from '../errors.ts'
@@ -62,20 +62,23 @@ export function createMiddlewareContext<C extends object>(
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
     ...(pipeline === undefined
-      ? useWrapper(validator, requirement)
-      : usePipeline(pipeline, requirement)),
+      ? createWrapperChecks(validator, requirement)
+      : createPipelineChecks(pipeline, requirement)),
   }
 }
 
 type Checks = Pick<MiddlewareContext, 'authenticate' | 'authorize'>
 
-function usePipeline(pipeline: Pipeline, requirement: CompiledRequirement | undefined): Checks {
-  const own = requirement === undefined ? [] : [requirement]
+function createPipelineChecks(
+  pipeline: Pipeline,
+  requirement: CompiledRequirement | undefined,
+): Checks {
+  const ownRequirements = requirement === undefined ? [] : [requirement]
   return {
     authenticate: (request, earlier) => authenticate(pipeline, request, requirement, earlier),
     authorize(token, required, authorized) {
       if (token === undefined) {
-        return refuseAnonymous(pipeline, [...own, ...authorized, required])
+        return refuseAnonymous(pipeline, [...ownRequirements, ...authorized, required])
       }
       const before = requirementsOf(token)
       const earlier = before && authorized.length > 0 ? [...before, ...authorized] : before
@@ -85,17 +88,18 @@ function usePipeline(pipeline: Pipeline, requirement: CompiledRequirement | unde
 }
 
 /** For an object of the application that has the methods of a validator. */
-function useWrapper(
+function createWrapperChecks(
   validator: Validator<object>,
   requirement: CompiledRequirement | undefined,
 ): Checks {
-  const ask = async (request: HttpRequest, required: CompiledRequirement | undefined) =>
+  const callValidator = async (request: HttpRequest, required: CompiledRequirement | undefined) =>
     (await validator.authenticate(request, required)) as AccessToken
   return {
-    authenticate: (request) => ask(request, requirement),
+    authenticate: (request) => callValidator(request, requirement),
     async authorize(token, required) {
       if (token !== undefined) return validator.authorize(token, required)
-      await ask({ headers: {} }, required)
+      // Without a token, the validator refuses with the challenge for the requirement.
+      await callValidator({ headers: {} }, required)
       throw new TypeError('The validator accepted a request without a token')
     },
   }
@@ -108,7 +112,8 @@ function isValidator(value: Validator<object> | ValidatorOptions): value is Vali
 /**
  * Authenticates a request and records the outcome on it.
  *
- * @param carrier The object that `authorize` will be given.
+ * @param carrier The object that gets the record, which `authorize` reads.
+ * @param holder The object that gets `auth`.
  * @returns The token, or `undefined` for an anonymous request; without a promise where the outcome is
  * known at once.
  * @throws Whatever the validator, the request or the response throws; also by rejecting.
@@ -134,7 +139,7 @@ export function authenticateRequest(
     },
     (error: unknown) => {
       clearAuthentication(carrier, holder)
-      if (!context.optional || !(error instanceof MissingTokenError)) throw reported(error)
+      if (!context.optional || !(error instanceof MissingTokenError)) throw markReported(error)
       recordAnonymous(context, carrier)
       return undefined
     },
@@ -160,20 +165,20 @@ export function authorizeRequest(
   const record = findAuthentication(carrier, 'authorize()')
   const pass = () => {
     recordAuthorized(record, requirement)
-    // Without a token, the check has refused the request.
+    // Never `undefined`: `context.authorize` throws if there is no token.
     return record.token as AccessToken
   }
   const checked = record.context.authorize(record.token, requirement, record.authorized)
   if (!isPromise(checked)) return pass()
   return checked.then(pass, (error: unknown) => {
-    throw reported(error)
+    throw markReported(error)
   })
 }
 
 const reportedErrors = new WeakSet<Error>()
 
 /** Notes that the validator has reported this error through `onEvent`. */
-function reported(thrown: unknown): Error {
+function markReported(thrown: unknown): Error {
   const error = toError(thrown)
   reportedErrors.add(error)
   return error

@@ -84,7 +84,7 @@ function createKeySource(
 ): KeySource {
   const { issuer, jwksUri, jwks, allowInsecureHttp } = settings
   if (jwks !== undefined) return createStaticKeySource(jwks, `jwks of issuer ${printable(issuer)}`)
-  // Until a token of the issuer is verified.
+  // The limits apply only until a token of the issuer is verified.
   const limits = () => (status.verified ? undefined : unverified)
   const client = createJwksClient({
     issuer,

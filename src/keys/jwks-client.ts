@@ -36,7 +36,7 @@ export interface FetchedKeySet {
 export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
-  /** Returns whether the metadata is too old. It is read after the keys, which do not wait for it. */
+  /** Returns whether the metadata is too old. It is read after the keys, so that they need not wait. */
   readonly isMetadataDue: () => boolean
   /**
    * Reads the metadata again, and fetches the keys if their URL has changed.
@@ -75,8 +75,8 @@ interface Version {
 export function createJwksClient(options: JwksClientOptions): JwksClient {
   const { issuer, now, observer, maxAge } = options
   let knownUri = options.jwksUri
-  let metadataSince = 0
-  let metadataExpireAt = 0
+  let metadataKeptAt = 0
+  let metadataExpiresAt = 0
   let version: Version | undefined
   let failing = false
 
@@ -85,15 +85,15 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
   const get = (url: string, signal: AbortSignal, etag?: string) =>
     fetchJson(url, { fetch: options.fetch, now, signal, etag })
 
-  /** Also where they are from the future: the clock was set back, so their age is not known. */
+  /** Also returns true if the clock was set back, because the age of the metadata is not known then. */
   function isMetadataDue(): boolean {
     const time = now()
-    return options.jwksUri === undefined && !(time >= metadataSince && time < metadataExpireAt)
+    return options.jwksUri === undefined && !(time >= metadataKeptAt && time < metadataExpiresAt)
   }
 
   function keepMetadata(seconds: number): void {
-    metadataSince = now()
-    metadataExpireAt = metadataSince + seconds * 1000
+    metadataKeptAt = now()
+    metadataExpiresAt = metadataKeptAt + seconds * 1000
   }
 
   async function locate(signal: AbortSignal): Promise<string> {
@@ -118,7 +118,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
 
   /** Stores a response: the set, its ETag and its URL in one step. */
   function accept(response: Version, uri: string): FetchedKeySet {
-    // The keys and due metadata are asked for at the same time: the later request has the newer set.
+    // Two requests may be in progress, one of them by `refreshMetadata`: the later one has the newer set.
     const isOlder =
       version !== undefined && version.uri === uri && version.requestOrder > response.requestOrder
     if (!isOlder) version = response

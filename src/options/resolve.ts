@@ -77,7 +77,7 @@ export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'onEvent',
 ]
 
-/** Where options belong that are often put beside `issuer`. */
+/** The right place of options that are often set at the top level by mistake. */
 const elsewhere: Readonly<Record<string, string>> = {
   optional: "authenticate's second argument",
   passErrors: "authenticate's second argument",
@@ -167,7 +167,7 @@ function readLocations(locations: ValidatorOptions['tokenLocations']): readonly 
 }
 
 function readRealm(realm: unknown, audience: readonly string[] | false): string {
-  // RFC 6750 §3: at least one parameter must stand in a challenge, so there is always a realm.
+  // RFC 6750 §3: a challenge must have at least one parameter, so there is always a realm.
   if (realm === undefined)
     return audience ? (audience[0] as string).replace(/[^\x20-\x7e]/g, '?') : 'api'
   if (typeof realm === 'string' && isRealm(realm)) return realm

@@ -17,16 +17,16 @@ export interface ValidationContext {
   readonly request: HttpRequest | undefined
   /** The start in milliseconds; 0 if no listener needs the duration. */
   readonly startedAt: number
-  /** When the token began to wait for its issuer or for keys: it waits `keys.timeout` in all. */
+  /** When the token began to wait for its issuer or keys. The limit for both together is `keys.timeout`. */
   arrival: Arrival | undefined
-  /** Those of the validator and of this request. */
+  /** The requirements of the validator and of this request. */
   requirements: readonly CompiledRequirement[]
   presented: PresentedToken | undefined
   /** The scheme of the credentials; `undefined` without credentials. */
   scheme: 'Bearer' | 'DPoP' | undefined
   /** The token of an earlier authentication of the same request. */
   readonly earlier: AccessToken | undefined
-  /** What the DPoP proof of the request led to. */
+  /** The result of verifying the DPoP proof of the request. */
   dpop: DpopResult | undefined
   /** The header of a token that could be parsed. */
   header: JoseHeader | undefined

@@ -1,6 +1,6 @@
 /**
- * @module What one validator decides with: created once, from its options. Declares the two interfaces
- * by which another form of token, or a proof of possession, is added.
+ * @module Everything that one validator uses for its decisions, created once from its options. Declares
+ * the interfaces of the two extension points: a form of token, and a proof of possession.
  */
 import type { Proof } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
@@ -37,7 +37,7 @@ export interface TokenVerifier {
  * Verifies that a request proves possession of the key that its token is bound to. Runs on every
  * request, for cached tokens too.
  *
- * @returns What the request proved. Nothing, for a token that is not bound.
+ * @returns The proofs that were verified; an empty list for a token that is not bound.
  * @throws AccessTokenError, at once or by rejecting.
  */
 export interface ProofVerifier {
@@ -66,7 +66,7 @@ export interface Pipeline {
   readonly requirements: readonly CompiledRequirement[]
   readonly evaluateRequirements: EvaluateRequirements
   readonly challenges: Challenges
-  /** `undefined`: the API does not describe itself. */
+  /** `undefined`: the option `resource` is not set. */
   readonly resourceMetadata: ResourceMetadata | undefined
   /** Returns the time in seconds since 1970. */
   readonly seconds: () => number
@@ -109,7 +109,7 @@ function compileOwnRequirement({ requirement }: ResolvedOptions): readonly Compi
   return requirement === undefined ? [] : [compileRequirement(requirement, 'requirement')]
 }
 
-/** The document says what the validator does. */
+/** Creates the metadata document from the options of the validator, so that the two agree. */
 function describeResource(options: ResolvedOptions): ResourceMetadata | undefined {
   const { resource, issuers, tokenLocations, dpop, mtls } = options
   if (resource === undefined) return undefined

@@ -96,12 +96,12 @@ function schemeOf(
   return code === 'invalid_request' && presented?.token.includes(',') ? undefined : scheme
 }
 
-/** What is no error of ours was thrown by the application. The union is narrowed by `code`. */
+/** Any other error was thrown by the application. The type is the union, which `code` narrows. */
 function isRefusal(error: unknown): error is AnyAccessTokenError {
   return error instanceof AccessTokenError
 }
 
-/** A text that could not be parsed may not be a token at all: then the request is malformed. */
+/** Finds the 400 for a text that is not even a token68. A token that was parsed is one. */
 function findMalformedRequest({ presented, header }: ValidationContext) {
   return presented === undefined || header !== undefined ? undefined : validateToken68(presented)
 }

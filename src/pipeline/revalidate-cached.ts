@@ -3,12 +3,12 @@
  *
  * Runs again, because time can change it: whether the issuer is trusted, with the same options; `exp`,
  * `nbf`, `iat` and `maxTokenAge`; whether the issuer still publishes the key. A key that the issuer
- * removed may be compromised, so its tokens end with it, although their signatures were verified.
+ * removed may be compromised, so its tokens are refused, although their signatures were verified.
  *
  * Does not run again, because a token cannot change: parsing, the other claims, the signature. The
  * token is identified by the SHA-256 of its whole text.
  *
- * Proof and requirement depend on the request. They are no part of a result, and run after it.
+ * Proof and requirement depend on the request. They are not part of the result and are checked later.
  */
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -36,14 +36,15 @@ function revalidateWith(
   result: VerificationResult,
   context: ValidationContext,
 ): MaybePromise<boolean> {
-  // An issuer that now has other options validates the token by these.
+  // The options of the issuer have changed: verify the token anew with the new ones.
   if (issuer !== result.issuer) return false
   context.header = result.header
   context.issuer = issuer
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // Before the keys are requested: their answer then counts as fresh if the token is verified anew.
+  // Taken before the keys are requested, so that the response counts as requested after the arrival: if
+  // the token is verified anew, the same keys are not fetched twice.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return keys.has(result.key)

@@ -7,7 +7,7 @@ import * as crypto from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
 import { maxTokenLength } from '../token/compact-jws.ts'
 
-/** What the cache has for a token. Each part is set only where the one before it is. */
+/** What the cache has for a token. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {
   /** The header, if a cached token has the same one: it need not be parsed again. */
   readonly known: KnownHeader | undefined
@@ -17,8 +17,8 @@ export interface CacheLookup<V> {
 
 export interface TokenCache<V> {
   /**
-   * Looks a token up. If no cached token has its header, it is not cached: that takes a tenth of the
-   * time of a digest.
+   * Looks a token up. If no cached token has the same header, the token is not cached either. This test
+   * takes a tenth of the time of a digest.
    */
   readonly find: (token: string) => CacheLookup<V>
   /** @param lookup What {@link find} returned for the token. */
@@ -60,13 +60,13 @@ interface Generation<V> {
   length: number
 }
 
-/** A longer token counts as several, in characters. */
+/** The characters of a typical token. With longer tokens, fewer than `maxEntries` are cached. */
 const typicalLength = 1_024
 
 /**
  * Creates a cache of at most `maxEntries`, in two generations. When the young one is full, it becomes
- * the old one, and the entries of the old one that were not used since are removed. A hit costs less
- * than with an order of use.
+ * the old one, and the entries of the previous old one are removed unless they were used since. A hit
+ * costs less than in a cache that keeps its entries in the order of use.
  */
 export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))

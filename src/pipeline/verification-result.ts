@@ -51,7 +51,7 @@ export function createVerificationResult(
       text(getClaim(claims, 'client_id')) ??
       text(getClaim(claims, 'azp')) ??
       text(getClaim(claims, 'cid')),
-    // Validation has admitted a string or an array, which is frozen with the claims.
+    // `validateAudience` has checked the type. An array is frozen with the claims.
     audience:
       typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? noAudience),
     scopes: readScopes(claims, issuer.scopeClaim),

@@ -91,12 +91,12 @@ export function locationOf(token: AccessToken): TokenLocation | undefined {
   return (token as Partial<VerifiedToken>)[locationKey]
 }
 
-/** Returns the DPoP nonce that the response should offer; mostly there is none. */
+/** Returns the DPoP nonce that the response should offer, if there is one. */
 export function nextNonceOf(token: AccessToken): string | undefined {
   return (token as Partial<VerifiedToken>)[nonceKey]
 }
 
-/** Returns what the proof of the token's request led to; `undefined` for a token of another copy. */
+/** Returns the result of the DPoP proof; `undefined` without one, or for a token of another copy. */
 export function dpopResultOf(token: AccessToken): DpopResult | undefined {
   return VerifiedToken.dpopResultOf(token)
 }

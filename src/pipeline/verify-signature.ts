@@ -21,18 +21,19 @@ import type { ParsedJwt } from '../token/compact-jws.ts'
  * 4096 bits. A token without `kid` is tried with no more keys than that, and with 10 at most.
  */
 const maxCost = 4_096
-/** Of a key on P-384 or P-521 (450 and 1,000 µs; RSA with 8192 bits: 210 µs), and of a smaller one. */
+/** The cost of a key on P-384 (450 µs) or P-521 (1,000 µs). An RSA key of 8192 bits takes 210 µs. */
 const largeCurveCost = 1_024
+/** The cost of a key on a smaller curve. */
 const smallCurveCost = 256
 
 /**
- * Verifies a signature with the current keys of the issuer and, if the token may be signed with a newer
- * key, once more with keys that are fetched for it.
+ * Verifies a signature with the current keys of the issuer. If the token may be signed with a newer key,
+ * fetches the keys again and verifies once more.
  *
  * @param now Seconds since 1970.
- * @param arrival When the token began to wait: it waits `keys.timeout` in all.
+ * @param arrival When the token began to wait. The limit of its whole wait is `keys.timeout`.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
- * signed with. (V8 does not compile a function that always throws.)
+ * signed with. That is not an error here, because V8 does not optimise a function that always throws.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError
  */
 export async function verifySignature(
@@ -44,19 +45,19 @@ export async function verifySignature(
   const { header } = jwt
   const current = issuer.keys.current(now, arrival)
   let keySet = isPromise(current) ? await current : current
-  for (let isNewest = false; ; isNewest = true) {
+  for (let isRefreshed = false; ; isRefreshed = true) {
     const candidates = findCandidates(keySet, header)
     const key = candidates.length === 0 ? undefined : await tryKeys(candidates, jwt, issuer)
     if (key !== undefined) return key
     // RFC 7517 §4.5: a token that names a key of this set is not signed with a newer one.
-    const mayBeNewer = !isNewest && (candidates.length === 0 || kidOf(header) === undefined)
-    const newer = mayBeNewer ? findNewerKeys(keySet, candidates, jwt, issuer, arrival) : keySet
-    const newest = isPromise(newer) ? await newer : newer
-    if (newest === keySet) {
+    const shouldRefresh = !isRefreshed && (candidates.length === 0 || kidOf(header) === undefined)
+    const found = shouldRefresh ? findNewerKeys(keySet, candidates, jwt, issuer, arrival) : keySet
+    const refreshed = isPromise(found) ? await found : found
+    if (refreshed === keySet) {
       if (candidates.length === 0) return undefined
       throw new InvalidTokenError('bad_signature')
     }
-    keySet = newest
+    keySet = refreshed
   }
 }
 
@@ -68,7 +69,7 @@ function kidOf(header: JoseHeader): string | undefined {
   return Object.hasOwn(header, 'kid') ? header.kid : undefined
 }
 
-/** @returns The same set if the issuer has no newer one, or was asked too often. */
+/** @returns The same set if the issuer has no newer one, or if the rate limit is reached. */
 function findNewerKeys(
   keySet: KeySet,
   candidates: readonly VerificationKey[],
@@ -76,7 +77,7 @@ function findNewerKeys(
   { keys }: TrustedIssuer,
   arrival: Arrival,
 ): MaybePromise<KeySet> {
-  // With candidates that failed, only the newest keys are good enough.
+  // If candidates failed, only keys that were requested after the token arrived are accepted.
   const fits = (later: KeySet) =>
     candidates.length === 0 && findCandidates(later, header).length > 0
   return keys.refreshForUnknownKey(keySet, fits, arrival)

@@ -42,8 +42,8 @@ export function compileAuthentication(
   return Object.freeze({ acrValues: Object.freeze([...new Set(values)]), maxAge })
 }
 
-// How far `auth_time` may be in the future, in seconds: as far as `iat`, with which a token is issued
-// directly after the authentication.
+// How far `auth_time` may be in the future, in seconds. The same as for `iat`, because a token may be
+// issued directly after the authentication.
 const minFutureTolerance = 60
 
 /**
@@ -67,7 +67,7 @@ export function findAuthenticationProblem(
   }
   if (maxAge === undefined) return undefined
   const time = getOwn(claims, 'auth_time')
-  // `auth_time` is mostly a whole second, so the clock is cut to one: at the last second it passes.
+  // Rounded down, because `auth_time` is usually a whole second: an age of exactly `maxAge` is accepted.
   const earliest = Math.floor(now) - maxAge
   const latest = now + Math.max(clockTolerance, minFutureTolerance)
   if (typeof time === 'number' && time >= earliest && time <= latest) return undefined

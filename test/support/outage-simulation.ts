@@ -1,5 +1,5 @@
 /**
- * What the tests of outages share: tokens that outlast the keys, and a validator in front of a simulated
+ * Helpers for the tests of outages: tokens that outlast the keys, and a validator with a simulated
  * issuer.
  */
 import { base64url, claimsT0, makeKey, rsa1, t0 } from './fixture.ts'
@@ -8,7 +8,7 @@ import { simulateIssuer, verdict } from './simulated-issuer.ts'
 /** Seconds. */
 export const day = 86_400
 
-/** A token that is valid for a month, so that only keys decide. */
+/** A token that is valid for a month, so that only the keys affect the result. */
 export const lasting = (claims = {}, header = {}, key = rsa1) =>
   t0({ exp: Math.floor(Date.now() / 1000) + 30 * day, ...claims }, header, key)
 
@@ -16,7 +16,7 @@ export const rsa2 = makeKey('RS256', 'rsa2')
 
 let madeUp = 0
 
-/** A token with a `kid` that no key has, another one each time. */
+/** A token with a `kid` that no key has, and that is new each time. */
 export function madeUpKid(): string {
   madeUp++
   const header = JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: `made-up-${madeUp}` })
@@ -31,7 +31,7 @@ export function simulation(
   return { issuer, ready, validate, verdictOn: (token: string) => verdict(validate(token)) }
 }
 
-/** An answer that comes after so many seconds. */
+/** A response that comes after this many seconds. */
 export const late = (seconds: number, body: () => Response) => () =>
   new Promise<Response>((resolve) => {
     setTimeout(() => resolve(body()), seconds * 1000)

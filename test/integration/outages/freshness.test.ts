@@ -1,6 +1,6 @@
 /**
  * How long keys and metadata are used, and when the metadata is read again: the rows jwks-ttl and
- * 8414-lazy, with time and network injected.
+ * 8414-lazy, with simulated time and network.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ISS, rsa1 } from '../../support/fixture.ts'
@@ -18,8 +18,8 @@ import {
 
 beforeEach(stopTime)
 
-describe('what answers say of themselves', () => {
-  it('the ETag is sent back, and a 304 prolongs the set and the tokens cached with it', async () => {
+describe('the headers of responses', () => {
+  it('the ETag is sent back, and a 304 extends the life of the set and of the tokens cached with it', async () => {
     const { issuer, verdictOn } = simulation({ keys: { staleIfError: 0 } })
     const asked: unknown[] = []
     issuer.jwks = (_url, headers) => {
@@ -63,7 +63,7 @@ describe('what answers say of themselves', () => {
 describe('the metadata', () => {
   const moved = 'https://as.test/new/jwks'
 
-  it('are read again when the keys’ URL answers 404, and nobody is refused meanwhile', async () => {
+  it('is read again when the URL of the keys responds with 404, and no request is refused meanwhile', async () => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
@@ -73,7 +73,7 @@ describe('the metadata', () => {
     expect(issuer.urls.slice(2)).toEqual([jwksUri, metadataUrl, moved])
   })
 
-  it('are read again where the host of the keys is gone, and the outage is over', async () => {
+  it('is read again when the host of the keys is gone, which ends the outage', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     expect(await verdictOn(token)).toBe('OK')
@@ -87,7 +87,7 @@ describe('the metadata', () => {
     expect(issuer.eventsOf('keys.refreshed').length).toBeGreaterThan(1)
   })
 
-  it('are read again at their own age, in the background', async () => {
+  it('is read again at its own age, in the background', async () => {
     const { issuer, validate, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)
@@ -102,7 +102,7 @@ describe('the metadata', () => {
     expect(issuer.urls.at(-1)).toBe(moved)
   })
 
-  it('that fail at that age cost nothing: the known URL serves on, and an event tells', async () => {
+  it('that cannot be read again leaves the known URL in use and emits an event', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)
@@ -116,7 +116,7 @@ describe('the metadata', () => {
     expect(issuer.eventsOf('metadata.failed').length).toBeLessThanOrEqual(13)
   })
 
-  it('that name an address which does not answer cost nothing either', async () => {
+  it('that names a URL which fails leaves the known URL in use', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)

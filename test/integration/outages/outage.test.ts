@@ -1,6 +1,6 @@
 /**
- * What requests get while the issuer is slow or down, or a clock jumps: the rows jwks-err, with time
- * and network injected.
+ * Results of requests while the issuer is slow or down, or the clock jumps: the rows jwks-err, with
+ * simulated time and network.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ISS, rsa1 } from '../../support/fixture.ts'
@@ -23,7 +23,7 @@ beforeEach(stopTime)
 describe('steady traffic', () => {
   const maxAge = 60
 
-  /** Ten periods of requests four times a second; tells how long the slowest waited. */
+  /** Sends four requests a second for ten lifetimes of the keys. Resolves to the longest wait. */
   async function slowestOf(jwks: () => Response | Promise<Response>, timeout = 5) {
     const { issuer, verdictOn, validate } = simulation({ keys: { maxAge, timeout } })
     const token = lasting()
@@ -59,7 +59,7 @@ describe('steady traffic', () => {
     expect(slowest).toBe(0)
   })
 
-  it('after an idle time, a hanging key set costs a second, once; then the old set serves', async () => {
+  it('after an idle time, requests wait for a hanging key set for one second, once, and then use the old set', async () => {
     const { issuer, validate, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)
@@ -78,7 +78,7 @@ describe('steady traffic', () => {
 })
 
 describe('an outage', () => {
-  it('a day of it: every request is answered, with one attempt a minute and an event for each', async () => {
+  it('of a day: every request is accepted, with one attempt a minute and an event for each', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     expect(await verdictOn(token)).toBe('OK')
@@ -99,7 +99,7 @@ describe('an outage', () => {
     expect(attempts.length).toBeLessThanOrEqual(1_440)
     expect(issuer.eventsOf('keys.failed')).toHaveLength(attempts.length)
     expect(issuer.eventsOf('token.refused')).toEqual([])
-    // The first set was good for 600 s, and then for a day.
+    // The first set was fresh for 600 s, and usable for a day after that.
     await pass(600)
     expect(await verdictOn(token)).toBe('X503')
     expect(await verdictOn(lasting())).toBe('X503')
@@ -109,7 +109,7 @@ describe('an outage', () => {
     expect((Date.now() - began) / 1000).toBeLessThanOrEqual(60)
   })
 
-  it('jwks-err-b unknown kids are answered 503 during an outage: nobody knows whether the key exists', async () => {
+  it('jwks-err-b a token with an unknown kid is answered with 503 during an outage, because the key may exist', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)
@@ -125,7 +125,7 @@ describe('an outage', () => {
     expect(issuer.count().jwks).toBeLessThanOrEqual(6)
   })
 
-  it('jwks-err-c a failure is not kept: once the issuer is back, a token is good within one back-off step', async () => {
+  it('jwks-err-c a failure is not cached: once the issuer is back, a token is accepted within one back-off step', async () => {
     const { issuer, verdictOn } = simulation()
     issuer.jwks = refused
     for (let second = 0; second < 20; second++) {
@@ -145,7 +145,7 @@ describe('an outage', () => {
     ['30', 30],
     ['600', 600],
     ['86400', 600],
-  ])('Retry-After: %s is heard, for %i seconds', async (header, seconds) => {
+  ])('Retry-After: %s delays the next attempt by %i seconds', async (header, seconds) => {
     const { issuer, validate, verdictOn } = simulation()
     issuer.jwks = () => status(503, { 'retry-after': header })
     await expect(validate(lasting())).rejects.toMatchObject({
@@ -160,14 +160,14 @@ describe('an outage', () => {
     expect(await verdictOn(lasting())).toBe('OK')
   })
 
-  it('7517-5-d a set without a usable key counts as trouble: 503 when nothing is known', async () => {
+  it('7517-5-d a set without a usable key counts as an outage: 503 without other keys', async () => {
     const { issuer, verdictOn } = simulation([] as never)
     issuer.keys = []
     expect(await verdictOn(lasting())).toBe('X503')
     expect(issuer.eventsOf('keys.failed')).toMatchObject([{ reason: 'no_usable_key' }])
   })
 
-  it('jwks-err-a a token that cannot be judged is never called bad: 503, within the timeout', async () => {
+  it('jwks-err-a a token that cannot be verified is answered with 503 within the timeout, not with 401', async () => {
     const { issuer, validate } = simulation()
     issuer.jwks = hanging
     const result = validate(lasting())
@@ -176,7 +176,7 @@ describe('an outage', () => {
     expect(await verdict(result)).toBe('X503')
   })
 
-  it('the keys’ life is told in events, each with its issuer', async () => {
+  it('events report every change of the keys, each with its issuer', async () => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     issuer.jwks = refused
@@ -186,8 +186,8 @@ describe('an outage', () => {
     issuer.jwks = () => json({ keys: [rsa1.jwk, rsa2.jwk, { kty: 'oct', kid: 'h' }] })
     await pass(700)
     await verdictOn(lasting())
-    const told = issuer.events.filter(({ type }) => !type.startsWith('token.'))
-    expect(told).toMatchObject([
+    const events = issuer.events.filter(({ type }) => !type.startsWith('token.'))
+    expect(events).toMatchObject([
       { type: 'metadata.refreshed', jwksUri },
       { type: 'keys.refreshed', keys: 1, added: 1, removed: 0, durationMs: expect.any(Number) },
       { type: 'keys.failed', reason: 'network', serving: 'fresh', retryAfter: 1 },
@@ -195,7 +195,7 @@ describe('an outage', () => {
       { type: 'keys.refreshed', keys: 2, skipped: 1, added: 1, removed: 0 },
       { type: 'keys.skipped', kid: 'h', reason: 'type' },
     ])
-    expect(told.every((event) => 'issuer' in event && event.issuer === ISS)).toBe(true)
+    expect(events.every((event) => 'issuer' in event && event.issuer === ISS)).toBe(true)
   })
 })
 
@@ -216,7 +216,7 @@ describe('a clock that jumps', () => {
     },
   )
 
-  it('back, in the middle of an outage: old keys serve on', async () => {
+  it('back, in the middle of an outage: the old keys stay in use', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting({ iat: 1e9, exp: 4e9 })
     await verdictOn(token)

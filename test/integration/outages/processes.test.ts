@@ -1,6 +1,6 @@
 /**
- * What key sets and made-up tokens cost in memory, and that no process is kept alive: each in a process
- * of its own.
+ * The memory that key sets and made-up tokens take, and that no process is kept alive. Each test runs in
+ * its own process.
  */
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { createHostileServer, good, hostilities } from '../../support/hostile-se
 import { day, lasting } from '../../support/outage-simulation.ts'
 import { jwksUri } from '../../support/simulated-issuer.ts'
 
-describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () => {
+describe('in a separate process', { concurrent: true, timeout: 60_000 }, () => {
   const run = promisify(execFile)
   let built: string
   let scripts = 0
@@ -25,7 +25,7 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
   })
   afterAll(() => rmSync(built, { recursive: true }))
 
-  /** Runs a script that gets `createValidator` and `given`; resolves to what it printed, as JSON. */
+  /** Runs a script with `createValidator` and `given` in scope. Resolves to the JSON that it prints. */
   async function child(script: string, given: unknown, timeout = 50_000) {
     const file = join(built, `${scripts++}.js`)
     writeFileSync(
@@ -34,7 +34,7 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
     )
     const { stdout, stderr } = await run(process.execPath, ['--expose-gc', file], { timeout })
     expect(stderr).toBe('')
-    return { said: JSON.parse(stdout) }
+    return { output: JSON.parse(stdout) }
   }
 
   const heap = `
@@ -48,7 +48,7 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
   it('a key set of 200 MB costs less than 2 MB of heap', async () => {
     await using server = await createHostileServer(hostilities['200 MB'])
     const issuer = { issuer: ISS, jwksUri: server.jwksUri }
-    const { said } = await child(
+    const { output } = await child(
       `${heap}
       const validate = () => createValidator(given.options).validate(given.token).catch((error) => error.code)
       await validate()
@@ -57,13 +57,13 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
       console.log(JSON.stringify({ codes, grown: await heap() - before }))`,
       { options: { ...options, issuer }, token: lasting() },
     )
-    expect(said.codes).toEqual(['service_unavailable', 'service_unavailable'])
-    expect(said.grown).toBeLessThan(2e6)
+    expect(output.codes).toEqual(['service_unavailable', 'service_unavailable'])
+    expect(output.grown).toBeLessThan(2e6)
     expect(server.sent()).toBeLessThan(60e6)
   })
 
-  it('100,000 made-up kids leave the heap where it was', async () => {
-    const { said } = await child(
+  it('100,000 made-up kids do not grow the heap', async () => {
+    const { output } = await child(
       `${heap}
       const options = { ...given.options, fetch: async () => Response.json({ keys: [given.jwk] }) }
       const { validate } = createValidator(options)
@@ -88,15 +88,13 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
         signature: 'A'.repeat(342),
       },
     )
-    expect(said.codes).toEqual({ unknown_key: 101_000 })
-    expect(said.grown).toBeLessThan(5e6)
+    expect(output.codes).toEqual({ unknown_key: 101_000 })
+    expect(output.grown).toBeLessThan(5e6)
   })
 
-  it.each(['strangers', 'trusted'])(
-    '10,000 issuers, %s, leave the heap where it was',
-    async (kind) => {
-      const { said } = await child(
-        `${heap}
+  it.each(['untrusted', 'trusted'])('10,000 %s issuers do not grow the heap', async (kind) => {
+    const { output } = await child(
+      `${heap}
         let asked = 0
         const { validate } = createValidator({
           audience: given.claims.aud,
@@ -119,32 +117,31 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
         const before = await heap()
         await flood(10_000, 'issuer-')
         console.log(JSON.stringify({ asked, codes, grown: await heap() - before }))`,
-        {
-          trusted: kind === 'trusted',
-          jwk: ec1.jwk,
-          claims: claimsT0({ exp: now() + day }),
-          signature: 'A'.repeat(86),
-        },
-      )
-      expect(said.asked).toBe(11_500)
-      if (kind === 'trusted') {
-        // Each has a key set of its own, and those of unverified issuers are limited.
-        const { bad_signature: verified, service_unavailable: limited } = said.codes
-        expect(verified).toBeGreaterThanOrEqual(600)
-        expect(verified + limited).toBe(11_500)
-      } else {
-        expect(said.codes).toEqual({ wrong_issuer: 11_500 })
-      }
-      expect(said.grown).toBeLessThan(5e6)
-    },
-  )
+      {
+        trusted: kind === 'trusted',
+        jwk: ec1.jwk,
+        claims: claimsT0({ exp: now() + day }),
+        signature: 'A'.repeat(86),
+      },
+    )
+    expect(output.asked).toBe(11_500)
+    if (kind === 'trusted') {
+      // Each issuer has its own key set, and fetches for unverified issuers are limited.
+      const { bad_signature: verified, service_unavailable: limited } = output.codes
+      expect(verified).toBeGreaterThanOrEqual(600)
+      expect(verified + limited).toBe(11_500)
+    } else {
+      expect(output.codes).toEqual({ wrong_issuer: 11_500 })
+    }
+    expect(output.grown).toBeLessThan(5e6)
+  })
 
   it.each(['good', 'accepted and never answered', '503 with Retry-After', 'one byte per second'])(
-    'a script that validates one token ends by itself, with an issuer that is: %s',
+    'a script that validates one token ends on its own with an issuer of the kind: %s',
     async (name) => {
       await using server = await createHostileServer(hostilities[name] ?? good())
       const issuer = { issuer: ISS, jwksUri: server.jwksUri }
-      const { said } = await child(
+      const { output } = await child(
         `const { validate } = createValidator(given.options)
         const result = await validate(given.token).then(() => 'OK', ({ code }) => code)
         const endedAt = performance.now()
@@ -154,19 +151,19 @@ describe('in a process of its own', { concurrent: true, timeout: 60_000 }, () =>
           token: signParts('{"alg":"RS256","kid":"rsa1"}', JSON.stringify(claimsT0())),
         },
       )
-      expect(said.result).toBe(name === 'good' ? 'OK' : 'service_unavailable')
-      // Less than any timeout and keep-alive that could hold it.
-      expect(said.lingered).toBeLessThan(3_000)
+      expect(output.result).toBe(name === 'good' ? 'OK' : 'service_unavailable')
+      // Less than any timeout and keep-alive that could keep the process alive.
+      expect(output.lingered).toBeLessThan(3_000)
     },
   )
 
-  it('a process that is suspended in its first fetch accepts the token when it goes on', async () => {
+  it('a process that is suspended during its first fetch accepts the token when it resumes', async () => {
     let answer = (): void => {}
     const asked = new Promise<void>((resolve) => {
       answer = resolve
     })
     await using server = await createHostileServer((exchange) => {
-      // The first request is never answered, as where a connection broke meanwhile.
+      // The first request gets no response, as if the connection had broken while suspended.
       if (server.requests.length === 1) answer()
       else good()(exchange)
     })

@@ -1,6 +1,6 @@
 /**
- * How keys are fetched once for all, and how new and removed keys take effect: the rows jwks-cache,
- * jwks-rot and jwks-multi, with time and network injected.
+ * How concurrent requests share a fetch, and how new and removed keys take effect: the rows jwks-cache,
+ * jwks-rot and jwks-multi, with simulated time and network.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ISS, makeKey, rsa1 } from '../../support/fixture.ts'
@@ -18,14 +18,14 @@ import {
 
 beforeEach(stopTime)
 
-describe('one fetch for all', () => {
-  it('jwks-cache-a a hundred requests after one another cost one fetch', async () => {
+describe('concurrent and repeated requests', () => {
+  it('jwks-cache-a a hundred sequential requests cause one fetch', async () => {
     const { issuer, verdictOn } = simulation()
     for (let count = 0; count < 100; count++) expect(await verdictOn(lasting())).toBe('OK')
     expect(issuer.urls).toEqual([metadataUrl, jwksUri])
   })
 
-  it('jwks-cache-b fifty first requests at once cost one fetch', async () => {
+  it('jwks-cache-b fifty concurrent first requests cause one fetch', async () => {
     const { issuer, verdictOn } = simulation({ tokenCache: false })
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => verdictOn(lasting())))
     expect(new Set(verdicts)).toEqual(new Set(['OK']))
@@ -40,13 +40,13 @@ describe('one fetch for all', () => {
     expect(issuer.urls).toEqual([metadataUrl, jwksUri])
   })
 
-  it('ready() rejects with the reason while there are no keys', async () => {
+  it('ready() rejects with ServiceUnavailableError while there are no keys', async () => {
     const { issuer, ready } = simulation()
     issuer.jwks = refused
     expect(await verdict(ready())).toBe('X503')
   })
 
-  it('jwks-multi keys of one issuer verify no token of another, also under the same kid', async () => {
+  it('jwks-multi keys of one issuer do not verify tokens of another, even with the same kid', async () => {
     const other = makeKey('RS256', 'rsa1')
     const issuers = { 'https://a.test': rsa1, 'https://b.test': other }
     const issuer = simulateIssuer()
@@ -88,14 +88,14 @@ describe('rotation', () => {
     ['a wrong audience', () => lasting({ aud: 'other' }, {}, rsa2)],
     ['an expired token', () => lasting({ exp: 1 }, {}, rsa2)],
     ['a wrong issuer', () => lasting({ iss: 'https://evil.test' }, {}, rsa2)],
-  ])('%s costs no fetch', async (_what, token) => {
+  ])('%s causes no fetch', async (_what, token) => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     expect(await verdictOn(token())).toMatch(/^T401 /)
     expect(issuer.count().jwks).toBe(1)
   })
 
-  it('twenty requests at once with the same new kid spend one of the budget', async () => {
+  it('twenty concurrent requests with the same new kid count once against the rate limit', async () => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     for (let round = 1; round <= 4; round++) {
@@ -108,7 +108,7 @@ describe('rotation', () => {
     expect(issuer.count().jwks).toBe(5)
   })
 
-  it('a rotation right after three made-up kids at once is accepted on its first request', async () => {
+  it('a rotation right after three concurrent made-up kids is accepted on its first request', async () => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     await Promise.all([madeUpKid(), madeUpKid(), madeUpKid()].map(verdictOn))
@@ -116,7 +116,7 @@ describe('rotation', () => {
     expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
   })
 
-  it('so it is after three made-up kids one by one', async () => {
+  it('a rotation right after three sequential made-up kids is accepted on its first request', async () => {
     const { issuer, verdictOn } = simulation()
     await verdictOn(lasting())
     for (let count = 0; count < 3; count++) await verdictOn(madeUpKid())
@@ -124,7 +124,7 @@ describe('rotation', () => {
     expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
   })
 
-  it('jwks-rot-b 10,000 made-up kids in ten seconds cost four fetches, and all are refused with 401', async () => {
+  it('jwks-rot-b 10,000 made-up kids in ten seconds cause four fetches, and all are refused with 401', async () => {
     const { issuer, verdictOn } = simulation()
     const good = lasting()
     await verdictOn(good)
@@ -157,7 +157,7 @@ describe('rotation', () => {
     expect(waited).toBeGreaterThan(0)
   })
 
-  it('a flood goes on costing two fetches a minute', async () => {
+  it('a flood keeps causing only two fetches a minute', async () => {
     const { issuer, verdictOn } = simulation({ keys: { maxAge: day } })
     await verdictOn(lasting())
     for (let second = 0; second < 600; second++) {
@@ -181,7 +181,7 @@ describe('rotation', () => {
     expect(issuer.eventsOf('keys.refreshed')[1]).toMatchObject({ added: 1, removed: 1 })
   })
 
-  it('a key that came back verifies again', async () => {
+  it('a key that is published again verifies again', async () => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)
@@ -194,11 +194,11 @@ describe('rotation', () => {
   })
 
   it.each([
-    ['no answer', refused],
+    ['no response', refused],
     ['an empty set', () => json({ keys: [] })],
     ['a set without a usable key', () => json({ keys: [{ kty: 'oct', k: 'AA', kid: 'rsa1' }] })],
     ['another document', () => json({ issuer: ISS })],
-  ])('%s withdraws nothing', async (_what, answer) => {
+  ])('%s removes no key', async (_what, answer) => {
     const { issuer, verdictOn } = simulation()
     const token = lasting()
     await verdictOn(token)

@@ -1,5 +1,5 @@
 /**
- * Key sets from servers that fail in every way, over real sockets: the rows jwks-err and jwks-http.
+ * Key sets from servers that fail in different ways, over real sockets: the rows jwks-err and jwks-http.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -19,11 +19,11 @@ import { day, lasting, rsa2 } from '../../support/outage-simulation.ts'
 import { verdict } from '../../support/simulated-issuer.ts'
 
 describe('over real sockets', () => {
-  /** Short where only the timeout ends it. */
+  /** A short timeout for the behaviours that only the timeout ends. */
   const timeoutFor = (name: string) => (endless.includes(name) ? 0.4 : 5)
   const signed = (claims = {}, key = rsa1, header = {}) => lasting(claims, header, key)
 
-  /** A validator whose keys come from a hostile server, with a clock of its own. */
+  /** Creates a validator with keys from a hostile server and its own clock. */
   async function attacked(behaviour = good(), timeout = 5) {
     const server = await createHostileServer(behaviour)
     const events: ValidatorEvent[] = []
@@ -55,7 +55,7 @@ describe('over real sockets', () => {
   const names = Object.keys(hostilities)
 
   it.concurrent.each(names)(
-    'jwks-err-a jwks-err-d jwks-http-b %s: 503 when nothing is known yet, in bounded time',
+    'jwks-err-a jwks-err-d jwks-http-b %s: 503 without other keys, in bounded time',
     async (name) => {
       await using attack = await attacked(hostilities[name], timeoutFor(name))
       const startedAt = performance.now()
@@ -68,7 +68,7 @@ describe('over real sockets', () => {
         { type: 'keys.failed' },
         { type: 'token.refused', status: 503, reason: 'service_unavailable' },
       ])
-      // A connection that was reset is replaced once.
+      // The request is repeated once after a reset connection.
       const requests = /reset|closed/.test(name) ? ['GET /jwks', 'GET /jwks'] : ['GET /jwks']
       expect(attack.server.requests).toEqual(requests)
       attack.server.behave(good())
@@ -78,7 +78,7 @@ describe('over real sockets', () => {
   )
 
   it.concurrent.each(names)(
-    'jwks-err-b 7517-5-c %s: 200 when there are keys, fresh or old, and 503 for an unknown kid',
+    'jwks-err-b 7517-5-c %s: 200 with keys, fresh or old, and 503 for an unknown kid',
     async (name) => {
       await using attack = await attacked(good(), timeoutFor(name))
       const token = signed()
@@ -95,7 +95,7 @@ describe('over real sockets', () => {
   )
 
   it.concurrent.each(Object.entries(oddities))(
-    '7517-5-a jwks-http-c %s: the good key is used',
+    '7517-5-a jwks-http-c %s: the usable key is used',
     async (_name, behaviour) => {
       await using attack = await attacked(behaviour)
       expect(await attack.verdictOn(signed())).toBe('OK')
@@ -116,18 +116,18 @@ describe('over real sockets', () => {
     ['reset in the middle', 'network'],
     ['204', 'status'],
   ])(
-    'jwks-err-d %s: the operator is told %s, and the connection is not kept',
+    'jwks-err-d %s: the event has the reason %s, and the connection is closed',
     async (name, reason) => {
       await using attack = await attacked(hostilities[name], timeoutFor(name))
       await attack.verdictOn(signed())
       expect(await attack.failed()).toMatchObject({ reason })
-      // Of 200 MB no more is sent than fits into the buffers on the way.
+      // Of 200 MB only as much is sent as fits into the buffers between the two processes.
       expect(attack.server.sent()).toBeLessThan(16 * 1024 * 1024)
       await attack.server.over()
     },
   )
 
-  it('an ETag is sent back over the wire, and its 304 understood', async () => {
+  it('an ETag is sent back over a socket, and its 304 keeps the keys', async () => {
     await using attack = await attacked(versioned)
     const token = signed()
     for (let count = 0; count < 3; count++) {
@@ -148,12 +148,12 @@ describe('over real sockets', () => {
       attack.verdictOn(signed({ sub: 'other' }, rsa2)),
       attack.verdictOn(signed()),
     ])
-    // The first two need an answer to a request of their own, for which no time is left.
+    // The first two need a response to a later request, for which no time is left.
     expect(verdicts).toEqual([expect.stringMatching(/^(X503|T401 unknown_key)$/), 'X503', 'OK'])
     expect(performance.now() - startedAt).toBeLessThan(800)
   })
 
-  it('a kept-alive connection that is reset costs no request its answer', async () => {
+  it('a reset of a kept-alive connection fails no request', async () => {
     let requests = 0
     await using attack = await attacked((exchange) => {
       requests++
@@ -165,7 +165,7 @@ describe('over real sockets', () => {
     expect(requests).toBe(3)
   })
 
-  it('jwks-err-a nothing listens: 503 at once', async () => {
+  it('jwks-err-a a closed port: 503 immediately', async () => {
     const { jwksUri: uri, close } = await createHostileServer()
     await close()
     const { validate } = createValidator({ issuer: { issuer: ISS, jwksUri: uri }, audience: AUD })
@@ -174,7 +174,7 @@ describe('over real sockets', () => {
     expect(performance.now() - startedAt).toBeLessThan(4_000)
   })
 
-  it('jwks-err-a no such host: 503 within the timeout', async () => {
+  it('jwks-err-a an unknown host: 503 within the timeout', async () => {
     const { validate } = createValidator({
       issuer: 'https://as.invalid',
       audience: AUD,
@@ -185,7 +185,7 @@ describe('over real sockets', () => {
     expect(performance.now() - startedAt).toBeLessThan(4_000)
   })
 
-  it('1,000 first requests at once, with keys after 500 ms: one metadata and one JWKS request, 1,000 accepted', async () => {
+  it('1,000 concurrent first requests, with keys after 500 ms: one metadata and one JWKS request, 1,000 accepted', async () => {
     await using issuer = await createTestIssuer()
     const delayed: typeof fetch = async (...request) => {
       const response = await fetch(...request)
@@ -205,7 +205,7 @@ describe('over real sockets', () => {
     expect(issuer.requests).toMatchObject({ metadata: 1, jwks: 1 })
   })
 
-  it('an idle validator in front of a hanging issuer answers after 1.1 s at the most', async () => {
+  it('an idle validator with a hanging issuer accepts a token within 1.1 s', async () => {
     await using issuer = await createTestIssuer()
     const { clock } = issuer
     const { validate } = createValidator({
@@ -219,14 +219,14 @@ describe('over real sockets', () => {
     clock.advance(700)
     const startedAt = performance.now()
     await Promise.all(Array.from({ length: 100 }, () => validate(token)))
-    // 1.0 s here when nothing else runs; the simulation above is exact, a fetch would take 5 s.
+    // Takes 1.0 s on an idle machine. The simulated test has exact bounds; a wait for the fetch takes 5 s.
     expect(performance.now() - startedAt).toBeLessThan(4_000)
     const again = performance.now()
     await validate(token)
     expect(performance.now() - again).toBeLessThan(900)
   })
 
-  it('jwks-err-c an issuer that was down at first and comes up is used without a restart', async () => {
+  it('jwks-err-c an issuer that is down at first is used without a restart once it is up', async () => {
     await using issuer = await createTestIssuer()
     const { clock } = issuer
     await issuer.down()

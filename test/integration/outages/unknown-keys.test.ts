@@ -1,6 +1,6 @@
 /**
- * Tokens with an unknown key while answers are slow, and keys that were compromised or moved, with time
- * and network injected.
+ * Tokens with an unknown key while responses are slow, and keys that were compromised or moved, with
+ * simulated time and network.
  */
 import { beforeEach, expect, it } from 'vitest'
 import { ISS, rsa1 } from '../../support/fixture.ts'
@@ -21,13 +21,13 @@ beforeEach(stopTime)
 it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is accepted', async () => {
   const { issuer, verdictOn } = simulation()
   await verdictOn(lasting())
-  // The answer is that of the moment of the request.
+  // The response has the keys of the time of the request.
   issuer.jwks = () => late(1, json.bind(undefined, { keys: [...issuer.keys] }))()
   const madeUp = verdictOn(madeUpKid())
   await pass(0.1)
   issuer.keys = [rsa1.jwk, rsa2.jwk]
   const rotated = verdictOn(lasting({}, {}, rsa2))
-  // Two answers of 1 s each, the second one requested after the token arrived.
+  // Two responses after 1 s each, the second one requested after the token arrived.
   expect(await secondsUntil(rotated)).toBeLessThan(2.5)
   expect(await rotated).toBe('OK')
   expect(await madeUp).toBe('T401 unknown_key')
@@ -45,12 +45,12 @@ it('jwks-rot-a a token with a new key is accepted or answered with 503 during a 
   const rotated = verdictOn(token)
   expect(await secondsUntil(rotated)).toBeLessThanOrEqual(5.1)
   expect(await rotated).toBe('X503')
-  // The lookup goes on, and the next request has its answer.
+  // The fetch continues, and the next request uses its result.
   for (let second = 0; second < 5; second++) await pass(1)
   expect(await verdictOn(token)).toBe('OK')
 })
 
-it('no request waits longer than keys.timeout, with metadata, first keys and a lookup that are slow', async () => {
+it('no request waits longer than keys.timeout when metadata, first keys and a lookup are slow', async () => {
   const { issuer, verdictOn } = simulation({ keys: { timeout: 1 } })
   issuer.metadata = late(0.45, () => json({ issuer: ISS, jwks_uri: jwksUri }))
   issuer.jwks = late(0.45, () => json({ keys: [rsa1.jwk] }))
@@ -63,7 +63,7 @@ it('no request waits longer than keys.timeout, with metadata, first keys and a l
   expect(Math.max(...waits)).toBeLessThanOrEqual(1.05)
 })
 
-it('keys that have come are used while due metadata hang', async () => {
+it('fetched keys are used while a due refresh of the metadata hangs', async () => {
   const { issuer, verdictOn } = simulation()
   await verdictOn(lasting())
   issuer.metadata = hanging
@@ -76,7 +76,7 @@ it('keys that have come are used while due metadata hang', async () => {
   expect(issuer.eventsOf('metadata.failed')).toMatchObject([{ reason: 'timeout' }])
 })
 
-it('7517-priv tokens of a key whose private half was published are refused at once, cached ones too', async () => {
+it('7517-priv tokens of a key whose private key was published are refused at once, cached ones too', async () => {
   const { issuer, verdictOn } = simulation()
   const token = lasting()
   expect(await verdictOn(token)).toBe('OK')
@@ -93,7 +93,7 @@ it('7517-priv tokens of a key whose private half was published are refused at on
   expect(await verdictOn(token)).toBe('T401 unknown_key')
 })
 
-it('an ETag that the server fails on is sent once', async () => {
+it('an ETag on which the server fails is sent once', async () => {
   const { issuer, verdictOn } = simulation()
   const asked: unknown[] = []
   issuer.jwks = (_url, headers) => {

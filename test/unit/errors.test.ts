@@ -68,12 +68,12 @@ describe.each(cases)('%s', (error, name, status, code, expose, hasBody) => {
     expect(Object.keys(error)).not.toContain('name')
   })
 
-  it('has a body that says what its message says, or none', () => {
+  it('has a body with its message, or no body', () => {
     const body = { error: code, error_description: error.message }
     expect(error.body).toEqual(hasBody ? body : undefined)
   })
 
-  it('carries no stack, for it is an answer and no defect', () => {
+  it('has no stack, because it is an expected result', () => {
     expect(error.stack).toBe(`${name}: ${error.message}`)
   })
 
@@ -84,14 +84,14 @@ describe.each(cases)('%s', (error, name, status, code, expose, hasBody) => {
 })
 
 describe('an error', () => {
-  it('leaves the limit of other stacks as it was', () => {
+  it('does not change the stack limit of other errors', () => {
     const limit = Error.stackTraceLimit
     new InvalidTokenError('expired')
     expect(Error.stackTraceLimit).toBe(limit)
     expect(new Error('x').stack).toMatch(/errors\.test/)
   })
 
-  it('keeps the cause and the detail for the operator', () => {
+  it('has the cause and the detail for the operator', () => {
     const detail = { name: 'exp', actual: '1' }
     expect(new InvalidTokenError('expired', detail, cause)).toMatchObject({ detail, cause })
     expect(new ServiceUnavailableError('keys', 1, detail, cause)).toMatchObject({ detail, cause })
@@ -162,7 +162,7 @@ describe('the reasons why a token is refused', () => {
     expect(body).toEqual({ error: 'invalid_token', error_description: message })
   })
 
-  it('have a sentence each', () => {
+  it('have one sentence each', () => {
     const sentences = invalidTokenReasons.map((reason) => new InvalidTokenError(reason).message)
     expect(new Set(sentences).size).toBe(invalidTokenReasons.length)
   })
@@ -191,7 +191,7 @@ describe('the reasons of refused DPoP proofs', () => {
   })
 })
 
-describe('what the operator reads', () => {
+describe('the detail for the operator', () => {
   it.each([
     ['text', 'text'],
     ['', ''],
@@ -215,7 +215,7 @@ describe('what the operator reads', () => {
     expect(printable(value)).toBe(text)
   })
 
-  it('has a hint where two identifiers differ by one slash at the end, and only there', () => {
+  it('has a hint if two identifiers differ by one slash at the end, and only then', () => {
     const hint = expect.stringMatching(/slash at the end/)
     expect(slashHint('https://a', 'https://a/')).toEqual(hint)
     expect(slashHint('https://a/', 'https://a')).toEqual(hint)
@@ -271,7 +271,7 @@ describe('what the operator reads', () => {
     }
   })
 
-  it('is as safe where a good token has odd scopes', async () => {
+  it('is as safe if a valid token has unusual scopes', async () => {
     const error = await createApi()
       .validator.validate(t0({ scope: `a\r\nlevel=info ${'x'.repeat(300)}` }), { scopes: 'b' })
       .catch((reason) => reason)
@@ -279,8 +279,8 @@ describe('what the operator reads', () => {
   })
 })
 
-describe('what the client reads', () => {
-  it('is the same sentence for any content of the token', async () => {
+describe('the response to the client', () => {
+  it('has the same sentence for any content of the token', async () => {
     const api = createApi()
     const one = await api.refuses(t0({ aud: 'one' }), 'wrong_audience')
     const two = await api.refuses(t0({ aud: '", error="none' }, { kid: '\\"' }), 'wrong_audience')
@@ -288,7 +288,7 @@ describe('what the client reads', () => {
     expect(one.body).toEqual(two.body)
   })
 
-  it('holds nothing of the operator’s, in no form', async () => {
+  it('contains nothing from the detail for the operator', async () => {
     const error = await createApi({ realm: 'api' })
       .validator.validate(t0({ aud: 'https://secret.test' }))
       .catch((reason) => reason)
@@ -297,7 +297,7 @@ describe('what the client reads', () => {
     expect(inspect(error)).toMatch(/secret\.test/)
   })
 
-  it('has the realm with its quotes escaped', async () => {
+  it('has the realm with escaped quotes', async () => {
     const { validator } = createApi({ realm: 'my "API" \\ x' })
     await expect(validator.validate('x')).rejects.toMatchObject({
       headers: {
@@ -306,7 +306,7 @@ describe('what the client reads', () => {
     })
   })
 
-  it('is a challenge without error, and with the scopes, where the token is missing', async () => {
+  it('has a challenge without error, but with the scopes, if the token is missing', async () => {
     const { validator } = createApi()
     const error = await validator.authenticate({ headers: {} }, { scopes: 'a b' }).catch((e) => e)
     expect(error).toBeInstanceOf(MissingTokenError)

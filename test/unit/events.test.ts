@@ -49,7 +49,7 @@ describe('an observer', () => {
     observer.emit(event)
   })
 
-  it('hands the same object to onEvent and to the diagnostics channel', () => {
+  it('passes the same object to onEvent and to the diagnostics channel', () => {
     const reported: unknown[] = []
     const observer = createObserver((item) => reported.push(item))
     observer.emit(event)
@@ -60,7 +60,7 @@ describe('an observer', () => {
     expect(published[0]).toBe(reported[1])
   })
 
-  it('listens while the channel has a subscriber, and no longer', () => {
+  it('listens only while the channel has a subscriber', () => {
     const observer = createObserver()
     subscribe()
     expect(observer.listening()).toBe(true)
@@ -77,7 +77,7 @@ describe('an observer', () => {
       'onEvent failed: broken',
     ],
     [
-      'throws something else',
+      'throws a value that is not an Error',
       () => {
         throw 'text'
       },
@@ -92,7 +92,7 @@ describe('an observer', () => {
     expect(warnings.map((warning) => warning.message)).toEqual([message])
   })
 
-  it('does not warn of a listener that returns, or resolves', async () => {
+  it('does not warn of a listener that returns or resolves', async () => {
     const observer = createObserver(async () => 'fine')
     expect(await warningsOf(() => observer.emit(event))).toEqual([])
   })
@@ -132,14 +132,14 @@ describe('a validator', () => {
     ])
   })
 
-  it('reports no issuer that is not trusted, because it could label a metric', async () => {
+  it('does not report an untrusted issuer, because it could label a metric', async () => {
     const api = createApi()
     await api.refuses(t0({ iss: 'https://evil.test' }), 'wrong_issuer')
     await api.refuses('x', 'malformed')
     for (const refused of api.events) expect(refused).toMatchObject({ issuer: undefined })
   })
 
-  it('reports a scope that is missing, and one that is missing later', async () => {
+  it('reports a scope that is missing in authenticate and in authorize', async () => {
     const api = createApi()
     const token = t0()
     await api.forbids(token, { scopes: 'x' }, 'x')
@@ -173,7 +173,7 @@ describe('a validator', () => {
     [{ headers: {}, url: '/?access_token=c2VjcmV0' }, /tokenLocations/],
     [{ headers: {}, url: '/?a=1&access_token=c2VjcmV0&access_token=b' }, /tokenLocations/],
   ])(
-    'names what a request has instead of a token, without its value: %j',
+    'names what a request has instead of a token, without the value: %j',
     async (request, hint) => {
       const api = createApi()
       const error = await api.validator.authenticate(request).catch((reason) => reason)
@@ -222,7 +222,7 @@ describe('a validator', () => {
     expect(api.events).toMatchObject([{ type: 'callback.failed', cause: failure }])
   })
 
-  it('reports a malformed requirement that was given with a request', async () => {
+  it('reports a malformed requirement that was passed with a request', async () => {
     const api = createApi()
     const wrong = { scope: 'read:a' } as never
     const reported = [{ type: 'callback.failed', cause: expect.any(TypeError) }]
@@ -234,7 +234,7 @@ describe('a validator', () => {
     expect(api.events).toEqual(reported)
   })
 
-  it('reports keys that were fetched, and keys that were not', async () => {
+  it('reports fetched keys and failed fetches', async () => {
     const good = createApi({ issuer: remoteIssuer }, { [JWKS_URI]: jwks })
     await good.accepts(t0())
     expect(good.events.map(({ type }) => type)).toEqual(['keys.refreshed', 'token.accepted'])
@@ -244,7 +244,7 @@ describe('a validator', () => {
     expect(bad.events[1]).toMatchObject({ status: 503, reason: 'service_unavailable', issuer: ISS })
   })
 
-  it('publishes on the channel without an onEvent of its own', async () => {
+  it('publishes on the channel without onEvent', async () => {
     const silent = createApi({ onEvent: undefined })
     const published = subscribe()
     await silent.accepts(t0())
@@ -255,7 +255,7 @@ describe('a validator', () => {
     ])
   })
 
-  it('gives the same results without a listener', async () => {
+  it('has the same results without a listener', async () => {
     const silent = createApi({ onEvent: undefined })
     await silent.accepts(t0())
     await silent.refuses(t0({ exp: 1 }), 'expired')
@@ -265,7 +265,7 @@ describe('a validator', () => {
     })
   })
 
-  it('gives the same results though onEvent throws', async () => {
+  it('has the same results even if onEvent throws', async () => {
     const onEvent = vi.fn(() => {
       throw new Error('broken')
     })

@@ -47,14 +47,14 @@ describe('one token in the header', () => {
       })
     })
 
-    it(`differs from another scheme and from a malformed one in ${name}`, () => {
+    it(`is distinguished from another scheme and from a malformed one in ${name}`, () => {
       expect(presentedBy(shape('Basic a'))).toBeUndefined()
       expect(() => presentedBy(shape('Bearer a b'))).toThrow(InvalidRequestError)
       expect(() => presentedBy(shape('Bearer'))).toThrow(InvalidRequestError)
     })
   }
 
-  it('may have white space around it, where the server did not remove it', () => {
+  it('may have white space around it if the server did not remove it', () => {
     expect(presentedBy({ headers: { authorization: ' \t Bearer a \t' } })?.token).toBe('a')
     expect(presentedBy({ headers: { authorization: ' \t ' } })).toBeUndefined()
   })
@@ -81,7 +81,7 @@ describe('one token in the header', () => {
     expect(presentedBy({ headers: {}, rawHeaders: ['Authorization', 'Bearer a'] })).toBeUndefined()
   })
 
-  it('is every token68 and nothing else', () => {
+  it('may be any token68, and nothing else', () => {
     const alphabet = [...'ABCXYZabcxyz0189-._~+/']
     const token68 = fc
       .tuple(
@@ -104,7 +104,7 @@ describe('one token in the header', () => {
     )
   })
 
-  it('has none of the characters beside those of token68', () => {
+  it('has no character outside token68', () => {
     const allowed = /^[A-Za-z0-9\-._~+/]$/
     for (let code = 0; code < 0x300; code++) {
       const character = String.fromCharCode(code)
@@ -149,7 +149,7 @@ describe('several Authorization fields', () => {
     })
   }
 
-  it('differ from values that look like the name of one', () => {
+  it('are distinguished from values that look like a field name', () => {
     const rawHeaders = ['X', 'Authorization', 'Authorization', 'Bearer a', 'Y', 'authorization']
     expect(presentedBy({ headers: { authorization: 'Bearer a' }, rawHeaders })?.token).toBe('a')
   })

@@ -18,12 +18,12 @@ describe('several methods at once', () => {
     expect(() => presentedBy(request, everywhere)).toThrow(InvalidRequestError)
   })
 
-  it('are one where the others are switched off', () => {
+  it('count only if they are enabled', () => {
     const request = { method: 'POST', headers: { ...header, ...contentType }, body, url }
     expect(presentedBy(request)).toMatchObject({ location: 'header' })
   })
 
-  it('leave a malformed header malformed', () => {
+  it('do not hide a malformed header', () => {
     const request = { headers: { authorization: 'Bearer' }, url }
     expect(() => presentedBy(request, everywhere)).toThrow(InvalidRequestError)
   })
@@ -67,7 +67,7 @@ describe('an event of AWS API Gateway', () => {
     expect(() => presentedBy({ headers: two })).toThrow(InvalidRequestError)
   })
 
-  it('from the test console has no headers, which is answered with 401', async () => {
+  it('from the test console has no headers, and is answered with 401', async () => {
     const event = { httpMethod: 'GET', headers: null, multiValueHeaders: null }
     const { validator } = createApi()
     const error = await validator

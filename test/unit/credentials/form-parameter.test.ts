@@ -36,7 +36,7 @@ describe('a token in the body', () => {
   })
 
   it.each([
-    ['there is no body', post(undefined)],
+    ['the request has no body', post(undefined)],
     ['the body is a text', post('access_token=a')],
     ['the body is null', post(null)],
     ['the parameter is inherited', post(Object.create({ access_token: 'a' }))],
@@ -46,16 +46,16 @@ describe('a token in the body', () => {
     ['the parameter has another case', post({ Access_Token: 'a' })],
     ['the method is GET', post({ access_token: 'a' }, { method: 'GET' })],
     ['the method is unknown', post({ access_token: 'a' }, { method: undefined })],
-    ['there is no media type', post({ access_token: 'a' }, { headers: {} })],
+    ['the request has no media type', post({ access_token: 'a' }, { headers: {} })],
     [
-      'there are two media types',
+      'the request has two media types',
       post({ access_token: 'a' }, { headers: { 'content-type': [formType, formType] } }),
     ],
     [
       'the media type is JSON',
       post({ access_token: 'a' }, { headers: { 'content-type': 'application/json' } }),
     ],
-  ])('is not found where %s', (_name, request) => {
+  ])('is not found if %s', (_name, request) => {
     expect(presentedBy(request, ['body'])).toBeUndefined()
   })
 
@@ -68,7 +68,7 @@ describe('a token in the body', () => {
     ['a number', post({ access_token: 1 })],
     ['null', post({ access_token: null })],
     ['repeated in URLSearchParams', post(new URLSearchParams('access_token=a&access_token=a'))],
-  ])('is malformed where it is %s', (_name, request) => {
+  ])('is malformed if it is %s', (_name, request) => {
     expect(() => presentedBy(request, ['body'])).toThrow(InvalidRequestError)
   })
 })

@@ -37,7 +37,7 @@ describe('a token in the query', () => {
     expect(presentedBy({ url, headers: {} }, ['query'])).toBeUndefined()
   })
 
-  it('is not found in a fragment that a client should never have sent', () => {
+  it('is not found in a fragment, which a client must not send', () => {
     expect(presentedBy({ url: '/p#?access_token=a', headers: {} }, ['query'])).toBeUndefined()
   })
 
@@ -45,7 +45,7 @@ describe('a token in the query', () => {
     '/p?access_token=a&access_token=b',
     '/p?access_token=&access_token=a',
     '/p?access_token=a&access%5Ftoken=a',
-  ])('is malformed where it is repeated, as in %s', (url) => {
+  ])('is malformed if it is repeated, as in %s', (url) => {
     expect(() => presentedBy({ url, headers: {} }, ['query'])).toThrow(InvalidRequestError)
   })
 })

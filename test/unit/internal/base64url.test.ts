@@ -9,21 +9,21 @@ const survives = (text: string) => Buffer.from(text, 'base64url').toString('base
 const isDecoded = (text: string) => decodeBase64url(text) !== undefined
 
 describe('canonical base64url', () => {
-  it('is whatever Buffer writes, and means the same bytes', () => {
+  it('is what Buffer encodes, and decodes to the same bytes', () => {
     for (let length = 0; length < 70; length++) {
       const bytes = Buffer.from(Array.from({ length }, (_, index) => index * 37 + length))
       expect(decodeBase64url(bytes.toString('base64url'))).toEqual(bytes)
     }
   })
 
-  it('is told from everything else, for all texts of one or two characters up to U+0200', () => {
+  it('is distinguished from any other text, for all texts of one or two characters up to U+0200', () => {
     const characters = Array.from({ length: 0x200 }, (_, code) => String.fromCharCode(code))
     const texts = characters.flatMap((first) => [first, ...characters.map((next) => first + next)])
     expect(texts.filter((text) => isDecoded(text) !== survives(text))).toEqual([])
     expect(texts.filter(isDecoded)).toHaveLength(256)
   })
 
-  it('has no other character than the 64, wherever it stands', () => {
+  it('contains only the 64 characters, at every position', () => {
     const wrong = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code))
       .flatMap((other) => [
         `${other}AAA`,
@@ -36,7 +36,7 @@ describe('canonical base64url', () => {
     expect(wrong.slice(0, 10)).toEqual([])
   })
 
-  it('is told from everything else, for any text', () => {
+  it('is distinguished from any other text, for random texts', () => {
     const near = fc.string({ unit: fc.constantFrom(...'ABQgwxyz019-_+/= \n.ŁŠ'), maxLength: 12 })
     fc.assert(
       fc.property(fc.oneof(near, fc.string({ unit: 'binary', maxLength: 12 })), (text) => {
@@ -47,13 +47,13 @@ describe('canonical base64url', () => {
   })
 
   it.each(['A', 'AAAAA', 'A'.repeat(4_097)])(
-    'has no text of %s, a length that cannot be',
+    'does not have the impossible length of %s',
     (text) => {
       expect(isDecoded(text)).toBe(false)
     },
   )
 
-  it('has unused bits of zero: of two last characters 256 pairs, of three as many as two bytes', () => {
+  it('has unused bits of zero: 256 pairs of last characters, and 65,536 triples', () => {
     const pairs = [...alphabet].flatMap((first) => [...alphabet].map((next) => first + next))
     expect(pairs.filter(isDecoded)).toHaveLength(256)
     expect(pairs.filter((pair) => isDecoded(`AAAA${pair}`))).toHaveLength(256)

@@ -21,7 +21,7 @@ describe('callbackError', () => {
 })
 
 describe('toError', () => {
-  it('returns an Error unchanged, of another realm too', () => {
+  it('returns an Error unchanged, even of another realm', () => {
     const errors = [
       new RangeError('x'),
       new InvalidTokenError('expired'),
@@ -30,7 +30,7 @@ describe('toError', () => {
     for (const error of errors) expect(toError(error)).toBe(error)
   })
 
-  it('wraps everything else', () => {
+  it('wraps any other value', () => {
     const values = [undefined, null, false, 0, '', 'route', {}, Object.create(Error.prototype)]
     for (const value of [...values, new Proxy(new Error(), {})]) {
       const error = toError(value)

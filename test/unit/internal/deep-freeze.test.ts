@@ -20,7 +20,7 @@ const jsonObject = fc
   .filter((value) => typeof value === 'object' && value !== null)
   .map((value) => value as object)
 
-it('freezes every object and array in a JSON value, and gives the value back', () => {
+it('freezes every object and array in a JSON value, and returns the value', () => {
   fc.assert(
     fc.property(jsonObject, (value) => {
       expect(freezeDeep(value)).toBe(value)
@@ -29,7 +29,7 @@ it('freezes every object and array in a JSON value, and gives the value back', (
   )
 })
 
-it('freezes what stands behind null, false, 0 and the empty string too', () => {
+it('freezes the members after null, false, 0 and the empty string', () => {
   const value = {
     first: {},
     a: null,
@@ -53,7 +53,7 @@ it('freezes a member named __proto__ and leaves the prototype alone', () => {
   expect(Object.isFrozen(Object.prototype)).toBe(false)
 })
 
-it('leaves alone what somebody added to every object', () => {
+it('does not freeze properties of Object.prototype', () => {
   const get = vi.fn(() => added)
   const added = { deep: {} }
   const value = { a: { b: 1 } }
@@ -68,7 +68,7 @@ it('leaves alone what somebody added to every object', () => {
   expect([added, added.deep].some(Object.isFrozen)).toBe(false)
 })
 
-it('is not stopped by 100,000 levels or members', () => {
+it('freezes 100,000 levels and 100,000 members', () => {
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
   expect(objectsIn(freezeDeep(deep)).filter((object) => !Object.isFrozen(object))).toEqual([])
   const wide = Array.from({ length: 100_000 }, () => ({}))

@@ -46,8 +46,8 @@ function endless(first: string, chunk = Buffer.alloc(64 * 1024, 0x20)) {
   return { state, body }
 }
 
-describe('a good answer', () => {
-  it('is the JSON object, with its version and its Cache-Control', async () => {
+describe('a valid response', () => {
+  it('is the JSON object with its ETag and its Cache-Control', async () => {
     const { fetch, result } = get(() => json({ a: 1 }, { etag: 'W/"1"', 'cache-control': 'x' }))
     expect(await result).toEqual({ json: { a: 1 }, etag: 'W/"1"', cacheControl: 'x' })
     expect(fetch.mock.calls).toEqual([
@@ -78,7 +78,7 @@ describe('a good answer', () => {
     expect((await get(() => new Response(body)).result).json).toEqual({})
   })
 
-  it('may be a 304, where a version was sent', async () => {
+  it('may be a 304 if an ETag was sent', async () => {
     const { fetch, result } = get(() => status(304, { 'cache-control': 'max-age=9' }), {
       etag: '"1"',
     })
@@ -90,12 +90,12 @@ describe('a good answer', () => {
     expect((await get(() => new Response('\ufeff{"a":1}')).result).json).toEqual({ a: 1 })
   })
 
-  it('takes the last of two members with one name', async () => {
+  it('has the last of two members with the same name', async () => {
     expect((await get(() => new Response('{"a":1,"a":2}')).result).json).toEqual({ a: 2 })
   })
 })
 
-describe('a bad answer', () => {
+describe('an invalid response', () => {
   it.each([201, 204, 205, 206, 400, 404, 410, 429, 500, 503])('has status %i', async (code) => {
     expect(await failureOf(() => status(code))).toMatchObject({ reason: 'status', status: code })
   })
@@ -113,7 +113,7 @@ describe('a bad answer', () => {
     expect(await failureOf(() => response)).toMatchObject({ reason: 'redirect' })
   })
 
-  it('is a 304 to a request without a version', async () => {
+  it('is a 304 to a request without an ETag', async () => {
     expect(await failureOf(() => status(304))).toMatchObject({ status: 304 })
   })
 
@@ -130,11 +130,11 @@ describe('a bad answer', () => {
     'null',
     '"x"',
     '1',
-  ])('is no JSON object: %j', async (text) => {
+  ])('is not a JSON object: %j', async (text) => {
     expect(await failureOf(() => new Response(text))).toMatchObject({ reason: 'not_json' })
   })
 
-  it('is no UTF-8', async () => {
+  it('is not UTF-8', async () => {
     const body = Buffer.from('{"a":"\xff"}', 'latin1')
     expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'not_json' })
   })
@@ -142,18 +142,18 @@ describe('a bad answer', () => {
   it.each([
     ['network', refused],
     ['network', () => undefined as unknown as Response],
-  ])('does not come (%#)', async (reason, answer) => {
+  ])('is missing (%#)', async (reason, answer) => {
     expect(await failureOf(answer)).toMatchObject({ reason, cause: expect.any(TypeError) })
   })
 
-  it('breaks off in the middle', async () => {
+  it('ends in the middle', async () => {
     const cause = new Error('reset')
     const body = new ReadableStream({ pull: (controller) => controller.error(cause) })
     expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'network', cause })
   })
 })
 
-describe('what the operator reads of a failure', () => {
+describe('the message of a failure', () => {
   const coded = (...codes: unknown[]) =>
     codes.reduceRight<Error | undefined>(
       (cause, code) => Object.assign(new Error('x', { cause }), { code }),
@@ -209,7 +209,7 @@ describe('what the operator reads of a failure', () => {
     expect(failure.message).toBe(`${url}: ${message}`)
   })
 
-  it('is nothing besides what the failure has', async () => {
+  it('does not depend on other members of the failure', async () => {
     const failure = await failureOf(() => status(500))
     expect(Object.hasOwn(failure, 'cause')).toBe(false)
     expect(failure).toMatchObject({ retryAfter: undefined, location: undefined })
@@ -226,18 +226,18 @@ describe('Retry-After', () => {
     ['1234567890', undefined],
     ['5 minutes', undefined],
     ['', undefined],
-  ])('%j asks for %s seconds', async (value, seconds) => {
+  ])('%j means %s seconds', async (value, seconds) => {
     const failure = await failureOf(() => status(503, { 'retry-after': value }))
     expect(failure.retryAfter).toBe(seconds)
   })
 
-  it('asks for nothing where it is absent', async () => {
+  it('is undefined if it is absent', async () => {
     expect((await failureOf(() => status(503))).retryAfter).toBeUndefined()
   })
 })
 
 describe('the limit of 256 KiB', () => {
-  it('holds for what Content-Length says, before anything is read', async () => {
+  it('applies to Content-Length, before anything is read', async () => {
     const { state, body } = endless('{}')
     const answer = () => new Response(body, { headers: { 'content-length': `${limit + 1}` } })
     expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
@@ -246,7 +246,7 @@ describe('the limit of 256 KiB', () => {
   })
 
   it.each([undefined, '2', 'nonsense'])(
-    'holds while reading, where Content-Length is %s',
+    'applies while reading, with a Content-Length of %s',
     async (length) => {
       const { state, body } = endless('{}')
       const headers = length === undefined ? {} : { 'content-length': length }
@@ -257,18 +257,18 @@ describe('the limit of 256 KiB', () => {
     },
   )
 
-  it('holds for one octet more', async () => {
+  it('applies to one octet more', async () => {
     const answer = () => new Response(`{}${' '.repeat(limit - 1)}`)
     expect(await failureOf(answer)).toMatchObject({ reason: 'too_large' })
   })
 
-  it('holds for a body of empty chunks, which would never end', async () => {
+  it('applies to a body of empty chunks, which would never end', async () => {
     const { state, body } = endless('{', Buffer.alloc(0))
     expect(await failureOf(() => new Response(body))).toMatchObject({ reason: 'too_large' })
     expect(state.cancelled).toBe(true)
   })
 
-  it('holds for a body that is not made of bytes: it is refused', async () => {
+  it('refuses a body whose chunks are not bytes', async () => {
     const body = new ReadableStream({ start: (controller) => controller.enqueue('{}') })
     const failure = await failureOf(
       () => ({ ...json({}), status: 200, headers: new Headers(), body }) as never,
@@ -276,7 +276,7 @@ describe('the limit of 256 KiB', () => {
     expect(failure.reason).toBe('network')
   })
 
-  it('holds for what a small compressed answer grows to', async () => {
+  it('applies to the decompressed size of a small response', async () => {
     const bomb = gzipSync(Buffer.alloc(20_000_000, 0x20))
     const server = createServer((_request, response) => {
       response
@@ -298,7 +298,7 @@ describe('the limit of 256 KiB', () => {
   })
 })
 
-describe('a fetch that is not quite WHATWG', () => {
+describe('a fetch function whose response is not a WHATWG Response', () => {
   const headersOf = (headers: Record<string, string>) => new Headers(headers)
   const of = (parts: object) => () => parts as unknown as Response
   const text = (body: string, headers: Record<string, string>) =>
@@ -312,7 +312,7 @@ describe('a fetch that is not quite WHATWG', () => {
     ['no headers.get()', { status: 200, headers: {} }],
     ['neither a stream as body nor text()', { status: 200, headers: headersOf({}) }],
     ['neither a stream as body nor text()', { status: 200, headers: headersOf({}), body: {} }],
-  ])('is described by what its response lacks: %s (%#)', async (what, response) => {
+  ])('fails with a message that names the missing member: %s (%#)', async (what, response) => {
     const failure = await failureOf(of(response as object))
     expect(failure.reason).toBe('network')
     expect(failure.message).toContain(`the response of fetch has ${what}`)
@@ -324,7 +324,7 @@ describe('a fetch that is not quite WHATWG', () => {
     expect((await result).json).toEqual({ a: 1 })
   })
 
-  it('has the same limit for a Node stream, which is then destroyed', async () => {
+  it('has the same limit for a Node stream, and destroys the stream', async () => {
     const body = Readable.from(
       (function* () {
         for (;;) yield Buffer.alloc(64 * 1024, 0x20)
@@ -335,7 +335,7 @@ describe('a fetch that is not quite WHATWG', () => {
     expect(body.destroyed).toBe(true)
   })
 
-  it('may break off a Node stream, and emit an error later', async () => {
+  it('may end a Node stream early, and emit an error later', async () => {
     const body = new PassThrough()
     body.write('{')
     const result = failureOf(of({ status: 200, headers: headersOf({}), body }), {
@@ -349,14 +349,14 @@ describe('a fetch that is not quite WHATWG', () => {
     expect(unread.destroyed).toBe(true)
   })
 
-  it('may have no stream, where Content-Length shows that text() is within the limit', async () => {
+  it('may have no stream if Content-Length shows that text() is within the limit', async () => {
     const { result } = get(text('\ufeff{"a":1}', { 'content-length': '10' }))
     expect((await result).json).toEqual({ a: 1 })
   })
 
   it.each([
     ['no Content-Length', {}],
-    ['a Content-Length that is no number', { 'content-length': 'x' }],
+    ['a Content-Length that is not a number', { 'content-length': 'x' }],
     ['a compressed body', { 'content-length': '7', 'content-encoding': 'gzip' }],
   ])('is refused without a stream and with %s', async (_what, headers) => {
     expect((await failureOf(text('{"a":1}', headers))).message).toMatch(
@@ -364,12 +364,12 @@ describe('a fetch that is not quite WHATWG', () => {
     )
   })
 
-  it('is refused where text() gives more than Content-Length announced, beyond the limit', async () => {
+  it('is refused if text() returns more than Content-Length and the limit', async () => {
     const failure = await failureOf(text(' '.repeat(limit + 1), { 'content-length': '7' }))
     expect(failure.reason).toBe('too_large')
   })
 
-  it('is refused where text() gives no string', async () => {
+  it('is refused if text() does not return a string', async () => {
     const failure = await failureOf(text({} as string, { 'content-length': '7' }))
     expect(failure.message).toContain('text() of the response of fetch is not a string')
   })
@@ -385,12 +385,12 @@ describe('a fetch that is not quite WHATWG', () => {
         },
       },
     ],
-  ])('fails by the first failure where its body %s', async (_what, body) => {
+  ])('fails with the first failure if its body %s', async (_what, body) => {
     const failure = await failureOf(of({ status: 200, headers: headersOf({}), body }))
     expect(failure.message).toContain('reset by peer')
   })
 
-  it('may throw at once instead of rejecting', async () => {
+  it('may throw synchronously instead of rejecting', async () => {
     const fetch = () => {
       throw 'no network'
     }
@@ -426,13 +426,13 @@ describe('a connection that the server resets', () => {
     ['reset', (socket) => socket.resetAndDestroy()],
     ['closed', (socket) => socket.destroy()],
     [
-      'reset in the middle of the answer',
+      'reset in the middle of the response',
       (socket) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a"')
         setTimeout(() => socket.resetAndDestroy(), 5)
       },
     ],
-  ])('is replaced at once: the kept-alive connection was %s', async (_how, how) => {
+  ])('is replaced immediately: the kept-alive connection was %s', async (_how, how) => {
     const { ask, requests } = await resetting(1, 1, how)
     expect((await ask()).json).toEqual({ a: 1 })
     expect((await ask()).json).toEqual({ a: 1 })
@@ -446,7 +446,7 @@ describe('a connection that the server resets', () => {
     expect(requests()).toBe(3)
   })
 
-  it('is not replaced when the time is over', async () => {
+  it('is not replaced after the timeout', async () => {
     const controller = new AbortController()
     const fetch = vi.fn(async () => {
       controller.abort()
@@ -459,12 +459,12 @@ describe('a connection that the server resets', () => {
 })
 
 describe('the signal', () => {
-  it('ends a request whose fetch does not listen to it', async () => {
+  it('ends a request whose fetch function ignores it', async () => {
     const signal = AbortSignal.timeout(10)
     expect(await failureOf(hanging, { signal })).toMatchObject({ reason: 'timeout' })
   })
 
-  it('ends a body that drips, and lets it go', async () => {
+  it('ends a slow body, and releases it', async () => {
     let cancelled = false
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(Buffer.from('{')),
@@ -477,13 +477,13 @@ describe('the signal', () => {
     expect(cancelled).toBe(true)
   })
 
-  it('ends a request that has not begun', async () => {
+  it('ends a request before it begins', async () => {
     expect(await failureOf(hanging, { signal: AbortSignal.abort() })).toMatchObject({
       reason: 'timeout',
     })
   })
 
-  it('keeps no listener of a request that ended', async () => {
+  it('has no listener after a request ended', async () => {
     const { signal } = new AbortController()
     const added = vi.spyOn(signal, 'addEventListener')
     const removed = vi.spyOn(signal, 'removeEventListener')
@@ -497,7 +497,7 @@ describe('the signal', () => {
 })
 
 it.each([302, 404, 500])(
-  'lets go of the body of a %i, so that its connection is free',
+  'releases the body of a %i, so that its connection is free',
   async (code) => {
     const { state, body } = endless('x')
     await failureOf(() => new Response(body, { status: code }))

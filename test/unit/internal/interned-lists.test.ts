@@ -3,7 +3,7 @@ import { sharedLists } from '../../../src/internal/interned-lists.ts'
 
 const split = (text: string) => text.split(' ')
 
-it('makes the list of a text once, and freezes it', () => {
+it('creates the list of a text once, and freezes it', () => {
   const make = vi.fn(split)
   const listOf = sharedLists(make)
   const first = listOf('a b')
@@ -14,7 +14,7 @@ it('makes the list of a text once, and freezes it', () => {
   expect(make).toHaveBeenCalledTimes(2)
 })
 
-it('keeps 100 lists and no more', () => {
+it('caches at most 100 lists', () => {
   const make = vi.fn(split)
   const listOf = sharedLists(make)
   for (let round = 0; round < 2; round++) {
@@ -26,7 +26,7 @@ it('keeps 100 lists and no more', () => {
   expect(make).toHaveBeenCalledTimes(102)
 })
 
-it('keeps no long texts', () => {
+it('does not cache long texts', () => {
   const make = vi.fn(split)
   const listOf = sharedLists(make)
   for (const length of [256, 257]) {

@@ -9,7 +9,7 @@ it('copies the own members into an object without a prototype', () => {
   expect(copy.inherited).toBeUndefined()
 })
 
-it('takes a member named __proto__ as any other', () => {
+it('copies a member named __proto__ like any other', () => {
   const copy = copyOwnMembers(JSON.parse('{"__proto__":{"kty":"RSA"}}'))
   expect(Object.keys(copy)).toEqual(['__proto__'])
   expect(copy.kty).toBeUndefined()

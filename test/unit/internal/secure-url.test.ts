@@ -106,7 +106,7 @@ describe('a URL that is fetched', () => {
   )
 
   it.each([...wrongParts, ...otherScheme.map((url) => [url, 'is not an https URL'] as const)])(
-    '%s %s, also where http is allowed',
+    '%s %s, even if http is allowed',
     (url, problem) => {
       expect(validateFetchedUrl(url, false)).toBe(problem)
       expect(validateFetchedUrl(url, true)).toBe(problem)
@@ -203,7 +203,7 @@ describe('an issuer identifier of any kind', () => {
     'accounts.example.com',
     'spiffe://example.org/../a',
     'file:///etc/passwd',
-  ])('%s has no http URL that is malformed', (issuer) => {
+  ])('%s is accepted', (issuer) => {
     expect(validateHttpIssuer(issuer)).toBeUndefined()
   })
 

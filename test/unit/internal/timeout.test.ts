@@ -3,7 +3,7 @@ import { withTimeout } from '../../../src/internal/timeout.ts'
 
 const late = () => new Error('late')
 
-it('passes on what the promise resolves to or rejects with, and leaves no timer', async () => {
+it('settles like the promise, and leaves no timer', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   expect(await withTimeout(Promise.resolve(1), 1_000, late)).toBe(1)
@@ -11,7 +11,7 @@ it('passes on what the promise resolves to or rejects with, and leaves no timer'
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('rejects when the time is up, and ignores what the promise does later', async () => {
+it('rejects after the time limit, and ignores a later result of the promise', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   let reject = (_: Error): void => {}

@@ -51,11 +51,11 @@ describe('metadataUrls', () => {
         '/%7Ea/b/.well-known/openid-configuration',
       ],
     ],
-  ])('of %s are the three forms, each once and in order', (name, paths) => {
+  ])('lists the three forms of %s, each once and in order', (name, paths) => {
     expect(metadataUrls(name)).toEqual(paths.map((path) => `https://as.test${path}`))
   })
 
-  it('keep the port', () => {
+  it('keeps the port', () => {
     expect(metadataUrls('http://127.0.0.1:8080/a')[0]).toBe(
       'http://127.0.0.1:8080/.well-known/oauth-authorization-server/a',
     )
@@ -63,7 +63,7 @@ describe('metadataUrls', () => {
 })
 
 describe('discover', () => {
-  it('takes the first document that is of this issuer, and asks for no other', async () => {
+  it('uses the first document of this issuer, and requests no other', async () => {
     const { asked, result } = discovering({ [rfc8414]: { issuer, jwks_uri } })
     expect(await result).toEqual({ jwksUri: jwks_uri, cacheControl: 'max-age=77' })
     expect(asked).toEqual([rfc8414])
@@ -79,7 +79,7 @@ describe('discover', () => {
     ['the issuer of this host', { issuer: 'https://as.test', jwks_uri }],
     ['no issuer', { jwks_uri }],
     ['no jwks_uri', { issuer }],
-  ])('goes on to the next form after %s', async (_what, answer) => {
+  ])('tries the next form after %s', async (_what, answer) => {
     const { asked, result } = discovering({ [rfc8414]: answer, [appended]: { issuer, jwks_uri } })
     expect((await result).jwksUri).toBe(jwks_uri)
     expect(asked).toEqual([rfc8414, inserted, appended])
@@ -91,8 +91,8 @@ describe('discover', () => {
     ['429', failure('status', { status: 429 })],
     ['a network failure', failure('network')],
     ['a timeout', failure('timeout')],
-    ['what is no failure of a request', new TypeError('a defect')],
-  ])('stops at %s, for another form might be another document', async (_what, error) => {
+    ['an error that is not of a request', new TypeError('a defect')],
+  ])('stops after %s, because another form might be another document', async (_what, error) => {
     const { asked, result } = discovering({
       [rfc8414]: error as FetchFailure,
       [inserted]: { issuer, jwks_uri },
@@ -128,7 +128,7 @@ describe('discover', () => {
     },
   )
 
-  it('tells of the last failure, but of another issuer above all', async () => {
+  it('throws the last failure, but prefers one about another issuer', async () => {
     const other = { issuer: 'https://evil.test', jwks_uri }
     await expect(discovering({}).result).rejects.toMatchObject({ reason: 'status', status: 404 })
     await expect(discovering({ [rfc8414]: other }).result).rejects.toMatchObject({
@@ -137,7 +137,7 @@ describe('discover', () => {
     })
   })
 
-  it('hints at a slash that is all the difference', async () => {
+  it('has a hint if only a slash differs', async () => {
     await expect(
       discovering({ [rfc8414]: { issuer: `${issuer}/`, jwks_uri } }).result,
     ).rejects.toThrow(/differ only by the slash at the end/)
@@ -150,13 +150,13 @@ describe('discover', () => {
     ['ftp://as.test/jwks', 'is not an https URL'],
     ['http://as.test/jwks', 'which needs allowInsecureHttp: true'],
     ['https://user@as.test/jwks', 'has credentials in it'],
-  ])('refuses the jwks_uri %j', async (uri, doubt) => {
+  ])('refuses the jwks_uri %j', async (uri, problem) => {
     const document = { issuer, jwks_uri: uri }
     await expect(discovering({ [rfc8414]: document }).result).rejects.toMatchObject({ status: 404 })
     const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
     await expect(discovering(everywhere).result).rejects.toMatchObject({
       reason: 'not_metadata',
-      message: expect.stringContaining(doubt),
+      message: expect.stringContaining(problem),
     })
   })
 
@@ -164,22 +164,22 @@ describe('discover', () => {
     ['http://127.0.0.1:9999/jwks', 'is http, though the issuer is https'],
     [`https://as.test/${'a'.repeat(2_048)}`, 'is longer than 2048 characters'],
     ['https://as.test/jwks\u202e', 'is not in its parsed form'],
-  ])('refuses the jwks_uri %.40s of an https issuer', async (uri, doubt) => {
+  ])('refuses the jwks_uri %.40s of an https issuer', async (uri, problem) => {
     const document = { issuer, jwks_uri: uri }
     const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
     await expect(discovering(everywhere).result).rejects.toMatchObject({
       reason: 'not_metadata',
-      message: expect.stringContaining(doubt),
+      message: expect.stringContaining(problem),
     })
   })
 
-  it('takes an http jwks_uri of an https issuer where that was allowed', async () => {
+  it('accepts an http jwks_uri of an https issuer if that is allowed', async () => {
     const document = { issuer, jwks_uri: 'http://as.test/jwks' }
     const { result } = discovering({ [rfc8414]: document }, true)
     expect((await result).jwksUri).toBe('http://as.test/jwks')
   })
 
-  it('takes an http jwks_uri of an http issuer where that was allowed', async () => {
+  it('accepts an http jwks_uri of an http issuer if that is allowed', async () => {
     const insecure = { issuer: 'http://as:8080', jwks_uri: 'http://as:8080/jwks' }
     const get = async () => ({ json: insecure, etag: undefined, cacheControl: undefined })
     expect((await discover(insecure.issuer, true, get)).jwksUri).toBe(insecure.jwks_uri)

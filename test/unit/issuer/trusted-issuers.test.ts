@@ -5,7 +5,7 @@ import { createApi, JWKS_URI } from '../../support/verdict.ts'
 const trusting = (issuer: string) => ({ issuer, jwks })
 
 describe('an issuer that is listed', () => {
-  it('is found by its exact name; another one is refused with what was expected', async () => {
+  it('is found by its exact name; another name is refused with the expected names', async () => {
     const api = createApi({ issuer: [ISS, trusting('https://b.test')] })
     const { detail } = await api.refuses(t0({ iss: 'https://b.test/' }), 'wrong_issuer')
     expect(detail).toEqual({
@@ -18,7 +18,7 @@ describe('an issuer that is listed', () => {
     expect(unknown.detail).not.toHaveProperty('hint')
   })
 
-  it('has its keys fetched by ready(), with those of every other', async () => {
+  it('has its keys fetched by ready(), like every other listed issuer', async () => {
     const served = { [JWKS_URI]: jwks, 'https://b.test/keys': jwks }
     const issuer = [ISS, 'https://b.test'].map((iss, index) => ({
       issuer: iss,

@@ -21,20 +21,20 @@ function failing(random = 1) {
   }
 }
 
-it('waits for nothing before the first failure', () => {
+it('has no delay before the first failure', () => {
   const { backOff } = failing()
   expect([backOff.isFailing(), backOff.remaining()]).toEqual([false, 0])
 })
 
-it('doubles the wait from one second to sixty, and then stays there', () => {
+it('doubles the delay from one second to sixty, and not beyond', () => {
   expect(failing().waits(9)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
 })
 
-it('shortens the shorter steps by chance, to no less than half and no less than a second', () => {
+it('shortens delays below sixty seconds at random, to at least half and at least one second', () => {
   expect(failing(0).waits(9)).toEqual([1, 1, 2, 4, 8, 16, 60, 60, 60])
 })
 
-it('counts the wait down, and stays with the failure when it is over', () => {
+it('counts the delay down, and still reports the failure after it', () => {
   const { backOff, pass, waits } = failing()
   waits(4)
   pass(3)
@@ -45,7 +45,7 @@ it('counts the wait down, and stays with the failure when it is over', () => {
   expect(backOff.remaining()).toBe(0)
 })
 
-it('begins anew after a success', () => {
+it('starts again at one second after a success', () => {
   const { backOff, waits } = failing()
   waits(5)
   backOff.recordSuccess()
@@ -53,7 +53,7 @@ it('begins anew after a success', () => {
   expect(waits(2)).toEqual([1, 2])
 })
 
-it('hears Retry-After where it asks for more than the step, up to 600 seconds', () => {
+it('follows a Retry-After that is longer than the delay, up to 600 seconds', () => {
   const { backOff } = failing()
   const waits = [0, 90, 600, 601, 1e9].map((retryAfter) => {
     backOff.recordFailure(retryAfter)
@@ -62,14 +62,14 @@ it('hears Retry-After where it asks for more than the step, up to 600 seconds', 
   expect(waits).toEqual([1, 90, 600, 600, 600])
 })
 
-it('does not wait longer when the clock is set back', () => {
+it('does not extend the delay if the clock is set back', () => {
   const { backOff, pass, waits } = failing()
   waits(7)
   pass(-10_000)
   expect(backOff.remaining()).toBe(0)
 })
 
-it('draws its chance from Math.random where none is given', () => {
+it('uses Math.random by default', () => {
   const waits = Array.from({ length: 50 }, () => {
     const backOff = createBackOff(() => 0)
     for (let failure = 0; failure < 6; failure++) backOff.recordFailure()

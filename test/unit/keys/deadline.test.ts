@@ -19,7 +19,7 @@ describe('runWithTimeout', () => {
     expect(work).toHaveBeenCalledOnce()
   })
 
-  it('repeats work at once that a suspended process could not finish, with the whole time', async () => {
+  it('repeats work that a suspended process could not finish, immediately and with the full timeout', async () => {
     const work = vi
       .fn(async (_signal: AbortSignal): Promise<string> => 'second')
       .mockImplementationOnce((signal) => {
@@ -31,7 +31,7 @@ describe('runWithTimeout', () => {
     expect(work.mock.calls[1]?.[0].aborted).toBe(false)
   })
 
-  it('repeats it once', async () => {
+  it('repeats work only once', async () => {
     const work = vi.fn((signal: AbortSignal) => {
       setTimeout(() => suspend(700), 10)
       return untilAborted(signal)
@@ -48,7 +48,7 @@ describe('runWithTimeout', () => {
 })
 
 describe('isDoneWithin', () => {
-  it('says whether the work was done within the limit', async () => {
+  it('resolves to whether the work ended within the limit', async () => {
     expect(await isDoneWithin(wait(5), 1_000)).toBe(true)
     expect(await isDoneWithin(wait(1_000), 5)).toBe(false)
     expect(await isDoneWithin(new Promise(() => {}), -1)).toBe(false)

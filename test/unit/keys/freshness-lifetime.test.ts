@@ -13,7 +13,7 @@ it.each([
   ['max-age=86401', 86_400],
   ['max-age=315360000', 86_400],
   ['max-age=999999999999999', 86_400],
-])('%s makes %i seconds', (header, seconds) => {
+])('%s means %i seconds', (header, seconds) => {
   expect(freshnessLifetime(header, 600)).toBe(seconds)
 })
 
@@ -36,6 +36,6 @@ it.each([
   'max-age=9999999999999999',
   'max-age=300, max-age=300',
   'x-max-age=300',
-])('%s leaves the default', (header) => {
+])('%s means the default', (header) => {
   expect(freshnessLifetime(header, 601)).toBe(601)
 })

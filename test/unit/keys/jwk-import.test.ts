@@ -69,7 +69,7 @@ describe('importJwk', () => {
 
   it.each([
     ['no kid, alg, use or key_ops', { ...rsa, kid: undefined, alg: undefined, use: undefined }],
-    ['members that nobody knows', { ...rsa, nonsense: 1, ext: true, 'x5t#S256': 'AA' }],
+    ['unknown members', { ...rsa, nonsense: 1, ext: true, 'x5t#S256': 'AA' }],
     ['key_ops with verify among others', { ...rsa, key_ops: ['sign', 'verify'] }],
     ['leading zeros in n and e', { ...rsa, n: withZero(rsa.n), e: withZero(rsa.e) }],
     ['e = 3', { ...rsa, e: e(3) }],
@@ -77,7 +77,7 @@ describe('importJwk', () => {
     ['8192 bits, the most', { ...rsa, n: modulusOf(8192) }],
     ['an exponent of four octets, the most', { ...rsa, e: e(1, 0, 0, 1) }],
     ['sixteen key_ops, the most', { ...rsa, key_ops: ['verify', ...'abcdefghijklmno'] }],
-  ])('takes a JWK with %s', (_what, jwk) => {
+  ])('imports a JWK with %s', (_what, jwk) => {
     expect(importJwk(jwk)).toHaveProperty('keyObject')
   })
 
@@ -99,7 +99,7 @@ describe('importJwk', () => {
     ['key_ops null', { ...rsa, key_ops: null }, 'key_ops'],
     ['a kid that is a number', { ...rsa, kid: 1 }, 'kid'],
     ['a kid that is null', { ...rsa, kid: null }, 'kid'],
-    ['an alg that is no signature', { ...rsa, alg: 'RSA-OAEP' }, 'alg'],
+    ['an alg that is not a signature algorithm', { ...rsa, alg: 'RSA-OAEP' }, 'alg'],
     ['an alg of another kty', { ...rsa, alg: 'ES256' }, 'alg'],
     ['an alg of another curve', { ...ec, alg: 'ES384' }, 'alg'],
     ['alg HS256 on an RSA key', { ...rsa, alg: 'HS256' }, 'alg'],
@@ -136,7 +136,7 @@ describe('importJwk', () => {
     ['a long x', { ...ec, x: withZero(ec.x) }, 'malformed'],
     ['x and y exchanged', { ...ec, x: ec.y, y: ec.x }, 'malformed'],
     ['a coordinate beyond the field', { ...ec, x: e(...Array(32).fill(255)) }, 'malformed'],
-  ])('does not take a JWK with %s', (_what, jwk, reason) => {
+  ])('does not import a JWK with %s', (_what, jwk, reason) => {
     expect(importJwk(jwk)).toBe(reason)
   })
 
@@ -146,7 +146,7 @@ describe('importJwk', () => {
     ['P-521', ec5.jwk, ['x', 'y']],
     ['Ed25519', ed, ['x']],
   ] as const)(
-    'reads the alphabet of base64 and padding in an %s JWK: it is the same key',
+    'accepts the base64 alphabet and padding in an %s JWK as the same key',
     (_kind, jwk, members) => {
       const encoded = members.map((member) => [
         member,
@@ -159,7 +159,7 @@ describe('importJwk', () => {
   )
 
   it.each(keysWithLeadingZero)(
-    '7518-6.2.1 left-pads a short coordinate $member of $jwk.crv, whose leading octet was zero',
+    '7518-6.2.1 left-pads a short coordinate $member of $jwk.crv whose leading octet was zero',
     ({ member, jwk }) => {
       expect(bytes(jwk[member])[0]).toBe(0)
       const short = bytes(jwk[member]).subarray(1).toString('base64url')
@@ -169,16 +169,16 @@ describe('importJwk', () => {
     },
   )
 
-  it('pads no coordinate of Ed25519', () => {
+  it('does not pad a coordinate of Ed25519', () => {
     expect(importJwk({ ...ed, x: bytes(ed.x).subarray(1).toString('base64url') })).toBe('malformed')
   })
 
-  it('reports a private key as such, whatever use and key_ops say', () => {
+  it('reports a private key as private for any use and key_ops', () => {
     expect(importJwk({ ...rsa, d: 'AA', use: 'enc', key_ops: ['sign'] })).toBe('private')
   })
 
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(
-    'takes no key whose private member %s was published, whatever it holds',
+    'does not import a key with the private member %s, whatever its value',
     (member) => {
       expect(importJwk({ ...rsa, [member]: null })).toBe('private')
       expect(isPrivate({ ...rsa, [member]: undefined })).toBe(true)
@@ -186,7 +186,7 @@ describe('importJwk', () => {
     },
   )
 
-  it('makes the key of n and e alone', () => {
+  it('creates the key from n and e only', () => {
     const key = importJwk({ ...rsa, x5c: ['AA'], x5u: 'https://evil.test', x: 'AA', crv: 'P-256' })
     const { n, e: exponent } = rsa
     expect(key).toMatchObject({ keyType: { kty: 'RSA' } })
@@ -205,7 +205,7 @@ describe('mayVerify', () => {
   }
 
   it.each([rsa, ec, ec3.jwk, ec5.jwk, ed])(
-    'lets a JWK with alg $alg verify nothing else',
+    'allows a JWK with alg $alg to verify only that algorithm',
     (jwk) => {
       expect(named(jwk)).toEqual([jwk.alg])
     },
@@ -217,7 +217,10 @@ describe('mayVerify', () => {
     ['P-384', ec3.jwk, ['ES384']],
     ['P-521', ec5.jwk, ['ES512']],
     ['Ed25519', ed, ['EdDSA', 'Ed25519']],
-  ])('lets a JWK without alg verify all of its kind (%s)', (_kind, jwk, algorithms) => {
-    expect(named({ ...jwk, alg: undefined })).toEqual(algorithms)
-  })
+  ])(
+    'allows a JWK without alg to verify every algorithm of its key type (%s)',
+    (_kind, jwk, algorithms) => {
+      expect(named({ ...jwk, alg: undefined })).toEqual(algorithms)
+    },
+  )
 })

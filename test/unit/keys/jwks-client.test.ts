@@ -86,14 +86,14 @@ const movedTo =
     json({ issuer: ISS, jwks_uri: uri }, headers)
 
 describe('finding the keys', () => {
-  it('reads the metadata once, then asks the keys’ URL alone', async () => {
+  it('reads the metadata once, and then requests only the URL of the keys', async () => {
     const { fetch, events } = endpointWith()
     expect(await fetch()).toMatchObject({ kids: ['rsa1'], asked: [metadataUrl, jwksUri] })
     expect(await fetch()).toMatchObject({ asked: [jwksUri] })
     expect(events).toEqual([{ type: 'metadata.refreshed', issuer: ISS, jwksUri }])
   })
 
-  it('never reads metadata where the URL is given, not even after a 404 or a year', async () => {
+  it('never reads metadata if the URL is configured, not even after a 404 or a year', async () => {
     const { fetch, served, pass } = endpointWith({ jwksUri: otherUri })
     expect(await fetch()).toMatchObject({ reason: 'status', asked: [otherUri] })
     served.set(otherUri, () => json(keys))
@@ -101,7 +101,7 @@ describe('finding the keys', () => {
     expect(await fetch()).toMatchObject({ kids: ['rsa1'], asked: [otherUri] })
   })
 
-  it('forgets metadata whose keys did not come', async () => {
+  it('does not keep metadata whose keys could not be fetched', async () => {
     const { fetch, served } = endpointWith()
     served.set(jwksUri, () => status(500))
     expect(await fetch()).toMatchObject({ reason: 'status', url: jwksUri })
@@ -110,7 +110,7 @@ describe('finding the keys', () => {
   })
 
   it.each([400, 401, 403, 404, 410])(
-    'reads the metadata again when the keys answer %i',
+    'reads the metadata again when the URL of the keys responds with %i',
     async (code) => {
       const { fetch, served } = endpointWith()
       await fetch()
@@ -133,7 +133,7 @@ describe('finding the keys', () => {
     expect(await fetch()).toMatchObject({ reason: 'status', asked: [jwksUri] })
   })
 
-  it('does not ask the same URL twice when the metadata still name it', async () => {
+  it('does not request the same URL twice if the metadata still names it', async () => {
     const { fetch, served } = endpointWith()
     await fetch()
     served.set(jwksUri, () => status(404))
@@ -146,7 +146,7 @@ describe('finding the keys', () => {
 })
 
 describe('the age of the metadata', () => {
-  it('is the default, and then they are read again, after the keys', async () => {
+  it('is the default, after which it is read again, after the keys', async () => {
     const { fetch, pass } = endpointWith()
     await fetch()
     pass(599)
@@ -156,7 +156,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri] })
   })
 
-  it('is what their own Cache-Control says', async () => {
+  it('comes from its own Cache-Control', async () => {
     const { fetch, pass, served } = endpointWith()
     served.set(metadataUrl, movedTo(jwksUri, { 'cache-control': 'max-age=7200' }))
     await fetch()
@@ -166,7 +166,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri, metadataUrl] })
   })
 
-  it('leads to a new URL, even while the old one answers', async () => {
+  it('leads to a new URL, even while the old one responds', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
@@ -178,11 +178,11 @@ describe('the age of the metadata', () => {
   it.each([
     ['fail', 'status', () => status(500)],
     [
-      'are of another issuer',
+      'is of another issuer',
       'issuer_mismatch',
       () => json({ issuer: 'https://evil.test', jwks_uri: otherUri }),
     ],
-  ])('leaves the known URL in use where they %s', async (_what, failed, answer) => {
+  ])('leaves the known URL in use if the metadata %s', async (_what, failed, answer) => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
@@ -195,7 +195,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri, metadataUrl] })
   })
 
-  it('leaves the known URL in use where they never come', async () => {
+  it('leaves the known URL in use if the metadata request hangs', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
@@ -206,7 +206,7 @@ describe('the age of the metadata', () => {
     })
   })
 
-  it('is not known after the clock was set back, and they are read again', async () => {
+  it('is unknown after the clock was set back, so that it is read again', async () => {
     const { fetch, served, pass } = endpointWith()
     pass(31_536_000)
     await fetch()
@@ -216,7 +216,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [otherUri] })
   })
 
-  it('makes them be read first after a failure, once for each age, for the old host may be gone', async () => {
+  it('makes it be read first after a failure, once per lifetime, because the old host may be gone', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     served.set(jwksUri, () => status(500))
@@ -227,7 +227,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ kids: ['rsa1'], asked: [metadataUrl, otherUri] })
   })
 
-  it('does not make them be read again and again in a long failure', async () => {
+  it('does not cause repeated reads during a long failure', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     served.set(jwksUri, () => status(500)).set(metadataUrl, () => status(500))
@@ -253,11 +253,11 @@ describe('the age of the metadata', () => {
   })
 })
 
-describe('the version of the keys', () => {
+describe('the ETag of the keys', () => {
   const versioned: Answer = (_url, headers) =>
     headers.get('if-none-match') === '"v1"' ? status(304) : json(keys, { etag: '"v1"' })
 
-  it('is sent back, and a 304 leaves the very same set', async () => {
+  it('is sent back, and a 304 keeps the same set object', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, versioned)
     expect(await fetch()).toMatchObject({ same: false, asked: [jwksUri] })
@@ -275,7 +275,7 @@ describe('the version of the keys', () => {
     expect(await fetch()).toMatchObject({ asked: [`${otherUri} "v1"`] })
   })
 
-  it('is not that of an answer that was not accepted', async () => {
+  it('is not taken from a response that was not accepted', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, versioned)
     await fetch()
@@ -286,7 +286,7 @@ describe('the version of the keys', () => {
     expect(await fetch()).toMatchObject({ asked: [`${jwksUri} "v1"`] })
   })
 
-  it('is not sent after a failure: it may be what the server fails on', async () => {
+  it('is not sent after a failure, because it may be the cause', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, versioned)
     await fetch()
@@ -311,7 +311,7 @@ describe('the version of the keys', () => {
   })
 
   it.each([`"${'a'.repeat(254)}"`, 'W/"v1"', '""'])(
-    'is sent back as it came: %.9s',
+    'is sent back unchanged: %.9s',
     async (etag) => {
       const { fetch, served } = endpointWith({ jwksUri })
       served.set(jwksUri, () => json(keys, { etag }))
@@ -320,7 +320,7 @@ describe('the version of the keys', () => {
     },
   )
 
-  it('belongs to the set that came with it: a 304 confirms that set and no other', async () => {
+  it('belongs to its set: a 304 confirms that set and no other', async () => {
     const { client, served } = endpointWith({ jwksUri })
     const { signal } = new AbortController()
     served.set(jwksUri, versioned)
@@ -336,7 +336,7 @@ describe('the version of the keys', () => {
     expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
   })
 
-  it('is of no use where the URL has changed meanwhile: the new URL is asked', async () => {
+  it('is not used if the URL has changed meanwhile: the new URL is requested', async () => {
     const { fetch, served, client, pass } = endpointWith()
     served.set(jwksUri, versioned)
     await fetch()
@@ -352,7 +352,7 @@ describe('the version of the keys', () => {
     expect((await confirmed).set.find('ES256', 'ec1')).toHaveLength(1)
   })
 
-  it('is forgotten when an answer has none', async () => {
+  it('is dropped when a response has none', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, versioned)
     await fetch()
@@ -361,7 +361,7 @@ describe('the version of the keys', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri] })
   })
 
-  it('a 304 that was not asked for is a failure', async () => {
+  it('an unexpected 304 is a failure', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, () => status(304))
     expect(await fetch()).toMatchObject({ reason: 'redirect' })
@@ -369,7 +369,7 @@ describe('the version of the keys', () => {
 })
 
 describe('the lifetime of the keys', () => {
-  it('is what Cache-Control says, and after a 304 what it said last', async () => {
+  it('comes from Cache-Control, and after a 304 without one from the last one', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     const answers = [
       () => json(keys, { etag: '"v1"', 'cache-control': 'max-age=300' }),
@@ -387,7 +387,7 @@ describe('the lifetime of the keys', () => {
   })
 })
 
-describe('what is no key set', () => {
+describe('a response that is not a usable key set', () => {
   it.each([
     [{}, 'not_a_key_set', 'the response is not a JWK Set, or has more than 100 keys'],
     [{ keys: {} }, 'not_a_key_set', 'the response is not a JWK Set, or has more than 100 keys'],
@@ -413,7 +413,7 @@ describe('what is no key set', () => {
       `the JWK Set has no usable key (${'a key without kid: not_an_object, '.repeat(10)}and 2 more)`,
     ],
     [[], 'not_json', 'the response is not a JSON object'],
-  ])('fails, with a reason (%#)', async (body, reason, message) => {
+  ])('fails with a reason (%#)', async (body, reason, message) => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, () => json(body))
     const failure = { reason, url: jwksUri, message: `${jwksUri}: ${message}` }
@@ -421,7 +421,7 @@ describe('what is no key set', () => {
   })
 })
 
-it('keeps the later of two answers of one URL where the earlier one comes last', async () => {
+it('keeps the response to the later of two requests if the earlier one is answered last', async () => {
   const { fetch, served, client } = endpointWith()
   await fetch()
   let answer = (_response: Response) => {}
@@ -438,7 +438,7 @@ it('keeps the later of two answers of one URL where the earlier one comes last',
   expect(await earlier).toMatchObject({ set: later.set, requestOrder: later.requestOrder })
 })
 
-it('numbers each answer after the request for it, so that arrivals can be compared', async () => {
+it('has an order of requests that can be compared with arrivals', async () => {
   const { fetch, served } = endpointWith({ jwksUri })
   served.set(jwksUri, (_url, headers) =>
     headers.has('if-none-match') ? status(304) : json(keys, { etag: '"v1"' }),
@@ -451,6 +451,6 @@ it('numbers each answer after the request for it, so that arrivals can be compar
   }
 })
 
-it('counts what is no FetchFailure as a failure of the network', () => {
+it('treats any other error as a network failure', () => {
   expect(reasonOf(new Error('x'))).toBe('network')
 })

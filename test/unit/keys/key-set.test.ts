@@ -12,23 +12,23 @@ const nested = (depth: number) => JSON.parse(`${'['.repeat(depth)}${']'.repeat(d
 
 describe('readKeySet', () => {
   it.each([undefined, null, 'x', 1, [], {}, { keys: {} }, { keys: null }, { keys: 'x' }])(
-    'takes %j for no key set',
+    'does not read %j as a key set',
     (value) => {
       expect(readKeySet(value)).toBeUndefined()
     },
   )
 
-  it('takes a set of 100 keys, and none of 101, of whatever kind', () => {
+  it('reads a set of 100 JWKs, and refuses one of 101', () => {
     const hundred = [rsa1.jwk, ...Array(99).fill(null)]
     expect(setOf(hundred).keys.size).toBe(1)
     expect(readKeySet({ keys: [...hundred, null] })).toBeUndefined()
   })
 
-  it('takes an empty set for what it is', () => {
+  it('reads an empty set', () => {
     expect(setOf([])).toMatchObject({ keys: new Map(), skipped: [] })
   })
 
-  it('keeps the good keys and tells of the others, with their kid where it is a string', () => {
+  it('keeps the usable keys and lists the others, with their kid if it is a string', () => {
     const set = setOf([null, { ...rsa1.jwk, d: 'AA' }, { kty: 'oct', kid: 1 }, ec1.jwk, []])
     expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])
     expect(set.skipped).toEqual([
@@ -39,11 +39,11 @@ describe('readKeySet', () => {
     ])
   })
 
-  it('counts a JWK that stands there twice as one', () => {
+  it('counts a repeated JWK once', () => {
     expect(setOf([rsa1.jwk, { ...rsa1.jwk, x5c: ['AA'] }]).keys.size).toBe(1)
   })
 
-  it('makes a key of the same numbers once, under whichever kid and alg', () => {
+  it('imports a key with the same numbers once, for any kid and alg', () => {
     const { x: _, ...halfOf } = ed1.jwk
     const other = { ...ed1.jwk, x: `${ed1.jwk.x?.slice(0, -2)}AA`, kid: 'other' }
     const set = setOf([ed1.jwk, { ...ed1.jwk, kid: 'again', alg: 'Ed25519' }, other, halfOf])
@@ -54,7 +54,7 @@ describe('readKeySet', () => {
     expect(none).toEqual([])
   })
 
-  it('keeps the object of a key that was in the set before, whatever else changes about it', () => {
+  it('keeps the object of a key that was in the previous set, even if other members change', () => {
     const before = setOf([rsa1.jwk, ec1.jwk])
     const after = setOf([ed1.jwk, { ...rsa1.jwk, x5t: 'changed' }], before)
     const [key] = before.find('RS256', 'rsa1')
@@ -71,7 +71,7 @@ describe('readKeySet', () => {
     ['use', { use: undefined }],
     ['e', { e: 'Aw' }],
     ['n', { n: ps1.jwk.n }],
-  ])('makes a new key where %s has changed', (_member, change) => {
+  ])('creates a new key if %s has changed', (_member, change) => {
     const before = setOf([rsa1.jwk])
     const [key] = before.keys.values()
     const after = setOf([{ ...rsa1.jwk, ...change }], before)
@@ -83,13 +83,13 @@ describe('readKeySet', () => {
     ['its private half is published', { d: 'AA' }, 'private'],
     ['it is for encryption now', { use: 'enc' }, 'use'],
     ['key_ops no longer allow it', { key_ops: ['encrypt'] }, 'key_ops'],
-  ])('drops a key that was good before when %s', (_why, change, reason) => {
+  ])('drops a key of the previous set when %s', (_why, change, reason) => {
     const after = setOf([{ ...rsa1.jwk, ...change }], setOf([rsa1.jwk]))
     expect(after.keys.size).toBe(0)
     expect(after.skipped).toEqual([{ kid: 'rsa1', reason }])
   })
 
-  it('skips every entry of a key whose private half is in the set, however it is encoded', () => {
+  it('skips every entry of a key whose private key is in the set, in any encoding', () => {
     const { d } = rsa1.privateKey.export({ format: 'jwk' })
     const padded = Buffer.from(String(rsa1.jwk.n), 'base64url').toString('base64')
     const entries = [rsa1.jwk, { ...rsa1.jwk, kid: 'b', n: padded }, { ...rsa1.jwk, kid: 'c', d }]
@@ -111,7 +111,7 @@ describe('readKeySet', () => {
   })
 
   it.each(['n', 'kid', 'key_ops'])(
-    'skips a JWK whose %s is nested beyond any measure, and keeps the others',
+    'skips a JWK whose %s is nested too deeply, and keeps the others',
     (member) => {
       const keys = [{ ...rsa1.jwk, kid: 'deep', [member]: nested(50_000) }, ec1.jwk]
       expect(setOf(keys).find('ES256', 'ec1')).toHaveLength(1)
@@ -120,7 +120,7 @@ describe('readKeySet', () => {
 })
 
 describe('find', () => {
-  it('offers, for a kid, only keys that bear it and may verify the algorithm', () => {
+  it('finds, for a kid, only keys that have it and may verify the algorithm', () => {
     const set = setOf([rsa1.jwk, ec1.jwk, { ...ps1.jwk, kid: undefined }])
     expect(set.find('RS256', 'rsa1').map(({ kid }) => kid)).toEqual(['rsa1'])
     expect(set.find('ES256', 'rsa1')).toEqual([])
@@ -129,14 +129,14 @@ describe('find', () => {
     expect(set.find('RS256', 'RSA1')).toEqual([])
   })
 
-  it('offers, without a kid, every key that may verify the algorithm, in the order of the set', () => {
+  it('finds, without a kid, every key that may verify the algorithm, in the order of the set', () => {
     const set = setOf([ec1.jwk, rsa1.jwk, { ...ps1.jwk, alg: undefined, kid: undefined }])
     expect(set.find('RS256', undefined).map(({ kid }) => kid)).toEqual(['rsa1', undefined])
     expect(set.find('PS256', undefined).map(({ kid }) => kid)).toEqual([undefined])
     expect(set.find('EdDSA', undefined)).toEqual([])
   })
 
-  it('offers ten keys at the most', () => {
+  it('finds at most ten keys', () => {
     const many = Array.from({ length: 12 }, (_, index) => ({ ...rsa, kid: `k${index}` }))
     const set = setOf(many)
     expect(set.find('RS256', undefined).map(({ kid }) => kid)).toEqual(
@@ -145,13 +145,13 @@ describe('find', () => {
     expect(set.find('RS256', 'k11')).toHaveLength(1)
   })
 
-  it('says the same a second time', () => {
+  it('returns the same list a second time', () => {
     const set = setOf([rsa1.jwk])
     expect(set.find('RS256', 'rsa1')).toBe(set.find('RS256', 'rsa1'))
     expect(set.find('RS256', 'x')).toEqual(set.find('RS256', 'x'))
   })
 
-  it('never takes the empty kid for none, in whatever order they are asked for', () => {
+  it('distinguishes the empty kid from none, in any order of lookups', () => {
     const set = setOf([rsa1.jwk])
     expect(set.find('RS256', undefined)).toHaveLength(1)
     expect(set.find('RS256', '')).toEqual([])

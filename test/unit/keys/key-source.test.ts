@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createStaticKeySource } from '../../../src/keys/key-source.ts'
 import { jwks, rsa1 } from '../../support/fixture.ts'
 
-it('serves the keys that it was given, and never newer ones', async () => {
+it('returns the configured keys, and never newer ones', async () => {
   const source = createStaticKeySource(jwks, 'jwks')
   const set = await source.current()
   expect(set.keys.size).toBe(jwks.keys.length)
@@ -24,7 +24,7 @@ it.each([
     },
     'option has no usable key (rsa1: use, a key without kid: type)',
   ],
-])('refuses a set without a usable key, and says why (%#)', (value, message) => {
+])('refuses a set without a usable key, with the reason (%#)', (value, message) => {
   expect(() => createStaticKeySource(value, 'option')).toThrow(message)
   expect(() => createStaticKeySource(value, 'option')).toThrow(TypeError)
 })

@@ -14,11 +14,11 @@ function spending() {
   }
 }
 
-it('has four at first', () => {
+it('allows four lookups at first', () => {
   expect(spending().take(10)).toBe(4)
 })
 
-it('regains one in thirty seconds, not earlier', () => {
+it('allows one more after thirty seconds, not earlier', () => {
   const { take, pass } = spending()
   take(4)
   pass(29.9)
@@ -27,7 +27,7 @@ it('regains one in thirty seconds, not earlier', () => {
   expect(take(2)).toBe(1)
 })
 
-it('loses no fraction of the regained to whoever asks in between', () => {
+it('keeps fractions of a lookup when it is called in between', () => {
   const { take, pass } = spending()
   take(4)
   let taken = 0
@@ -39,13 +39,13 @@ it('loses no fraction of the regained to whoever asks in between', () => {
   expect(taken).toBeLessThanOrEqual(10)
 })
 
-it('never has more than four', () => {
+it('never allows more than four', () => {
   const { take, pass } = spending()
   pass(100_000)
   expect(take(10)).toBe(4)
 })
 
-it('neither gains nor loses when the clock is set back, and goes on from there', () => {
+it('does not change when the clock is set back, and continues from there', () => {
   const { take, pass } = spending()
   take(2)
   pass(-5_000)

@@ -87,7 +87,7 @@ afterEach(() => {
 })
 
 describe('the first fetch', () => {
-  it('is one, however many wait for it', async () => {
+  it('is shared by all requests that wait for it', async () => {
     const { current, fetches, events } = source(takes(0.5, gives(first)))
     const all = Promise.all(Array.from({ length: 1_000 }, current))
     expect(await secondsUntil(all)).toBeCloseTo(0.5)
@@ -98,7 +98,7 @@ describe('the first fetch', () => {
     ])
   })
 
-  it('that fails is told to all, with the time of the next attempt and its cause', async () => {
+  it('rejects for all when it fails, with the time of the next attempt and the cause', async () => {
     const { current, fetches, events } = source(takes(0.5, fails(40)))
     const all = Promise.all(
       Array.from({ length: 3 }, () =>
@@ -121,7 +121,7 @@ describe('the first fetch', () => {
     ])
   })
 
-  it('that hangs is ended after the timeout', async () => {
+  it('is aborted after the timeout if it hangs', async () => {
     const { current, events } = source(hangs, { timeout: 3 })
     const result = current()
     expect(await secondsUntil(result)).toBeCloseTo(3)
@@ -129,7 +129,7 @@ describe('the first fetch', () => {
     expect(events).toMatchObject([{ type: 'keys.failed', reason: 'timeout' }])
   })
 
-  it('is not repeated before its back-off has passed, and nobody waits meanwhile', async () => {
+  it('is not repeated before its back-off has passed, and no request waits meanwhile', async () => {
     const { current, fetches, answer } = source(fails())
     await expect(current()).rejects.toMatchObject(unavailable(1))
     await expect(current()).rejects.toMatchObject(unavailable(1))
@@ -145,7 +145,7 @@ describe('the first fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('may fail in a way that nobody foresaw', async () => {
+  it('may fail with an unexpected error', async () => {
     const { current, events } = source(async () => {
       throw new TypeError('a defect')
     })
@@ -156,8 +156,8 @@ describe('the first fetch', () => {
   })
 })
 
-describe('in steady use', () => {
-  it('the set is refreshed after three quarters of its lifetime, and nobody waits', async () => {
+describe('under steady load', () => {
+  it('the set is refreshed after three quarters of its lifetime, and no request waits', async () => {
     const { current, atOnce, fetches, answer } = source(gives(first))
     await current()
     answer(takes(2, gives(second)))
@@ -174,7 +174,7 @@ describe('in steady use', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('nobody waits for a refresh that was begun in time, also when the set has become old', async () => {
+  it('no request waits for a refresh that began in time, even after the set expires', async () => {
     const { current, atOnce, answer } = source(gives(first), { timeout: 60 })
     await current()
     answer(hangs)
@@ -185,7 +185,7 @@ describe('in steady use', () => {
     expect(await current()).toBe(first)
   })
 
-  it('tells what was added and removed', async () => {
+  it('reports how many keys were added and removed', async () => {
     const { current, events, answer } = source(gives(first))
     await current()
     answer(gives(setOf([ec1.jwk, { ...rsa1.jwk, kid: 'new' }])))
@@ -195,7 +195,7 @@ describe('in steady use', () => {
     expect(events.at(-1)).toMatchObject({ type: 'keys.refreshed', keys: 2, added: 2, removed: 1 })
   })
 
-  it('tells of skipped keys once for each set, not once for each refresh', async () => {
+  it('reports skipped keys once per set, not once per refresh', async () => {
     const odd = () => setOf([rsa1.jwk, { kty: 'oct', kid: 'h' }, null])
     const { current, events, answer } = source(gives(odd()))
     await current()
@@ -212,7 +212,7 @@ describe('in steady use', () => {
   })
 })
 
-describe('idle past its age', () => {
+describe('after an idle time', () => {
   it('the next requests wait for one refresh', async () => {
     const { current, atOnce, fetches, answer } = source(gives(first))
     await current()
@@ -225,7 +225,7 @@ describe('idle past its age', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('they wait a second at the most, then the old set serves; later ones do not wait', async () => {
+  it('they wait at most one second, and then use the old set; later ones do not wait', async () => {
     const { current, atOnce, events, answer } = source(gives(first))
     await current()
     answer(hangs)
@@ -245,7 +245,7 @@ describe('idle past its age', () => {
     expect(atOnce()).toBe(true)
   })
 
-  it('they wait no longer than it takes to fail', async () => {
+  it('they wait only until the refresh fails', async () => {
     const { current, answer } = source(gives(first))
     await current()
     answer(takes(0.3, fails()))
@@ -269,7 +269,7 @@ describe('idle past its age', () => {
 })
 
 describe('while a refresh fails', () => {
-  it('the old set serves to the end of staleIfError, and not a moment longer', async () => {
+  it('the old set is used until the end of staleIfError, and no longer', async () => {
     const { current, events, answer } = source(gives(first))
     await current()
     answer(fails())
@@ -288,7 +288,7 @@ describe('while a refresh fails', () => {
     expect(events.at(-1)).toMatchObject({ type: 'keys.failed', serving: 'nothing' })
   })
 
-  it('nothing serves past the age of the set where staleIfError is 0', async () => {
+  it('no set is used beyond its lifetime if staleIfError is 0', async () => {
     const { current, answer } = source(gives(first), { staleIfError: 0 })
     await current()
     answer(fails())
@@ -298,7 +298,7 @@ describe('while a refresh fails', () => {
     await expect(current()).rejects.toMatchObject(unavailable())
   })
 
-  it('nobody waits for the next attempts', async () => {
+  it('no request waits for the next attempts', async () => {
     const { current, atOnce, fetches, answer } = source(gives(first))
     await current()
     answer(fails())
@@ -311,7 +311,7 @@ describe('while a refresh fails', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('a set that goes out of use while it is waited for does not serve', async () => {
+  it('a set that becomes unusable while a request waits is not used', async () => {
     const { current, answer } = source(gives(first), { staleIfError: 0.5 })
     await current()
     answer(hangs)
@@ -324,7 +324,7 @@ describe('while a refresh fails', () => {
 
 describe('a clock that jumps', () => {
   it.each([3_600, 1e6, -10, -3_600, -1e6])(
-    'by %i seconds brings a refresh, and no refusal',
+    'by %i seconds causes a refresh, and no refusal',
     async (by) => {
       const { current, fetches, answer } = source(gives(first))
       await current()
@@ -337,7 +337,7 @@ describe('a clock that jumps', () => {
     },
   )
 
-  it('back, while the issuer is down, keeps the old set and asks once a back-off step', async () => {
+  it('back, while the issuer is down, keeps the old set and one attempt per back-off step', async () => {
     const { current, fetches, answer } = source(gives(first))
     await current()
     answer(fails())
@@ -349,7 +349,7 @@ describe('a clock that jumps', () => {
     expect(fetches.mock.calls.length).toBeLessThanOrEqual(8)
   })
 
-  it('forth past every age and back again leaves the set usable', async () => {
+  it('forward past every limit and back again leaves the set usable', async () => {
     const { current, answer } = source(gives(first))
     await current()
     answer(fails())
@@ -361,7 +361,7 @@ describe('a clock that jumps', () => {
 })
 
 describe('refreshForUnknownKey', () => {
-  it('fetches at once, and gives what came', async () => {
+  it('fetches immediately, and returns the new set', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(0.2, gives(second)))
@@ -371,14 +371,14 @@ describe('refreshForUnknownKey', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('fetches nothing where there is a newer set already', async () => {
+  it('does not fetch if there is already a newer set', async () => {
     const { current, refreshForUnknownKey, fetches } = source(gives(second))
     await current()
     expect(await refreshForUnknownKey(first)).toBe(second)
     expect(fetches).toHaveBeenCalledOnce()
   })
 
-  it('waits for a refresh that is under way, and spends nothing', async () => {
+  it('waits for a refresh in progress, without taking from the rate limit', async () => {
     const { current, refreshForUnknownKey, fetches, answer, events } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(second)))
@@ -394,7 +394,7 @@ describe('refreshForUnknownKey', () => {
   })
 
   it.each([2, 3, 4.9])(
-    'waits no longer than the timeout for a refresh under way (%d s more) and its own',
+    'waits no longer than the timeout for a refresh in progress (%d s more) and its own',
     async (seconds_) => {
       const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
       const known = await current()
@@ -412,7 +412,7 @@ describe('refreshForUnknownKey', () => {
     },
   )
 
-  it('tells how many keys came and went, and how long that took', async () => {
+  it('reports how many keys were added and removed, and the duration', async () => {
     const { current, refreshForUnknownKey, events } = source(gives(first))
     const known = await current()
     events.length = 0
@@ -424,7 +424,7 @@ describe('refreshForUnknownKey', () => {
     expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 0, removed: 0 }])
   })
 
-  it('tells that a key was replaced by another', async () => {
+  it('reports that a key was replaced by another', async () => {
     const { current, refreshForUnknownKey, answer, events } = source(gives(first))
     const known = await current()
     events.length = 0
@@ -433,7 +433,7 @@ describe('refreshForUnknownKey', () => {
     expect(events).toMatchObject([{ type: 'keys.refreshed', keys: 1, added: 1, removed: 1 }])
   })
 
-  it('asks once more where a refresh that was under way brings nothing that fits', async () => {
+  it('fetches once more if a refresh in progress brings no key that fits', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(first)))
@@ -446,7 +446,7 @@ describe('refreshForUnknownKey', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('gives the known set when its budget is spent, and tells of it', async () => {
+  it('returns the known set when the rate limit is reached, and emits an event', async () => {
     const { current, refreshForUnknownKey, fetches, events } = source(gives(first))
     const known = await current()
     for (let count = 0; count < 10; count++) expect(await refreshForUnknownKey(known)).toBe(known)
@@ -457,7 +457,7 @@ describe('refreshForUnknownKey', () => {
     expect(fetches).toHaveBeenCalledTimes(6)
   })
 
-  it('cannot tell while the issuer cannot be asked, and does not ask before the back-off', async () => {
+  it('rejects while the issuer fails, and does not fetch before the end of the back-off', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(fails())
@@ -469,7 +469,7 @@ describe('refreshForUnknownKey', () => {
     expect(await refreshForUnknownKey(known)).toBe(second)
   })
 
-  it('cannot tell either once its budget is spent on attempts that failed', async () => {
+  it('rejects when the rate limit is reached by attempts that failed', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(fails())
@@ -483,7 +483,7 @@ describe('refreshForUnknownKey', () => {
     expect(await refreshForUnknownKey(known)).toBe(second)
   })
 
-  it('does not make those wait who have a key', async () => {
+  it('does not delay tokens with a known key', async () => {
     const { current, refreshForUnknownKey, atOnce, answer } = source(gives(first))
     const known = await current()
     answer(takes(2, gives(second)))
@@ -501,7 +501,7 @@ describe('refreshForUnknownKey', () => {
 describe('a token that joins a fetch', () => {
   const fitsSecond = (set: KeySet) => set === second
 
-  it('of a made-up key that began before it arrived gets a fetch of its own', async () => {
+  it('of a made-up key that began before it arrived causes a fetch of its own', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(1, gives(first)))
@@ -516,7 +516,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('at its own arrival needs no other', async () => {
+  it('that began when it arrived uses that fetch', async () => {
     const { current, refreshForUnknownKey, fetches } = source(gives(first))
     const known = await current()
     const all = Array.from({ length: 20 }, () => refreshForUnknownKey(known, () => false))
@@ -524,7 +524,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('that began after it arrived has its answer without another', async () => {
+  it('that began after it arrived uses that fetch', async () => {
     const { current, refreshForUnknownKey, fetches } = source(gives(first))
     const arrival = recordArrival()
     const known = await current()
@@ -532,7 +532,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledOnce()
   })
 
-  it('waits from its arrival on no longer than the timeout, for the first set and a newer one', async () => {
+  it('waits no longer than the timeout from its arrival, for the first set and a newer one', async () => {
     const { client, keys, answer } = source(takes(3, gives(first)))
     const arrival = recordArrival()
     const set = Promise.resolve(keys.current(undefined, arrival))
@@ -552,10 +552,10 @@ describe('a token that joins a fetch', () => {
   })
 })
 
-describe('metadata that are due', () => {
+describe('metadata that is due', () => {
   const hangs_ = () => new Promise<never>(() => {})
 
-  it('and hang do not delay keys that have come', async () => {
+  it('does not delay fetched keys if its request hangs', async () => {
     const { client, current } = source(takes(0.5, gives(first)))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockImplementation(hangs_)
@@ -569,7 +569,7 @@ describe('metadata that are due', () => {
     expect(client.refreshMetadata).toHaveBeenCalledOnce()
   })
 
-  it('and fail leave the keys in use, with an event', async () => {
+  it('leaves the keys in use if its request fails, with an event', async () => {
     const { client, current, events } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockRejectedValue(
@@ -582,7 +582,7 @@ describe('metadata that are due', () => {
     expect(await current()).toBe(first)
   })
 
-  it('and lead to another URL bring its keys', async () => {
+  it('leads to the keys of a new URL', async () => {
     const { client, current } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockImplementation(gives(second))
@@ -591,7 +591,7 @@ describe('metadata that are due', () => {
     expect(await current()).toBe(second)
   })
 
-  it('are waited for by a token with an unknown key, whose key may be at the new URL', async () => {
+  it('is awaited by a token with an unknown key, because the key may be at the new URL', async () => {
     const { client, current, refreshForUnknownKey } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockImplementation(takes(1, gives(second)))
@@ -602,7 +602,7 @@ describe('metadata that are due', () => {
   })
 })
 
-describe('a key whose private half is published', () => {
+describe('a key whose private key is published', () => {
   const { d } = rsa1.privateKey.export({ format: 'jwk' })
   const published = { ...rsa1.jwk, d }
   const unusable =
@@ -611,7 +611,7 @@ describe('a key whose private half is published', () => {
       throw new UnusableKeySetError('https://as.test/jwks', setOf(keys))
     }
 
-  it('is dropped at once, though it is the only one, and the event says why', async () => {
+  it('is dropped immediately, even if it is the only one, and the event has the reason', async () => {
     const { current, answer, events } = source(gives(first))
     await current()
     answer(unusable([published]))
@@ -628,7 +628,7 @@ describe('a key whose private half is published', () => {
     expect(await current()).toBe(second)
   })
 
-  it('is dropped alone: other keys serve on as in any outage', async () => {
+  it('does not affect other keys, which stay in use as in an outage', async () => {
     const { current, answer } = source(gives(setOf([rsa1.jwk, ec1.jwk])))
     await current()
     answer(unusable([published, { ...ec1.jwk, use: 'enc' }]))
@@ -653,7 +653,7 @@ describe('a key whose private half is published', () => {
   })
 })
 
-it('keys.skipped gives each reason where the first set has no usable key', async () => {
+it('keys.skipped has each reason if the first set has no usable key', async () => {
   const { current, events } = source(async () => {
     throw new UnusableKeySetError('https://as.test/jwks', setOf([null, { kty: 'oct', kid: 'h' }]))
   })
@@ -665,7 +665,7 @@ it('keys.skipped gives each reason where the first set has no usable key', async
   ])
 })
 
-it('leaves no timer behind, whatever came of an attempt', async () => {
+it('leaves no timer after any attempt', async () => {
   const { current, answer } = source(gives(first))
   await current()
   expect(vi.getTimerCount()).toBe(0)

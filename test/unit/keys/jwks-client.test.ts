@@ -176,7 +176,7 @@ describe('the age of the metadata', () => {
   })
 
   it.each([
-    ['fail', 'status', () => status(500)],
+    ['cannot be read', 'status', () => status(500)],
     [
       'is of another issuer',
       'issuer_mismatch',

@@ -30,7 +30,7 @@ describe('the default clock', () => {
     await lenient.refuses(t0({ iat: Math.floor(Date.now() / 1000) + 400 }), 'issued_in_future')
   })
 
-  it('measures durations with the performance.now of the moment', async () => {
+  it('measures durations with the current performance.now', async () => {
     const api = createApi()
     vi.useFakeTimers({ now: 5 })
     await api.validator.validate('x').catch(() => undefined)

@@ -150,7 +150,7 @@ describe('a property of Object.prototype', () => {
 })
 
 describe('readOwnOptions', () => {
-  it('copies the named own properties, those that are not enumerable and accessors included', () => {
+  it('copies the named own properties, including accessors and those that are not enumerable', () => {
     const value = Object.defineProperty({}, 'a', { value: 1 })
     Object.defineProperty(value, 'b', { get: () => 2 })
     const options = readOwnOptions<{ a: number; b: number; c: number }>(value, ['a', 'b', 'c'], 'x')

@@ -55,8 +55,8 @@ function expectRefused(
 
 const noStrings = [null, 5, true, {}, () => 'a']
 
-describe('keys that are given', () => {
-  it('F-cfg are data, as JSON has it', () => {
+describe('configured keys', () => {
+  it('F-cfg must be plain JSON data', () => {
     const keys = [{ ...jwks.keys[0], kid: () => 'rsa1' }]
     const issuer = { issuer: ISS, jwks: { keys } as never }
     expect(() => createValidator({ issuer, audience: AUD })).toThrow(
@@ -71,7 +71,7 @@ describe('the names of options', () => {
     ['jwksUri', 'issuer: { issuer, jwksUri }'],
     ['scopes', 'requirement: { scopes }'],
     ['timeout', 'keys: { timeout }'],
-  ])('F-cfg %s, put in the wrong place, is told where it belongs', (name, place) => {
+  ])('F-cfg %s in the wrong place is refused with the right place', (name, place) => {
     const options = { ...fixtureOptions(), [name]: 'x' }
     expect(() => createValidator(options)).toThrow(
       `createValidator has no option "${name}"; it belongs in ${place}`,
@@ -97,7 +97,7 @@ describe('the names of options', () => {
     expect(make).toThrow(`has no option "${name}"; its options are `)
   })
 
-  it('F-cfg the refusal says which options there are, and all of them are known', () => {
+  it('F-cfg the error lists all options, and each of them is accepted', () => {
     const names =
       'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, tokenLocations, realm, publicUrl, dpop, mtls, keys, tokenCache, fetch, now, onEvent'
     expect(() => construct({ x: 1 })).toThrow(
@@ -167,7 +167,7 @@ describe('the names of options', () => {
   })
 
   it.each([[undefined], [null], ['https://as.test'], [5], [[]], [() => ({})]])(
-    'F-cfg %s are no options',
+    'F-cfg %s are refused as options',
     (options) => {
       expect(() => createValidator(options as never)).toThrow(
         'createValidator takes an object with',
@@ -178,7 +178,7 @@ describe('the names of options', () => {
     },
   )
 
-  it('F-cfg what is changed after construction changes nothing', async () => {
+  it('F-cfg changes after construction have no effect', async () => {
     const audience = [AUD]
     const algorithms = ['RS256' as const]
     const tokenLocations = ['header' as const]
@@ -218,14 +218,14 @@ describe('audience', () => {
     )
   })
 
-  it('is one identifier, or several of which one is enough, or none by word', async () => {
+  it('is one identifier, or several of which one suffices, or explicitly false', async () => {
     const other = t0({ aud: 'https://other.test' })
     await refuses(fixtureValidator(), other, 'wrong_audience')
     await accepts(fixtureValidator({ audience: ['https://other.test', AUD] }), other)
     await accepts(fixtureValidator({ audience: false, profile: 'jwt' }), t0({ aud: undefined }))
   })
 
-  it('of an issuer wins over the validator’s', async () => {
+  it('of an issuer overrides the validator’s', async () => {
     const issuer = { issuer: ISS, jwks, audience: 'https://own.test' }
     await accepts(fixtureValidator({ issuer }), t0({ aud: 'https://own.test' }))
     await refuses(fixtureValidator({ issuer }), t0(), 'wrong_audience')
@@ -279,11 +279,11 @@ describe('issuer', () => {
     ['https://@as.test/', 'has credentials in it'],
     ['https://a\u00ads.test/', 'is not in its parsed form, which is https://as.test/'],
     ['https://as.test/a/../b', 'is not in its parsed form, which is https://as.test/b'],
-  ])('is a URL that keys may come from, unlike %s', (issuer, doubt) => {
+  ])('is a URL from which keys may be fetched, unlike %s', (issuer, problem) => {
     expect(() => construct({ issuer })).toThrow(TypeError)
-    expect(() => construct({ issuer })).toThrow(`${JSON.stringify(printable(issuer))} ${doubt}`)
-    if (doubt !== 'has a query') {
-      expect(() => withIssuer({ jwksUri: issuer })).toThrow(`jwksUri of issuer ${ISS} ${doubt}`)
+    expect(() => construct({ issuer })).toThrow(`${JSON.stringify(printable(issuer))} ${problem}`)
+    if (problem !== 'has a query') {
+      expect(() => withIssuer({ jwksUri: issuer })).toThrow(`jwksUri of issuer ${ISS} ${problem}`)
     }
   })
 
@@ -293,11 +293,11 @@ describe('issuer', () => {
     'http://[::1]:1/x',
     'https://as.test/',
     'https://as.test/a/b',
-  ])('is a URL that keys may come from, like %s', (issuer) => {
+  ])('is a URL from which keys may be fetched, like %s', (issuer) => {
     expect(() => construct({ issuer })).not.toThrow()
   })
 
-  it('may be of http beyond loopback only by word', () => {
+  it('may be http beyond loopback only with allowInsecureHttp', () => {
     expect(() =>
       construct({ issuer: { issuer: 'http://as', allowInsecureHttp: true } }),
     ).not.toThrow()
@@ -314,7 +314,7 @@ describe('issuer', () => {
   })
 
   it.each(['https://AS.test/a/b', 'https://as.test:443'])(
-    'is equal to its own parsed form where its metadata are fetched, unlike %s',
+    'is equal to its own parsed form if its metadata is fetched, unlike %s',
     (issuer) => {
       expect(() => construct({ issuer })).toThrow('is not in its parsed form')
       expect(() => withIssuer({ jwksUri: issuer })).not.toThrow()
@@ -345,7 +345,7 @@ describe('issuer', () => {
     expect(() => construct({ issuer })).toThrow(TypeError)
   })
 
-  it('without discovery is not empty and can be printed', () => {
+  it('without discovery must be printable and not empty', () => {
     expectRefused(
       ['', undefined, null, 5, ['a'], {}],
       (issuer) => construct({ issuer: { issuer, jwks } }),
@@ -358,7 +358,7 @@ describe('issuer', () => {
     )
   })
 
-  it('allowInsecureHttp is about the URLs that are fetched', () => {
+  it('allowInsecureHttp applies to the URLs that are fetched', () => {
     const issuer = 'http://as.test'
     const secure = { issuer, jwksUri: 'https://as.test/jwks' }
     expect(() => construct({ issuer: secure })).not.toThrow()
@@ -367,7 +367,7 @@ describe('issuer', () => {
     )
   })
 
-  it('is named in messages on one line and in 200 characters', () => {
+  it('is named in messages on one line and in at most 200 characters', () => {
     const issuer = `\n\u202e${'x'.repeat(900)}`
     for (const options of [issuer, { issuer, jwks }, { issuer, jwksUri: 'x' }]) {
       let message = ''
@@ -381,13 +381,13 @@ describe('issuer', () => {
     }
   })
 
-  it('is not listed twice, and a slash makes another one', () => {
+  it('is not listed twice, and differs from one with a slash at the end', () => {
     const twice = [ISS, { issuer: ISS, jwks }]
     expect(() => construct({ issuer: twice })).toThrow(`issuer ${ISS} is listed twice`)
     expect(() => construct({ issuer: [ISS, `${ISS}/`] })).not.toThrow()
   })
 
-  it('has either its keys or the address of its keys', () => {
+  it('has either jwks or jwksUri', () => {
     expect(() => withIssuer({ jwks, jwksUri: 'https://as.test/jwks' })).toThrow(
       `issuer ${ISS} has both jwks and jwksUri: set one of them`,
     )
@@ -399,7 +399,7 @@ describe('issuer', () => {
     expect(() => withIssuer({ jwksUri: 'https://as.test/jwks?v=1' })).not.toThrow()
   })
 
-  it('F-cfg2 cannot have keys of which none is usable', () => {
+  it('F-cfg2 must have a usable key if its keys are configured', () => {
     const secret = { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }
     expectRefused(
       [null, {}, [], 'keys', { keys: [] }, { keys: {} }, { keys: [secret] }, { keys: [null] }],
@@ -408,7 +408,7 @@ describe('issuer', () => {
     )
   })
 
-  it('may be one of several, each with rules and keys of its own', async () => {
+  it('may be one of several, each with its own rules and keys', async () => {
     const other = 'https://other.test'
     const validator = fixtureValidator({
       issuer: [
@@ -432,7 +432,7 @@ describe('issuer', () => {
 })
 
 describe('profile, algorithms and claims', () => {
-  it('profile is one of two names, and of jwt by default', async () => {
+  it('profile is one of two names, and jwt by default', async () => {
     expectRefused(
       ['RFC9068', 'JWT', '', 'at+jwt', ...noStrings],
       (profile) => construct({ profile }),
@@ -450,7 +450,7 @@ describe('profile, algorithms and claims', () => {
     await refuses(fixtureValidator({ issuer, profile: 'jwt' }), plain, 'wrong_type')
   })
 
-  it('F-cfg2 algorithms cannot be empty, nor name what is no signature by a private key', () => {
+  it('F-cfg2 algorithms must not be empty, and only asymmetric signature algorithms', () => {
     expectRefused([[]], (algorithms) => construct({ algorithms }), 'algorithms must not be empty')
     expectRefused(
       [
@@ -476,7 +476,7 @@ describe('profile, algorithms and claims', () => {
     )
   })
 
-  it('algorithms are all by default, or those that are named, by issuer first', async () => {
+  it('algorithms are all by default, or those of the issuer, or those of the validator', async () => {
     await accepts(fixtureValidator(), t0({}, {}, ec1))
     await refuses(fixtureValidator({ algorithms: ['RS256'] }), t0({}, {}, ec1), 'wrong_algorithm')
     const issuer = { issuer: ISS, jwks, algorithms: ['ES256' as const] }
@@ -501,7 +501,7 @@ describe('profile, algorithms and claims', () => {
     expect(await scopes({ issuer, scopeClaim: 'x' }, { x: 'a', scp: 'c' })).toEqual(['c'])
   })
 
-  it('requirement holds for every token', async () => {
+  it('requirement applies to every token', async () => {
     const validator = fixtureValidator({ requirement: { scopes: 'write:a' } })
     await accepts(validator, t0({ scope: 'write:a' }))
     await expect(validator.validate(t0())).rejects.toMatchObject({ scopes: ['write:a'] })
@@ -539,7 +539,7 @@ describe('time', () => {
       expect(() => construct({ clockTolerance })).not.toThrow()
   })
 
-  it('F-clock clockTolerance is 5 by default, and counts for exp and nbf', async () => {
+  it('F-clock clockTolerance is 5 by default, and applies to exp and nbf', async () => {
     const token = t0({ iat: now, nbf: now, exp: now + 60 })
     for (const [clockTolerance, tolerance] of [
       [undefined, 5],
@@ -555,7 +555,7 @@ describe('time', () => {
     }
   })
 
-  it('F-clock the clock is the one that is given, and is asked for cached tokens too', async () => {
+  it('F-clock the option now is the clock, for cached tokens too', async () => {
     let time = now
     const validator = fixtureValidator({ now: () => time * 1000 })
     const token = t0({ iat: now, exp: now + 60 })
@@ -573,12 +573,12 @@ describe('time', () => {
     )
   })
 
-  it('F-clock a clock that shows no time lets no token pass', async () => {
+  it('F-clock no token is accepted if the clock returns NaN', async () => {
     const validator = fixtureValidator({ now: () => Number.NaN })
     await expect(validator.validate(t0())).rejects.toThrow('now must return the time')
   })
 
-  it('F-clock maxTokenAge is a number of seconds from 1 on, counted from iat', async () => {
+  it('F-clock maxTokenAge is a number of seconds, at least 1, measured from iat', async () => {
     expectRefused(
       [...odd, 0, 0.5],
       (maxTokenAge) => construct({ maxTokenAge }),
@@ -630,8 +630,8 @@ describe('time', () => {
   })
 })
 
-describe('what surrounds a validator', () => {
-  it('tokenLocations are a list of three names', () => {
+describe('locations, realm, cache and callbacks', () => {
+  it('tokenLocations is a list of three names', () => {
     expectRefused(
       [[]],
       (tokenLocations) => construct({ tokenLocations }),
@@ -649,7 +649,7 @@ describe('what surrounds a validator', () => {
     ])
   })
 
-  it('realm is printable ASCII, by default the first audience', () => {
+  it('realm is printable ASCII, and by default the first audience', () => {
     expectRefused(
       ['', 'a\r\n', '\t', 'é', '😀', ...noStrings],
       (realm) => construct({ realm }),
@@ -661,7 +661,7 @@ describe('what surrounds a validator', () => {
     expect(read({ audience: false }).realm).toBe('api')
   })
 
-  it('tokenCache bounds what is cached, or switches it off', async () => {
+  it('tokenCache limits the cached tokens, or disables the cache', async () => {
     expectRefused(
       [null, true, 5, [], '100'],
       (tokenCache) => construct({ tokenCache }),
@@ -697,7 +697,7 @@ describe('what surrounds a validator', () => {
     }
   })
 
-  it('fetch makes the requests, and by default it is the global one of that moment', async () => {
+  it('fetch makes the requests, and is by default the current global fetch', async () => {
     const answer = async () => Response.json(jwks)
     const own = vi.fn(answer)
     const issuer = { issuer: ISS, jwksUri: 'https://as.test/jwks' }
@@ -710,7 +710,7 @@ describe('what surrounds a validator', () => {
     later.mockRestore()
   })
 
-  it('onEvent is told', async () => {
+  it('onEvent receives the events', async () => {
     const onEvent = vi.fn()
     await fixtureValidator({ onEvent }).validate(t0())
     expect(onEvent.mock.calls).toMatchObject([
@@ -718,7 +718,7 @@ describe('what surrounds a validator', () => {
     ])
   })
 
-  it('the default clock and the default fetch are those of the moment of each call', async () => {
+  it('the default clock and the default fetch are looked up on each call', async () => {
     const { now, fetch } = read()
     vi.useFakeTimers({ now: 12_345, toFake: ['Date'] })
     vi.stubGlobal('fetch', () => Promise.resolve('replaced'))
@@ -732,14 +732,14 @@ describe('what surrounds a validator', () => {
     expect(await fetch('https://as.test', { ...init, signal })).toBe('replaced')
   })
 
-  it('a validator made under fake timers goes on with the real time after them', () => {
+  it('a validator that was created under fake timers uses the real time after them', () => {
     vi.useFakeTimers({ now: 12_345, toFake: ['Date'] })
     const { now } = read()
     vi.useRealTimers()
     expect(Math.abs(now() - Date.now())).toBeLessThan(60_000)
   })
 
-  it('fetches nothing at construction', () => {
+  it('construction fetches nothing', () => {
     const own = vi.fn()
     construct({ issuer: ISS, fetch: own })
     expect(own).not.toHaveBeenCalled()

@@ -6,16 +6,16 @@ import { createApi, JWKS_URI, remoteIssuer } from '../../support/verdict.ts'
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`)
 
-describe('the name of a token', () => {
+describe('the cache key of a token', () => {
   const token = t0()
   const hash = createHash('sha256').update(token).digest()
 
-  it('is its SHA-256, and says nothing of the token', () => {
+  it('is its SHA-256, which contains no part of the token', () => {
     expect([hash.toString('base64'), hash.toString('latin1')]).toContain(digestOf(token))
     expect(digestOf(`${token} `)).not.toBe(digestOf(token))
   })
 
-  it('is the same where node:crypto has no one-shot hash', async () => {
+  it('is the same if node:crypto has no one-shot hash', async () => {
     vi.resetModules()
     vi.doMock('node:crypto', async (load) => ({ ...(await load<object>()), hash: undefined }))
     const older = await import('../../../src/pipeline/token-cache.ts')
@@ -40,7 +40,7 @@ function createCache<V>(maxEntries: number) {
 }
 
 describe('the cache', () => {
-  it('gives back what was set last', () => {
+  it('returns the value that was set last', () => {
     const cache = createCache<number>(10)
     expect(cache.get('a')).toBeUndefined()
     cache.set('a', 1)
@@ -50,7 +50,7 @@ describe('the cache', () => {
     expect(cache.get('a')).toBe(3)
   })
 
-  it('serves the newer of two values after the older one has aged', () => {
+  it('returns the newer of two values after the older generation is dropped', () => {
     const cache = createCache<number>(4)
     cache.set('a', 1)
     cache.set('b', 1)
@@ -70,7 +70,7 @@ describe('the cache', () => {
     }
   })
 
-  it('holds fewer entries where tokens are long, for what they say takes memory', () => {
+  it('has fewer entries if tokens are long, because their claims take memory', () => {
     const cache = createCache<number>(100)
     for (const name of numbered(100)) cache.set(name + 'x'.repeat(16_384), 1)
     expect(
@@ -78,7 +78,7 @@ describe('the cache', () => {
     ).toBeLessThan(12)
   })
 
-  it('counts a token once that is set many times, as by many requests at once', () => {
+  it('counts a token once that is set many times, as by concurrent requests', () => {
     const cache = createCache<number>(4)
     cache.set('a', 1)
     for (let time = 0; time < 20; time++) cache.set('x'.repeat(16_000), time)
@@ -95,7 +95,7 @@ describe('the cache', () => {
     expect(cache.get('t0')).toBeUndefined()
   })
 
-  it('digests no token whose header is that of no cached one', () => {
+  it('does not hash a token whose header no cached token has', () => {
     const cache = createTokenCache<number>(100)
     expect(cache.find('head.a')).toEqual(notCached)
     cache.set('head.a', cache.find('head.a'), header, 1)
@@ -114,7 +114,7 @@ describe('the cache', () => {
     }
   })
 
-  it('keeps one header for all tokens that have it, as the first one brought it', () => {
+  it('stores one header object for all tokens with the same header', () => {
     const cache = createTokenCache<number>(4)
     for (const name of numbered(20)) {
       const token = `head.${name}`
@@ -123,7 +123,7 @@ describe('the cache', () => {
     }
   })
 
-  it('keeps headers no longer than tokens that have them', () => {
+  it('drops headers with the last token that has them', () => {
     const cache = createTokenCache<number>(4)
     const add = (token: string) => cache.set(token, cache.find(token), header, 1)
     add('once.a')
@@ -132,7 +132,7 @@ describe('the cache', () => {
     expect(cache.find('head.t3').known?.header).toBe(header)
   })
 
-  it('keeps what is used, whatever else comes by', () => {
+  it('keeps entries in use, regardless of other tokens', () => {
     const cache = createCache<number>(100)
     cache.set('used', 1)
     cache.set('unused', 1)
@@ -144,14 +144,14 @@ describe('the cache', () => {
   })
 })
 
-describe('the cache at work', () => {
+describe('the cache of a validator', () => {
   const rememberedOf = async ({ accepts, events }: ReturnType<typeof createApi>, token: string) => {
     events.length = 0
     await accepts(token)
     return events.map((event) => event.type === 'token.accepted' && event.cached)
   }
 
-  it('remembers a token that was good, and shares what was verified', async () => {
+  it('caches a valid token, and shares its verified claims', async () => {
     const api = createApi()
     const token = t0()
     expect(await rememberedOf(api, token)).toEqual([false])
@@ -171,7 +171,7 @@ describe('the cache at work', () => {
     for (const part of [one.header, x, x.y, x.y[0]]) expect(part).toSatisfy(Object.isFrozen)
   })
 
-  it('keeps the headers of 500 keys apart', async () => {
+  it('distinguishes the headers of 500 keys', async () => {
     const api = createApi({ tokenCache: { maxEntries: 100 } })
     const marks = Array.from({ length: 500 }, (_, index) => `m${index}`)
     const tokens = marks.map((mark) => t0({}, { mark }))
@@ -182,14 +182,14 @@ describe('the cache at work', () => {
     }
   })
 
-  it('remembers nothing where it is switched off', async () => {
+  it('caches nothing if it is disabled', async () => {
     const api = createApi({ tokenCache: false })
     const token = t0()
     expect(await rememberedOf(api, token)).toEqual([false])
     expect(await rememberedOf(api, token)).toEqual([false])
   })
 
-  it('remembers no more tokens than it is told to', async () => {
+  it('caches no more tokens than maxEntries', async () => {
     const api = createApi({ tokenCache: { maxEntries: 4 } })
     const tokens = Array.from({ length: 8 }, () => t0())
     for (const token of tokens) await api.accepts(token)
@@ -197,7 +197,7 @@ describe('the cache at work', () => {
     expect(await rememberedOf(api, tokens[0] as string)).toEqual([false])
   })
 
-  it('never remembers a token that was refused', async () => {
+  it('never caches a refused token', async () => {
     const api = createApi()
     const token = `${t0().slice(0, -8)}AAAAAAAA`
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -206,7 +206,7 @@ describe('the cache at work', () => {
     expect(api.events.map(({ type }) => type)).toEqual(Array(3).fill('token.refused'))
   })
 
-  it('never takes one token for another that shares its signing input or signature', async () => {
+  it('distinguishes tokens that share the signing input or the signature', async () => {
     const api = createApi()
     const [one, two] = [t0(), t0()]
     await api.accepts(one)
@@ -218,7 +218,7 @@ describe('the cache at work', () => {
     await api.refuses(`${one} `, 'malformed')
   })
 
-  it('holds a cached token against the requirement of each request', async () => {
+  it('checks a cached token against the requirement of each request', async () => {
     const api = createApi()
     const token = t0()
     await api.accepts(token)
@@ -226,7 +226,7 @@ describe('the cache at work', () => {
     await api.accepts(token, { scopes: 'read:a' })
   })
 
-  it('forgets a token once its key is removed, and knows it again once that is back', async () => {
+  it('refuses a cached token while its key is removed, and accepts it when the key is back', async () => {
     let now = 1_800_000_000
     const served: Record<string, unknown> = { [JWKS_URI]: jwks }
     const api = createApi({ issuer: remoteIssuer, now: () => now * 1000 }, served)
@@ -242,7 +242,7 @@ describe('the cache at work', () => {
     await api.accepts(token)
   })
 
-  it('tells the refusal of a cached token as fully as that of a new one', async () => {
+  it('refuses a cached token with the same detail as a new one', async () => {
     let now = 1_800_000_000
     const token = t0({ iat: now, exp: now + 60 })
     const options = { now: () => now * 1000 }

@@ -53,13 +53,10 @@ describe('a required authentication', () => {
     ['no limit as age', { maxAge: Number.POSITIVE_INFINITY }, 'maxAge must be a whole number'],
     ['NaN as age', { maxAge: Number.NaN }, 'maxAge must be a whole number'],
     ['null as age', { acrValues: 'a', maxAge: null }, 'maxAge must be a whole number'],
-  ])(
-    '9470-3-g, 9470-acr-chars is refused at construction where it is %s',
-    (_name, value, message) => {
-      expect(() => compile(value)).toThrow(TypeError)
-      expect(() => compile(value)).toThrow(message)
-    },
-  )
+  ])('9470-3-g, 9470-acr-chars is refused at construction if it is %s', (_name, value, message) => {
+    expect(() => compile(value)).toThrow(TypeError)
+    expect(() => compile(value)).toThrow(message)
+  })
 })
 
 describe('the claim acr', () => {
@@ -81,16 +78,16 @@ describe('the claim acr', () => {
     null,
     undefined,
     { gold: true },
-  ])('does not suffice where it is %j', (acr) => {
+  ])('does not suffice if it is %j', (acr) => {
     expect(problem({ acr }, required)).toMatchObject({ name: 'acr', expected: 'gold silver' })
   })
 
-  it('does not suffice where it is missing or inherited', () => {
+  it('does not suffice if it is missing or inherited', () => {
     expect(problem({}, required)).toMatchObject({ name: 'acr', actual: 'undefined' })
     expect(problem(Object.create({ acr: 'gold' }), required)).toMatchObject({ name: 'acr' })
   })
 
-  it('is not looked at where only an age is required', () => {
+  it('is not read if only an age is required', () => {
     expect(problem({ acr: 'bronze', auth_time: now }, { maxAge: 1 })).toBeUndefined()
   })
 })
@@ -104,7 +101,7 @@ describe('the claim auth_time', () => {
     [now - 299.5, now],
     // As far in the future as iat may be.
     [now + 60, now],
-  ])('suffices where it is %d at %d with an age of 300', (time, at) => {
+  ])('suffices if it is %d at %d with an age of 300', (time, at) => {
     expect(problem({ auth_time: time }, { maxAge: 300 }, at)).toBeUndefined()
   })
 
@@ -116,7 +113,7 @@ describe('the claim auth_time', () => {
     [now + 3600, now],
     [0, now],
     [-1, now],
-  ])('does not suffice where it is %d at %d with an age of 300', (time, at) => {
+  ])('does not suffice if it is %d at %d with an age of 300', (time, at) => {
     expect(problem({ auth_time: time }, { maxAge: 300 }, at)).toMatchObject({ name: 'auth_time' })
   })
 
@@ -125,25 +122,25 @@ describe('the claim auth_time', () => {
     expect(problem({ auth_time: now - 1 }, { maxAge: 0 })).toMatchObject({ name: 'auth_time' })
   })
 
-  it('may be as far in the future as the clock tolerance, where that is more', () => {
+  it('may be as far in the future as the clock tolerance, if that is more', () => {
     expect(problem({ auth_time: now + 100 }, { maxAge: 0 }, now, 100)).toBeUndefined()
     expect(problem({ auth_time: now + 101 }, { maxAge: 0 }, now, 100)).toBeDefined()
   })
 
   it.each([undefined, null, String(now), true, [now], {}, Number.POSITIVE_INFINITY, Number.NaN])(
-    'does not suffice where it is %s',
+    'does not suffice if it is %s',
     (time) => {
       expect(problem({ auth_time: time }, { maxAge: 300 })).toMatchObject({ name: 'auth_time' })
     },
   )
 
-  it('does not suffice where it is missing or inherited', () => {
+  it('does not suffice if it is missing or inherited', () => {
     expect(problem({}, { maxAge: 300 })).toMatchObject({ name: 'auth_time' })
     const inherited = Object.create({ auth_time: now })
     expect(problem(inherited, { maxAge: 300 })).toMatchObject({ name: 'auth_time' })
   })
 
-  it('is not looked at where only values are required', () => {
+  it('is not read if only values are required', () => {
     expect(problem({ acr: 'a', auth_time: 'x' }, { acrValues: 'a' })).toBeUndefined()
   })
 })
@@ -189,7 +186,7 @@ describe('a requirement of authentication', () => {
     expect(refusal(token(fresh), [stepUp])).toBeUndefined()
   })
 
-  it('refuses with all that is required, whichever part is missing', () => {
+  it('refuses with everything that is required, whichever part is missing', () => {
     for (const claims of [{}, { acr: 'gold' }, { auth_time: now }, { ...fresh, acr: 'x' }]) {
       const error = refusal(token(claims), [stepUp])
       expect(error).toBeInstanceOf(InsufficientAuthenticationError)
@@ -198,7 +195,7 @@ describe('a requirement of authentication', () => {
     }
   })
 
-  it('comes before scopes, whichever requirement has them, and names them in the one error', () => {
+  it('comes before scopes of any requirement, and the error names the scopes too', () => {
     const requirements = [{ scopes: 'a' }, { ...stepUp, scopes: 'b' }]
     const error = refusal(token({}), requirements, [{ scopes: 'z' }])
     expect(error).toBeInstanceOf(InsufficientAuthenticationError)
@@ -207,7 +204,7 @@ describe('a requirement of authentication', () => {
     expect(refusal(token(fresh, 'a', 'b'), requirements)).toBeUndefined()
   })
 
-  it('names what the request was required before', () => {
+  it('names the earlier requirements of the request too', () => {
     const error = refusal(token({}), [{ authentication: { acrValues: 'gold' } }], [stepUp])
     expect(error).toMatchObject({ acrValues: ['gold'], maxAge: 300 })
   })

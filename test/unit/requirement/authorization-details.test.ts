@@ -52,11 +52,11 @@ describe('authorization details', () => {
     ['datatypes that are an object', [{ type: 'payment', datatypes: {} }]],
     ['privileges that are null', [{ type: 'payment', privileges: null }]],
     ['an identifier that is a number', [{ type: 'payment', identifier: 1 }]],
-  ])('are malformed where they are %s', (_name, claim) => {
+  ])('are malformed if they are %s', (_name, claim) => {
     expect(read(claim)).toEqual({ details: [], problem: malformed })
   })
 
-  it('are missing where there is no claim, an inherited one, or an empty list', () => {
+  it('are missing if the claim is missing, inherited or an empty list', () => {
     expect(read(undefined)).toEqual({ details: [], problem: missing })
     expect(read([])).toEqual({ details: [], problem: missing })
     const inherited = Object.create({ authorization_details: [payment] })
@@ -75,7 +75,7 @@ describe('authorization details', () => {
     expect(filtered).toSatisfy(Object.isFrozen)
   })
 
-  it('are read once for each claim', () => {
+  it('are read once per claim', () => {
     const reader = createDetailsReader([api])
     const claims = { authorization_details: [payment] } as never
     expect(reader(claims)).toBe(reader(claims))
@@ -92,7 +92,7 @@ describe('the locations of a detail', () => {
     ['a path below the API', ['https://rs.test/api/accounts']],
     ['the API with a slash', ['https://rs.test/api/']],
     ['the API in another notation of the host', ['https://RS.test:443/api']],
-  ])('name this API where they are %s', (_name, locations) => {
+  ])('name this API if they are %s', (_name, locations) => {
     expect(at(locations)).toBeUndefined()
   })
 
@@ -106,7 +106,7 @@ describe('the locations of a detail', () => {
     ['a path that leads out of the API', ['https://rs.test/api/../other']],
     ['no URL', ['rs.test/api']],
     ['none', []],
-  ])('do not name this API where they are %s', (_name, locations) => {
+  ])('do not name this API if they are %s', (_name, locations) => {
     expect(at(locations)).toBe(elsewhere)
   })
 
@@ -125,7 +125,7 @@ describe('the locations of a detail', () => {
     expect(at(['https://rs.test/x'], identifiers)).toBeUndefined()
   })
 
-  it('are left to the application where no identifier of this API is a URL', () => {
+  it('are left to the application if no identifier of this API is a URL', () => {
     expect(at(['https://other.test'], ['my-api'])).toBeUndefined()
   })
 
@@ -157,13 +157,13 @@ describe('a requirement of authorization details', () => {
     }
   }
 
-  it('passes the details to the function, and grants what that accepts', () => {
+  it('passes the details to the function, and accepts a token if it returns true', () => {
     const accepts = vi.fn(() => true)
     expect(outcome([payment], accepts)).toBeUndefined()
     expect(accepts.mock.calls).toEqual([[[payment]]])
   })
 
-  it('9396-9-e refuses with 403 and names no scope', () => {
+  it('9396-9-e refuses with 403 without a scope', () => {
     const error = outcome([payment], () => false)
     expect(error).toBeInstanceOf(InsufficientScopeError)
     expect(error).toMatchObject({
@@ -177,7 +177,7 @@ describe('a requirement of authorization details', () => {
     ['empty', [], missing],
     ['malformed', payment, malformed],
     ['elsewhere', [{ ...payment, locations: ['https://other.test'] }], elsewhere],
-  ])('does not call the function where the claim is %s', (_name, claim, hint) => {
+  ])('does not call the function if the claim is %s', (_name, claim, hint) => {
     const accepts = vi.fn(() => true)
     expect(outcome(claim, accepts)).toMatchObject({ status: 403, detail: { hint } })
     expect(accepts).not.toHaveBeenCalled()
@@ -190,7 +190,7 @@ describe('a requirement of authorization details', () => {
   it.each([
     ['resolves to true', async () => true],
     ['rejects', async () => Promise.reject(new Error('not awaited'))],
-  ])('grants nothing where the function returns a promise that %s', async (_name, accepts) => {
+  ])('refuses a token if the function returns a promise that %s', async (_name, accepts) => {
     expect(outcome([payment], accepts)).toMatchObject({
       status: 403,
       detail: { hint: 'authorizationDetails returned a promise: it must return true or false' },

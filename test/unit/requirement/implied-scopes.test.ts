@@ -28,11 +28,11 @@ describe('implied scopes as a record', () => {
     ['itself', { a: ['a'] }, 'a -> a'],
     ['two scopes', { a: ['b'], b: ['a'] }, 'a -> b -> a'],
     ['a part of a longer path', { x: ['a'], a: ['b'], b: ['c'], c: ['a'] }, 'a -> b -> c -> a'],
-  ])('are refused where they contain a cycle of %s', (_name, option, cycle) => {
+  ])('are refused if they contain a cycle of %s', (_name, option, cycle) => {
     expect(() => compile(option)).toThrow(new TypeError(`impliedScopes contains a cycle: ${cycle}`))
   })
 
-  it('may reach a scope in two ways, which is no cycle', () => {
+  it('may imply a scope in two ways, which is not a cycle', () => {
     const diamond = { a: ['b', 'c'], b: ['d'], c: ['d'] }
     expect([...(expand(diamond, 'a') ?? [])].sort()).toEqual(['a', 'b', 'c', 'd'])
   })
@@ -41,17 +41,21 @@ describe('implied scopes as a record', () => {
     ['text', 'admin', 'impliedScopes must be an object of lists of scopes, or a function'],
     ['null', null, 'impliedScopes must be an object'],
     ['a list', ['a'], 'impliedScopes must be an object'],
-    ['a name that is no scope', { 'a b': ['c'] }, 'impliedScopes["a b"]: the name is not a scope'],
+    [
+      'a name that is not a scope',
+      { 'a b': ['c'] },
+      'impliedScopes["a b"]: the name is not a scope',
+    ],
     ['text in place of a list', { a: 'b' }, 'impliedScopes["a"] must be a list of scopes'],
     ['an empty list', { a: [] }, 'impliedScopes["a"] must not be empty'],
     ['two scopes in one entry', { a: ['b c'] }, 'impliedScopes["a"] must be a list of scopes'],
     ['undefined in a list', { a: [undefined] }, 'impliedScopes["a"] must be a list of scopes'],
-  ])('are refused where they are %s', (_name, option, message) => {
+  ])('are refused if they are %s', (_name, option, message) => {
     expect(() => compile(option)).toThrow(TypeError)
     expect(() => compile(option)).toThrow(message)
   })
 
-  it('are a copy, which later changes do not reach', () => {
+  it('are copied, so that later changes have no effect', () => {
     const option = { a: ['b'] }
     const compiled = compile(option)
     option.a.push('c')
@@ -74,24 +78,21 @@ describe('implied scopes as a function', () => {
     expect(expand(() => ['read', '', 'a b', 1, null], 'admin')).toEqual(['admin', 'read'])
   })
 
-  it.each([new Error('boom'), undefined, 'text'])(
-    'become an Error where they throw %o',
-    (thrown) => {
-      const compiled = compile(() => {
-        throw thrown
-      })
-      expect(() => compiled?.(['a'])).toThrow(
-        new Error('The callback impliedScopes failed', { cause: thrown }),
-      )
-    },
-  )
+  it.each([new Error('boom'), undefined, 'text'])('become an Error if they throw %o', (thrown) => {
+    const compiled = compile(() => {
+      throw thrown
+    })
+    expect(() => compiled?.(['a'])).toThrow(
+      new Error('The callback impliedScopes failed', { cause: thrown }),
+    )
+  })
 
   it.each([
     ['nothing', () => undefined],
     ['text', () => 'a b'],
     ['a set', () => new Set(['a'])],
     ['a promise, which may reject', () => Promise.reject(new Error('not awaited'))],
-  ])('are refused where they return %s', (_name, implied) => {
+  ])('are refused if they return %s', (_name, implied) => {
     expect(() => expand(implied, 'a')).toThrow(
       new TypeError('impliedScopes must return an array of strings'),
     )
@@ -117,7 +118,7 @@ describe('implied scopes as a function', () => {
 })
 
 describe('the expansion', () => {
-  it('is computed once for each frozen list, and frozen', () => {
+  it('is computed once per frozen list, and frozen', () => {
     const implied = vi.fn(() => ['b'])
     const compiled = compile(implied)
     const granted = Object.freeze(['a'])
@@ -129,7 +130,7 @@ describe('the expansion', () => {
     expect(implied).toHaveBeenCalledTimes(2)
   })
 
-  it('is computed again for a list that can change', () => {
+  it('is computed again for a list that is not frozen', () => {
     const compiled = compile({ a: ['b'], c: ['d'] })
     const granted = ['a']
     expect(compiled?.(granted)).toEqual(['a', 'b'])

@@ -28,11 +28,11 @@ describe('a requirement', () => {
     ['scopes named twice', { scopes: 'a b a' }, { scopes: ['a', 'b'], anyScope: [] }],
     ['any of several scopes', { anyScope: 'a b' }, { scopes: [], anyScope: ['a', 'b'] }],
     [
-      'what is undefined',
+      'undefined members',
       { scopes: 'a', anyScope: undefined, check: undefined, chekc: undefined },
       { scopes: ['a'], anyScope: [] },
     ],
-  ])('takes %s', (_name, requirement, expected) => {
+  ])('accepts %s', (_name, requirement, expected) => {
     expect(compile(requirement)).toMatchObject(expected)
   })
 
@@ -48,7 +48,7 @@ describe('a requirement', () => {
       'route has no option "scope"; its options are scopes, anyScope, authentication, authorizationDetails, check',
     ],
     [
-      'one name right and one misspelt',
+      'a correct and a misspelt name',
       { scopes: 'a', anyscope: 'b' },
       'route has no option "anyscope"',
     ],
@@ -72,9 +72,9 @@ describe('a requirement', () => {
     ['a number', { scopes: 1 }, 'route.scopes must be'],
     ['null for scopes', { scopes: null }, 'route.scopes must be'],
     ['a list with null', { anyScope: ['a', null] }, 'route.anyScope must be'],
-    ['a check that is no function', { check: true }, 'route.check must be a function'],
+    ['a check that is not a function', { check: true }, 'route.check must be a function'],
     ['null for check', { scopes: 'a', check: null }, 'route.check must be a function'],
-  ])('does not take %s', (_name, requirement, message) => {
+  ])('does not accept %s', (_name, requirement, message) => {
     expect(() => compile(requirement)).toThrow(TypeError)
     expect(() => compile(requirement)).toThrow(message)
   })
@@ -119,7 +119,7 @@ describe('a requirement', () => {
     await expect(authorize(accepted, wrong)).rejects.toThrow(message)
   })
 
-  it('is a copy, which later changes do not reach', () => {
+  it('is copied, so that later changes have no effect', () => {
     const scopes = ['a']
     const requirement = { scopes, check: () => true }
     const compiled = compile(requirement)
@@ -150,7 +150,7 @@ describe('a requirement', () => {
     }
   })
 
-  it('that is compiled already is not compiled again', () => {
+  it('is not compiled twice', () => {
     const compiled = compile({ scopes: 'a' })
     expect(compile(compiled)).toBe(compiled)
   })
@@ -167,7 +167,7 @@ describe('the scopes that a challenge names', () => {
     expect(challengeScopes([])).toEqual([])
   })
 
-  it('MCP-scope-e do not contain offline_access, which a token must have all the same', () => {
+  it('MCP-scope-e do not contain offline_access, which a token must still have', () => {
     const requirement = compile({ scopes: 'a offline_access' })
     expect(challengeScopes([requirement])).toEqual(['a'])
     expect(() => evaluate(token('a'), [requirement])).toThrow(InsufficientScopeError)
@@ -211,7 +211,7 @@ describe('a token and requirements', () => {
     })
   })
 
-  it('tell the operator what was required, what was granted, and that it was the check', async () => {
+  it('have a detail with the required and the granted scopes, and with the check', async () => {
     const scopes = compile({ scopes: 'a b' })
     await expect(satisfy(token('a', 'c'), [scopes])).rejects.toMatchObject({
       detail: { expected: 'a b', actual: 'a c' },
@@ -236,13 +236,13 @@ describe('a token and requirements', () => {
     ],
     [{ scope: '' }, undefined],
     [Object.create({ scp: 'a' }), undefined],
-  ])('tell the operator of scopes that stand in another claim: %j', async (claims, hint) => {
+  ])('have a hint about scopes in another claim: %j', async (claims, hint) => {
     const granted = { ...token(), claims: claims as never }
     const error = await satisfy(granted, [compile({ scopes: 'a' })]).catch((reason) => reason)
     expect(error.detail.hint).toBe(hint)
   })
 
-  it('run the check last, with the token, and only if the scopes are enough', async () => {
+  it('run the check last, with the token, and only if the scopes suffice', async () => {
     const spy = vi.fn(() => true)
     const requirement = compile({ scopes: 'a', check: spy })
     await expect(satisfy(token('b'), [requirement])).rejects.toThrow(InsufficientScopeError)
@@ -253,7 +253,7 @@ describe('a token and requirements', () => {
     expect(spy.mock.calls).toEqual([[enough]])
   })
 
-  it('let through what the check throws, as the cause of an Error', async () => {
+  it('throw an Error whose cause is what the check threw', async () => {
     const error = new RangeError('boom')
     const failure = { message: 'The callback check failed', cause: error }
     const throwing = () => {
@@ -266,7 +266,7 @@ describe('a token and requirements', () => {
 })
 
 describe('the evaluation', () => {
-  it('returns no promise where no check returned one', () => {
+  it('returns no promise if no check returned one', () => {
     const requirements = [{ scopes: 'a' }, { anyScope: 'a b' }, { check: () => true }].map(compile)
     expect(evaluate(token('a'), requirements)).toBeUndefined()
     expect(() => evaluate(token(), requirements)).toThrow(InsufficientScopeError)
@@ -274,7 +274,7 @@ describe('the evaluation', () => {
     expect(() => evaluate(token(), [compile(refusing)])).toThrow(InsufficientScopeError)
   })
 
-  it('returns a promise where a check returned one, and runs the checks after it in order', async () => {
+  it('returns a promise if a check returned one, and runs the later checks in order', async () => {
     const order: string[] = []
     const check = (name: string, result: unknown) => ({
       check: () => {
@@ -296,14 +296,14 @@ describe('the evaluation', () => {
     expect(order).toEqual(['first', 'second', 'third', 'fourth'])
   })
 
-  it('decides on scopes before it runs any check', () => {
+  it('evaluates scopes before it runs any check', () => {
     const check = vi.fn(() => Promise.resolve(true))
     expect(() => evaluate(token(), [{ check }, { scopes: 'a' }].map(compile))).toThrow()
     expect(check).not.toHaveBeenCalled()
   })
 
   it.each([undefined, null, 'text', { status: 401 }])(
-    'makes an Error of anything that a check throws or rejects with: %j',
+    'throws an Error for any value that a check throws or rejects with: %j',
     async (thrown) => {
       const throwing = () => {
         throw thrown
@@ -318,7 +318,7 @@ describe('the evaluation', () => {
     },
   )
 
-  it('names the scopes that the request was required before, without evaluating them again', async () => {
+  it('names the scopes of earlier requirements of the request, without evaluating them again', async () => {
     const check = vi.fn(() => true)
     const earlier = [compile({ scopes: 'a', check })]
     const later = compile({ scopes: 'b' })
@@ -343,7 +343,7 @@ describe('the evaluation', () => {
     )
   })
 
-  it('does not expand scopes that are enough', () => {
+  it('does not expand scopes that suffice', () => {
     const expandScopes = vi.fn((granted: readonly string[]) => granted)
     const settings = { now: () => 1_000, clockTolerance: 5, expandScopes }
     const implying = createRequirementEvaluator(settings)

@@ -9,7 +9,7 @@ async function hintFor(claims: Record<string, unknown>, scopeClaim?: string) {
   return error.detail.hint
 }
 
-describe('the hint where a token grants no scope', () => {
+describe('the hint for a token without scopes', () => {
   it.each([
     [{ scope: undefined, scp: 'read:x' }, 'scp'],
     [{ scope: '', scp: ['read:x'] }, 'scp'],
@@ -29,7 +29,7 @@ describe('the hint where a token grants no scope', () => {
     expect(await hintFor({ scope: 'openid', permissions: ['write:x'] })).toBeUndefined()
   })
 
-  it('names the claim scope where the option names another one', async () => {
+  it('names the claim scope if the option names another one', async () => {
     expect(await hintFor({ scope: 'read:x' }, 'scp')).toMatch(/in the claim scope: see the option/)
   })
 
@@ -42,7 +42,7 @@ describe('the hint where a token grants no scope', () => {
   )
 
   it.each([[['read:x write:x']], [[1, null]], [['']]])(
-    'names the entries of scope that are no scopes: %j',
+    'names the entries of scope that are not scopes: %j',
     async (scope) => {
       const hint = 'no entry of the claim scope is one scope: an entry is a string without spaces'
       expect(await hintFor({ scope })).toBe(hint)
@@ -55,7 +55,7 @@ describe('the hint where a token grants no scope', () => {
   })
 
   it.each([{ scope: undefined }, { scope: '' }, { scope: [] }, { scope: 'read:a' }])(
-    'is absent where nothing is remarkable: %j',
+    'is absent if the claims are as expected: %j',
     async (claims) => {
       expect(await hintFor(claims)).toBeUndefined()
     },

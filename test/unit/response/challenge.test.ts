@@ -28,7 +28,7 @@ describe('the headers of a refusal', () => {
   it.each([
     ['a missing token', new MissingTokenError(), 'Bearer realm="api"', {}],
     [
-      'a missing token where scopes are needed',
+      'a missing token if scopes are required',
       new MissingTokenError(['a', 'b:c']),
       'Bearer realm="api", scope="a b:c"',
       {},
@@ -46,13 +46,13 @@ describe('the headers of a refusal', () => {
       json,
     ],
     [
-      'a lack of scopes',
+      'missing scopes',
       new InsufficientScopeError(['a', 'b']),
       'Bearer realm="api", error="insufficient_scope", error_description="The access token does not grant what this request requires", scope="a b"',
       json,
     ],
     [
-      'a lack that no scope would end',
+      'a refusal that is not about scopes',
       new InsufficientScopeError([]),
       'Bearer realm="api", error="insufficient_scope", error_description="The access token does not grant what this request requires"',
       json,
@@ -64,7 +64,7 @@ describe('the headers of a refusal', () => {
       json,
     ],
     [
-      'an authentication that does not suffice where scopes are needed',
+      'an authentication that does not suffice if scopes are required',
       new InsufficientAuthenticationError({ maxAge: 300, scopes: ['a', 'b'] }),
       'Bearer realm="api", error="insufficient_user_authentication", error_description="A stronger or more recent authentication of the user is required", max_age="300", scope="a b"',
       json,
@@ -78,7 +78,7 @@ describe('the headers of a refusal', () => {
     expect(parseChallenges(challenge)).toHaveLength(1)
   })
 
-  it('are Retry-After and no challenge where the keys are unavailable', () => {
+  it('are Retry-After and no challenge if the keys are unavailable', () => {
     expect(headersOf(new ServiceUnavailableError('keys', 7))).toEqual({
       'Retry-After': '7',
       'Cache-Control': 'no-store',
@@ -142,14 +142,14 @@ describe('the challenges of an API with metadata and DPoP', () => {
     }
   })
 
-  it('9449-7.2-c carry no error where there is no token, but the scopes in both', () => {
+  it('9449-7.2-c have no error without a token, but the scopes in both', () => {
     expect(lines(new MissingTokenError(['a']), both)).toEqual([
       { scheme: 'Bearer', parameters: { ...bearer, scope: 'a' } },
       { scheme: 'DPoP', parameters: { ...proof, scope: 'a' } },
     ])
   })
 
-  it('9449-7.2-d carry the error in the challenge of the scheme that was used', () => {
+  it('9449-7.2-d have the error in the challenge of the scheme that was used', () => {
     const error = new InvalidTokenError('expired')
     expect(lines(error, both, 'Bearer')).toEqual([
       { scheme: 'Bearer', parameters: { ...bearer, ...invalid } },
@@ -161,7 +161,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
     ])
   })
 
-  it('9449-7.2-e carry the error in both where the request used both schemes', () => {
+  it('9449-7.2-e have the error in both if the request used both schemes', () => {
     const challenges = lines(new InvalidRequestError('What is wrong'), both)
     expect(challenges.map((challenge) => challenge?.parameters.error)).toEqual([
       'invalid_request',
@@ -169,7 +169,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
     ])
   })
 
-  it('9449-7.1-f, 9449-7.1-g name scopes and algs where a DPoP token lacks scopes', () => {
+  it('9449-7.1-f, 9449-7.1-g name scopes and algs if a DPoP token lacks scopes', () => {
     const [clean, challenge] = lines(new InsufficientScopeError(['a', 'b']), both, 'DPoP')
     expect(clean).toEqual({ scheme: 'Bearer', parameters: bearer })
     expect(challenge).toMatchObject({
@@ -189,7 +189,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
   })
 
   it.each([undefined, 'Bearer', 'DPoP'] as const)(
-    '9449-7.1-d are the DPoP challenge alone where DPoP is required: %s',
+    '9449-7.1-d are only the DPoP challenge if DPoP is required: %s',
     (scheme) => {
       const required = { dpop: { algs: 'ES256', required: true } }
       expect(lines(new InvalidTokenError('expired'), required, scheme)).toEqual([
@@ -201,7 +201,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
     },
   )
 
-  it('are the Bearer challenge alone where DPoP is not offered', () => {
+  it('are only the Bearer challenge if DPoP is not enabled', () => {
     expect(lines(new InvalidTokenError('expired'), {}, 'Bearer')).toEqual([
       { scheme: 'Bearer', parameters: { realm: 'api', ...invalid } },
     ])
@@ -209,7 +209,7 @@ describe('the challenges of an API with metadata and DPoP', () => {
 })
 
 describe('a realm', () => {
-  it('is any printable ASCII, and arrives as it was configured', () => {
+  it('is any printable ASCII, and is sent as configured', () => {
     const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(0x20 + index))
     const realms = fc.string({ unit: fc.constantFrom(...printable), minLength: 1 })
     fc.assert(
@@ -231,7 +231,7 @@ describe('a realm', () => {
   )
 })
 
-describe('the strict parser that every refusal in these tests goes through', () => {
+describe('the strict parser for every refusal in these tests', () => {
   it.each([
     ['Bearer realm="a"', [{ scheme: 'Bearer', parameters: { realm: 'a' } }]],
     [
@@ -253,7 +253,7 @@ describe('the strict parser that every refusal in these tests goes through', () 
         { scheme: 'Digest', parameters: { a: 'b', stale: 'true' } },
       ],
     ],
-  ])('reads %s', (line, challenges) => {
+  ])('parses %s', (line, challenges) => {
     expect(parseChallenges(line)).toEqual(challenges)
   })
 

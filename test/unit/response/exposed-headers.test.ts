@@ -17,7 +17,7 @@ describe('9728-7-cors, 9449-7.1-i exposed headers', () => {
     expect(exposeHeaders('*', exposed, names)).toBe(expected)
   })
 
-  it('are not changed where they are complete', () => {
+  it('are not changed if they are complete', () => {
     expect(exposeHeaders('*', 'dpop-nonce, A, WWW-AUTHENTICATE', names)).toBeUndefined()
   })
 

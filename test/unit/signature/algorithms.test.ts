@@ -21,7 +21,7 @@ describe.each([...allAlgorithms])('the table entry of %s', (alg) => {
     expect(findKeyType(jwk.kty, jwk.crv)).toBe(keyType)
   })
 
-  it('has the prefix that node:crypto puts before the point of a public key', () => {
+  it('has the prefix of a public key that node:crypto exports', () => {
     if (keyType.spkiPrefix === undefined) return
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: keyType.crv ?? '' })
     const der = publicKey.export({ format: 'der', type: 'spki' })

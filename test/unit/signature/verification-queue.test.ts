@@ -35,7 +35,7 @@ function createQueue() {
 }
 
 describe('the queue of verifications', () => {
-  it('runs 8 tasks at a time, those of one owner too, and begins one for each that ends', () => {
+  it('runs 8 tasks at a time, even of one owner, and begins one for each that ends', () => {
     const { run, end, running, started } = createQueue()
     for (let count = 0; count < 20; count++) expect(run('a')).toBe(true)
     expect(started).toHaveLength(8)
@@ -49,7 +49,7 @@ describe('the queue of verifications', () => {
     expect(running()).toBe(1)
   })
 
-  it('lets owners take turns', () => {
+  it('alternates between owners', () => {
     const { run, end, started } = createQueue()
     for (let count = 0; count < 8; count++) run('a')
     for (let count = 0; count < 3; count++) run('a')
@@ -60,7 +60,7 @@ describe('the queue of verifications', () => {
     expect(started).toEqual(['a', 'b', 'c', 'a', 'b', 'a'])
   })
 
-  it('refuses a task of an owner of whom 1,000 wait, and of no other', () => {
+  it('refuses a task of an owner with 1,000 waiting tasks, and of no other', () => {
     const { run, end } = createQueue()
     for (let count = 0; count < 1_008; count++) expect(run('a')).toBe(true)
     expect(run('a')).toBe(false)
@@ -84,7 +84,7 @@ describe('the queue of verifications', () => {
     expect(started).toEqual(['first', 'second'])
   })
 
-  it('runs any number of tasks that end at once without nesting them', () => {
+  it('runs any number of tasks that end synchronously without nesting them', () => {
     const { run, runAtOnce, end } = createQueue()
     for (let count = 0; count < 8; count++) run('a')
     let depth = 0

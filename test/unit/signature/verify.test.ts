@@ -61,12 +61,12 @@ async function verifiersFor(alg: Algorithm) {
 }
 
 describe.each([...allAlgorithms])('%s', (alg) => {
-  it('verifies what node:crypto signed, and so does jose', async () => {
+  it('verifies what node:crypto signed, as jose does', async () => {
     const { ours, theirs, good } = await verifiersFor(alg)
     expect([await ours(good), await theirs(good)]).toEqual([true, true])
   })
 
-  it('agrees with jose on every signature that differs from a good one', async () => {
+  it('agrees with jose on every altered signature', async () => {
     const { ours, theirs, good, privateKey, input } = await verifiersFor(alg)
     const admitted: string[] = []
     for (const [name, signature] of alteredSignatures(alg, good, privateKey, input)) {
@@ -85,14 +85,14 @@ describe.each([...allAlgorithms])('%s', (alg) => {
     expect(admitted).toEqual(salt ?? same)
   })
 
-  it('agrees with jose that the signed bytes may not change', async () => {
+  it('refuses a signature over changed bytes, as jose does', async () => {
     const { ours, theirs, good, input } = await verifiersFor(alg)
     for (const bytes of [Buffer.concat([input, Buffer.from('A')]), input.subarray(0, -4)]) {
       expect([await ours(good, bytes), await theirs(good, bytes)]).toEqual([false, false])
     }
   })
 
-  it('verifies a whole token, where its key is published for it', async () => {
+  it('verifies a whole token if its key is published for the algorithm', async () => {
     const key = { ...keyOf(alg), alg }
     const own = createApi({ issuer: { issuer: 'https://as.test', jwks: { keys: [key.jwk] } } })
     const other =
@@ -137,7 +137,7 @@ function keyOf(alg: Algorithm) {
 }
 
 describe('a verification', () => {
-  it('is false, and never rejected, for any octets', async () => {
+  it('resolves to false for any octets, and never rejects', async () => {
     const key = importJwk(rsa1.jwk) as VerificationKey
     for (let length = 0; length < 600; length += 7) {
       expect(await verifySignature('RS256', key, Buffer.alloc(9), Buffer.alloc(length, 0xfe))).toBe(
@@ -146,7 +146,7 @@ describe('a verification', () => {
     }
   })
 
-  it('is false, and never rejected, where the key does not suit the algorithm', async () => {
+  it('resolves to false if the key does not fit the algorithm, and never rejects', async () => {
     for (const alg of allAlgorithms) {
       for (const jwk of jwks.keys) {
         const key = importJwk(jwk) as VerificationKey
@@ -162,7 +162,7 @@ describe('a verification', () => {
     }
   })
 
-  it('leaves the event loop free while all threads of the pool are busy', async () => {
+  it('does not block the event loop while all threads of the pool are busy', async () => {
     const release = await occupyThreadPool()
     let settled = 0
     let results: Promise<boolean[]>

@@ -47,7 +47,7 @@ async function publishedKids(): Promise<unknown[]> {
   return (await publishedKeys()).map(({ kid }) => kid)
 }
 
-describe('a good token', () => {
+describe('a valid token', () => {
   it('has the header and the seven claims of RFC 9068', async () => {
     const token = await issuer.token()
     const [kid] = await publishedKids()
@@ -64,7 +64,7 @@ describe('a good token', () => {
     await verify(token)
   })
 
-  it('is changed where the test says, and lacks what is set to undefined', async () => {
+  it('has the changes of the test, and lacks members that are undefined', async () => {
     const changes = { aud: ['a', 'b'], jti: undefined, scope: 'read' }
     const token = await issuer.token(changes, { typ: undefined, crit: ['x'], x: 1, kid: 'mine' })
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', kid: 'mine', crit: ['x'], x: 1 })
@@ -72,7 +72,7 @@ describe('a good token', () => {
     expect(decodeJwt(token)).not.toHaveProperty('jti')
   })
 
-  it('goes without alg when that is set to undefined', async () => {
+  it('has no alg if that is undefined', async () => {
     expect(decodeProtectedHeader(await issuer.token({}, { alg: undefined }))).not.toHaveProperty(
       'alg',
     )
@@ -98,7 +98,7 @@ describe.each<SigningAlgorithm>([
   'EdDSA',
   'Ed25519',
 ])('the algorithm %s', (algorithm) => {
-  it('signs what jose verifies, as the first algorithm and as another', async () => {
+  it('signs what jose verifies, as the default algorithm and as another', async () => {
     await using own = await createTestIssuer({ algorithm })
     expect(decodeProtectedHeader(await own.token()).alg).toBe(algorithm)
     await verify(await own.token(), own)
@@ -162,7 +162,7 @@ describe('bad tokens', () => {
     if (name !== 'malformed') expect(decodeJwt(token)).toMatchObject({ x: 1 })
   })
 
-  it('carry what only their claims show', async () => {
+  it('have the defect that only their claims show', async () => {
     const { certificateBound, dpopBound, idToken, withoutScope } = issuer.tokens
     const thumbprint = expect.stringMatching(/^[\w-]{43}$/)
     expect(decodeJwt(await certificateBound()).cnf).toEqual({ 'x5t#S256': thumbprint })
@@ -177,7 +177,7 @@ describe('bad tokens', () => {
     expect(claims).not.toHaveProperty('client_id')
   })
 
-  it('algNone ends in a dot, and so does any token under that algorithm', async () => {
+  it('algNone ends in a dot, like any token with that algorithm', async () => {
     const { algNone, wrongSignature } = issuer.tokens
     const unsecured = [
       algNone(),
@@ -187,7 +187,7 @@ describe('bad tokens', () => {
     for (const token of await Promise.all(unsecured)) expect(token).toMatch(/^[\w-]+\.[\w-]+\.$/)
   })
 
-  it('foreignKey and unknownKey follow the algorithm that the test names', async () => {
+  it('foreignKey and unknownKey use the algorithm of the test', async () => {
     const good = decodeProtectedHeader(await issuer.token({}, { alg: 'EdDSA' }))
     const foreign = await issuer.tokens.foreignKey({}, { alg: 'EdDSA' })
     expect(decodeProtectedHeader(foreign)).toEqual(good)
@@ -204,7 +204,7 @@ describe('metadata and key set', () => {
     { path: '/', base: '' },
     { path: '/tenant', base: '/tenant' },
     { path: '/tenant/', base: '/tenant' },
-  ])('are where the specifications put them for the path "$path"', async ({ path, base }) => {
+  ])('are at the URLs of the specifications for the path "$path"', async ({ path, base }) => {
     await using tenant = await createTestIssuer({ path })
     const { origin } = new URL(tenant.issuer)
     expect(tenant.issuer).toBe(`${origin}${path}`)
@@ -227,7 +227,7 @@ describe('metadata and key set', () => {
     await verify(await tenant.token(), tenant)
   })
 
-  it('show public keys only, and answer HEAD without a body', async () => {
+  it('contain public keys only, and have no body for HEAD', async () => {
     const response = await fetch(issuer.jwksUri)
     expect(response.headers.get('content-type')).toBe('application/jwk-set+json')
     const { keys } = (await response.json()) as { keys: JWK[] }
@@ -243,7 +243,7 @@ describe('metadata and key set', () => {
     ])
   })
 
-  it('answer 304 while the ETag holds, and count that too', async () => {
+  it('respond with 304 while the ETag matches, and count that request', async () => {
     const etag = String((await fetch(issuer.jwksUri)).headers.get('etag'))
     const ask = async (value: string) =>
       (await fetch(issuer.jwksUri, { headers: { 'If-None-Match': value } })).status
@@ -258,13 +258,13 @@ describe('metadata and key set', () => {
     ['jwks', 'POST', 'GET, HEAD'],
     ['.well-known/openid-configuration', 'DELETE', 'GET, HEAD'],
     ['token', 'GET', 'POST'],
-  ])('at /%s, %s is 405', async (path, method, allow) => {
+  ])('at /%s respond to %s with 405', async (path, method, allow) => {
     const response = await fetch(`${issuer.issuer}/${path}`, { method })
     expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
   })
 
   it.each(['/', '/nowhere', '//jwks', '/%ff', '/jwks/', '*', 'http://%/x'])(
-    'are nowhere else: %s is 404',
+    'are at no other path: %s is 404',
     async (path) => {
       const { port } = new URL(issuer.issuer)
       const sent = httpRequest({ host: '127.0.0.1', port, path }).end()
@@ -356,7 +356,7 @@ describe('the token endpoint', () => {
       {},
       { aud: 'https://api.example.com' },
     ],
-  ])('understands %s', async (_title, body, headers, claims) => {
+  ])('accepts %s', async (_title, body, headers, claims) => {
     const response = await post(body, headers)
     expect(response.status).toBe(200)
     const answer = (await response.json()) as TokenAnswer
@@ -375,7 +375,7 @@ describe('the token endpoint', () => {
     ['two authentications', 400, 'invalid_request', openForm, basic('any:open')],
     ['two client ids', 400, 'invalid_request', `${grantType}&client_id=x`, basic('any:open')],
     [
-      'another grant',
+      'another grant type',
       400,
       'unsupported_grant_type',
       openForm.replace('client_credentials', 'password'),
@@ -389,7 +389,7 @@ describe('the token endpoint', () => {
     ['Basic without a colon', 401, 'invalid_client', grantType, basic('any')],
     ['Basic with a bad escape', 401, 'invalid_client', grantType, basic('any:%zz')],
     [
-      'Basic that is no base64',
+      'Basic that is not base64',
       401,
       'invalid_client',
       `${grantType}&client_id=any`,
@@ -413,7 +413,7 @@ describe('the token endpoint', () => {
     expect(response.headers.get('www-authenticate')).toBe(challenge)
   })
 
-  it('survives a missing media type and a client that goes away in the middle', async () => {
+  it('handles a missing media type and a client that disconnects in the middle', async () => {
     const { port } = new URL(server.issuer)
     const head = 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n'
     const untyped = connect(Number(port), '127.0.0.1').on('error', () => {})
@@ -440,7 +440,7 @@ describe('rotation', () => {
     expect(new Set(kids).size).toBe(4)
   })
 
-  it('takes the old keys out of the set when told to withdraw them', async () => {
+  it('removes the old keys from the set with withdraw: true', async () => {
     const old = [await issuer.token(), await issuer.token({}, { alg: 'EdDSA' })]
     await issuer.rotate({ withdraw: true })
     for (const token of old) {
@@ -452,7 +452,7 @@ describe('rotation', () => {
 })
 
 describe('an outage', () => {
-  it('refuses connections, breaks open ones, and ends on the same port', async () => {
+  it('refuses connections, closes open ones, and ends on the same port', async () => {
     issuer.fault('hanging')
     const hung = expect(fetch(issuer.jwksUri)).rejects.toThrow(TypeError)
     await vi.waitFor(() => expect(issuer.requests.jwks).toBe(1), { interval: 1 })
@@ -464,7 +464,7 @@ describe('an outage', () => {
     expect(issuer.requests.jwks).toBe(2)
   })
 
-  it('waits for a port that is taken, and gives up after half a second', async () => {
+  it('waits for a port that is in use, and rejects after half a second', async () => {
     await issuer.down()
     const squatter = createServer().listen(Number(new URL(issuer.issuer).port), '127.0.0.1')
     await once(squatter, 'listening')
@@ -479,33 +479,30 @@ describe('an outage', () => {
 describe('a fault', () => {
   const metadataUri = () => `${issuer.issuer}/.well-known/oauth-authorization-server`
 
-  it.each([() => issuer.jwksUri, metadataUri])(
-    'answers for each document, until up()',
-    async (uri) => {
-      issuer.fault('error')
-      expect((await fetch(uri())).status).toBe(500)
+  it.each([() => issuer.jwksUri, metadataUri])('replaces each document until up()', async (uri) => {
+    issuer.fault('error')
+    expect((await fetch(uri())).status).toBe(500)
 
-      issuer.fault('html')
-      const page = await fetch(uri())
-      expect([page.status, page.headers.get('content-type')]).toEqual([
-        200,
-        'text/html; charset=utf-8',
-      ])
-      expect(await page.text()).toContain('<!doctype html>')
+    issuer.fault('html')
+    const page = await fetch(uri())
+    expect([page.status, page.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ])
+    expect(await page.text()).toContain('<!doctype html>')
 
-      issuer.fault('oversized')
-      const oversized = await fetch(uri())
-      expect(oversized.headers.get('content-length')).toBeNull()
-      const text = await oversized.text()
-      expect(text.length).toBeGreaterThan(5 * 1024 * 1024)
+    issuer.fault('oversized')
+    const oversized = await fetch(uri())
+    expect(oversized.headers.get('content-length')).toBeNull()
+    const text = await oversized.text()
+    expect(text.length).toBeGreaterThan(5 * 1024 * 1024)
 
-      await issuer.up()
-      const document = (await (await fetch(uri())).json()) as object
-      expect(JSON.parse(text)).toEqual({ ...document, padding: expect.any(String) })
-    },
-  )
+    await issuer.up()
+    const document = (await (await fetch(uri())).json()) as object
+    expect(JSON.parse(text)).toEqual({ ...document, padding: expect.any(String) })
+  })
 
-  it('slow answers after two seconds', async () => {
+  it('slow responds after two seconds', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] })
     try {
       issuer.fault('slow')
@@ -524,7 +521,7 @@ describe('a fault', () => {
     }
   })
 
-  it('oversized stops when the client goes away', async () => {
+  it('oversized stops when the client disconnects', async () => {
     issuer.fault('oversized')
     const { body } = await fetch(issuer.jwksUri)
     await body?.cancel()
@@ -532,7 +529,7 @@ describe('a fault', () => {
     expect((await fetch(issuer.jwksUri)).status).toBe(200)
   })
 
-  it('leaves the token endpoint alone', async () => {
+  it('does not affect the token endpoint', async () => {
     issuer.fault('hanging')
     expect((await fetch(issuer.tokenEndpoint, { method: 'POST' })).status).toBe(400)
   })
@@ -544,13 +541,13 @@ describe('a fault', () => {
     expect((await fetch(issuer.jwksUri)).status).toBe(200)
   })
 
-  it('must be a known one', () => {
+  it('must have a known name', () => {
     expect(() => issuer.fault('toString' as FaultName)).toThrow('slow, hanging, html, error')
   })
 })
 
 describe('the clock', () => {
-  it('moves forth and back, and tokens with it', async () => {
+  it('moves forward and back, and affects the times of tokens', async () => {
     const { clock } = issuer
     const old = await issuer.token()
     clock.advance(305.5)
@@ -562,14 +559,14 @@ describe('the clock', () => {
     expect(() => clock.advance(Number.NaN)).toThrow(TypeError)
   })
 
-  it('shows the real time by default', async () => {
+  it('is the real time by default', async () => {
     await using real = await createTestIssuer()
     expect(Math.abs(real.clock.now() - Date.now())).toBeLessThan(1000)
   })
 })
 
 describe('an issuer', () => {
-  it('shares nothing with another one', async () => {
+  it('shares nothing with another issuer', async () => {
     await using other = await createTestIssuer()
     expect(other.issuer).not.toBe(issuer.issuer)
     await expect(verify(await other.token({ iss: issuer.issuer }))).rejects.toMatchObject({
@@ -578,7 +575,7 @@ describe('an issuer', () => {
     expect(other.requests.jwks).toBe(0)
   })
 
-  it('closes in spite of open connections, more than once, and for good', async () => {
+  it('closes despite open connections, may be closed twice, and cannot be reopened', async () => {
     issuer.fault('hanging')
     const hung = expect(fetch(issuer.jwksUri)).rejects.toThrow(TypeError)
     await vi.waitFor(() => expect(issuer.requests.jwks).toBe(1), { interval: 1 })
@@ -588,7 +585,7 @@ describe('an issuer', () => {
     await expect(issuer.up()).rejects.toThrow('closed')
   })
 
-  it('takes undefined options as absent, and grants what they set', async () => {
+  it('treats undefined options as absent, and applies the others', async () => {
     await using own = await createTestIssuer({ audience: 'mine', path: undefined, clients: [] })
     expect(own.audience).toBe('mine')
     expect(decodeJwt(await own.token()).aud).toBe('mine')
@@ -623,7 +620,7 @@ describe('an issuer', () => {
     ['expiresIn', { expiresIn: '300' }],
     ['now', { now: 5 }],
     ['audiences', { audiences: ['x'] }],
-  ])('names the bad option %s: %j', async (name, options) => {
+  ])('throws an error that names the invalid option %s: %j', async (name, options) => {
     const creation = createTestIssuer(options as TestIssuerOptions)
     await expect(creation).rejects.toThrow(TypeError)
     await expect(creation).rejects.toThrow(new RegExp(`expects .*\\b${name}\\b`))
@@ -631,7 +628,7 @@ describe('an issuer', () => {
 })
 
 describe('mistakes in a test', () => {
-  it('are told, where they would change nothing silently', async () => {
+  it('throw an error instead of having no effect', async () => {
     await using issuer = await createTestIssuer()
     expect(() => issuer.rotate({ withdrew: true } as never)).toThrow('rotate takes { withdraw }')
     expect(() => issuer.rotate({ withdraw: 'yes' } as never)).toThrow(TypeError)

@@ -64,7 +64,7 @@ describe('claims', () => {
     })
   })
 
-  it('are held against few audiences for a hint, for a token may name thousands', () => {
+  it('are compared with few audiences for a hint, because a token may have thousands', () => {
     const others = (count: number) => Array.from({ length: count }, (_, index) => `x${index}`)
     expect(verdict({ ...full, aud: [...others(4), 'a/'] })).toHaveProperty('hint')
     expect(verdict({ ...full, aud: [...others(5), 'a/'] })).not.toHaveProperty('hint')

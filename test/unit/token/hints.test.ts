@@ -24,11 +24,11 @@ describe('the hint for a time in milliseconds', () => {
     ])
   })
 
-  it('is not given for a time that is only too late', async () => {
+  it('is absent for a time that is only too late', async () => {
     expect(await hintFor(t0({ nbf: seconds() + 999 }))).toEqual(['not_yet_valid', undefined])
   })
 
-  it('names the option now where the clock itself returns seconds', async () => {
+  it('names the option now if the clock returns seconds', async () => {
     expect(await hintFor(t0(), { now: () => Date.now() / 1000 })).toEqual([
       'issued_in_future',
       'the clock shows a time before 2001: the option now must return milliseconds',
@@ -63,18 +63,18 @@ describe('the hint for a token of another kind', () => {
     expect(await hintFor(t0(claims, { typ: 'JWT' }))).toEqual(['wrong_audience', idToken])
   })
 
-  it('recognises an ID token by its type, too', async () => {
+  it('recognises an ID token by its type', async () => {
     const claims = { aud: 'client-1', at_hash: 'x' }
     const strict = { profile: 'rfc9068' } as const
     expect(await hintFor(t0(claims, { typ: 'JWT' }), strict)).toEqual(['wrong_type', idToken])
   })
 
-  it('is not given for an access token with auth_time and nonce that names another API', async () => {
+  it('is absent for an access token with auth_time and nonce for another API', async () => {
     const claims = { aud: 'https://other.test', azp: 'client-1', auth_time: 1, nonce: 'n' }
     expect(await hintFor(t0(claims))).toEqual(['wrong_audience', undefined])
   })
 
-  it('is not given where the token is only too old', async () => {
+  it('is absent if the token is only too old', async () => {
     expect(await hintFor(t0({ exp: 1, at_hash: 'x' }))).toEqual(['expired', undefined])
   })
 
@@ -133,7 +133,7 @@ describe('the hint for a key or an algorithm', () => {
     expect(await hintFor(t0(), { algorithms: ['ES256'] })).toEqual(['wrong_algorithm', undefined])
   })
 
-  it('names another environment where the key is unknown or the signature is wrong', async () => {
+  it('names another environment if the key is unknown or the signature is wrong', async () => {
     const environment = expect.stringContaining('another environment')
     expect(await hintFor(t0({}, { kid: 'gone' }))).toEqual(['unknown_key', environment])
     expect(await hintFor(t0({}, {}, makeKey('RS256', 'rsa1')))).toEqual([
@@ -151,7 +151,7 @@ describe('the hint for a key or an algorithm', () => {
     ])
   })
 
-  it('leaves the more specific hint of a slash in place', async () => {
+  it('does not replace the more specific hint about a slash', async () => {
     expect(await hintFor(t0({ aud: `${AUD}/` }))).toEqual([
       'wrong_audience',
       expect.stringContaining('slash'),

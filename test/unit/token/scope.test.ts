@@ -11,7 +11,7 @@ describe('the scopes of a token', () => {
     ['another claim that is text', { scope: 'x', scp: 'a b' }, 'scp', ['a', 'b']],
     ['another claim that is a list', { scp: ['a', 'b'] }, 'scp', ['a', 'b']],
     [
-      'a list with entries that are no scopes',
+      'a list with entries that are not scopes',
       { scp: ['a b', '', 1, null, 'c', ['d']] },
       'scp',
       ['c'],
@@ -28,7 +28,7 @@ describe('the scopes of a token', () => {
     expect(read).toSatisfy(Object.isFrozen)
   })
 
-  it('are what a function returns, without entries that are not scopes', () => {
+  it('are those that a function returns, without entries that are not scopes', () => {
     const returned = ['a', 'b c', 'd']
     const read = readScopes({ x: 1 }, () => returned)
     expect(read).toEqual(['a', 'd'])
@@ -37,7 +37,7 @@ describe('the scopes of a token', () => {
   })
 
   it.each(['a b', undefined, null, new Set(['a']), Promise.resolve(['a'])])(
-    'are refused where a function returns %o',
+    'are refused if a function returns %o',
     (value) => {
       expect(() => readScopes({}, () => value as never)).toThrow(
         new TypeError('scopeClaim must return an array of strings'),

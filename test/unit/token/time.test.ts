@@ -82,7 +82,7 @@ describe('times', () => {
     ).toBe('expired')
   })
 
-  it('that are inherited do not count', () => {
+  it('that are inherited are ignored', () => {
     expect(failureOf(() => readTimeClaims(Object.create({ exp: 9e9 })))?.reason).toBe(
       'missing_claim',
     )

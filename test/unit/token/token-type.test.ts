@@ -4,7 +4,7 @@ import { validateType } from '../../../src/token/token-type.ts'
 import { failureOf } from '../../support/failure-of.ts'
 
 describe('typ', () => {
-  it('does not count where it is inherited', () => {
+  it('is ignored if it is inherited', () => {
     const header = Object.create({ typ: 'at+jwt' })
     expect(failureOf(() => validateType(header, 'rfc9068'))).toMatchObject({ reason: 'wrong_type' })
   })
@@ -26,7 +26,7 @@ describe('typ', () => {
     expect(verdict(typ, 'rfc9068') === undefined).toBe(rfc9068)
   })
 
-  it('is reported with the expected value, and in the strict profile with a hint', () => {
+  it('is reported with the expected value, and in the profile rfc9068 with a hint', () => {
     expect(verdict('x', 'jwt')).toEqual({
       reason: 'wrong_type',
       name: 'typ',

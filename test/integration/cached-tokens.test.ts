@@ -96,7 +96,7 @@ async function answers(script: readonly Step[], tokenCache: { maxEntries: number
 
 describe('cached tokens', () => {
   it.each([1, 3, 100])(
-    'change no answer, whatever happens to keys, network and time (%i cached)',
+    'have the same result as new ones, for any change of keys, network and time (%i cached)',
     async (maxEntries) => {
       const seen = new Set<string>()
       await fc.assert(

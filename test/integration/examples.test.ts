@@ -72,10 +72,10 @@ const linesOf = (output: string): Record<string, unknown>[] =>
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 describe.each(['express', 'koa', 'http'])('examples/%s.js', (name) => {
-  it('answers 200, 401 and 403', async () => {
+  it('responds with 200, 401 and 403', async () => {
     const url = await startServer(name)
     const reader = bearer(await issuer.token({ scope: 'read:reports' }))
-    const nobody = bearer(await issuer.token())
+    const withoutScope = bearer(await issuer.token())
 
     const health = await fetch(`${url}/health`)
     expect([health.status, await health.json()]).toEqual([200, { status: 'up' }])
@@ -93,7 +93,7 @@ describe.each(['express', 'koa', 'http'])('examples/%s.js', (name) => {
       { reports: ['January', 'February'] },
     ])
 
-    const forbidden = await fetch(`${url}/reports`, { headers: nobody })
+    const forbidden = await fetch(`${url}/reports`, { headers: withoutScope })
     expect(forbidden.status).toBe(403)
     expect(await forbidden.json()).toMatchObject({ error: 'insufficient_scope' })
 
@@ -113,7 +113,7 @@ describe('examples/http.js', () => {
     return (await socket.toArray()).join('')
   }
 
-  it('shows reports only to a token with the scope, however the path is spelt', async () => {
+  it('serves reports only to a token with the scope, for any spelling of the path', async () => {
     const url = await startServer('http')
     const withoutScope = await issuer.token()
     const withScope = await issuer.token({ scope: 'read:reports' })
@@ -163,7 +163,7 @@ describe('examples/custom-server.js', () => {
     )
   }
 
-  it('opens a WebSocket for a good token and refuses every other', async () => {
+  it('opens a WebSocket for a valid token and refuses every other', async () => {
     const url = await startServer('custom-server')
 
     const accepted = await upgrade(url, await issuer.token({ scope: 'read:reports' }))
@@ -186,7 +186,7 @@ describe('examples/custom-server.js', () => {
     expect((await fetch(url)).status).toBe(426)
   })
 
-  it('hangs up when the token expires', async () => {
+  it('closes the connection when the token expires', async () => {
     const url = new URL(await startServer('custom-server'))
     const exp = Math.floor(Date.now() / 1000)
     const token = await issuer.token({ scope: 'read:reports', exp })
@@ -253,7 +253,7 @@ describe('examples/observability', () => {
     expect(refused).toMatchObject({ status: 503, reason: 'service_unavailable' })
   })
 
-  it('prometheus.js counts what happens', async () => {
+  it('prometheus.js counts events', async () => {
     const { url } = await startApi('observability/prometheus')
     await use(url)
     const text = await (await fetch(`${url}/metrics`)).text()
@@ -269,7 +269,7 @@ describe('examples/observability', () => {
     expect(text).toContain('oauth_duration_seconds_count{type="keys.refreshed"} 1\n')
   })
 
-  it('opentelemetry.js exports what happens', async () => {
+  it('opentelemetry.js exports events', async () => {
     const { url, child, output } = await startApi('observability/opentelemetry')
     await use(url)
     child.kill('SIGTERM')
@@ -308,7 +308,7 @@ describe('every example', () => {
     'observability/log-line',
     'observability/prometheus',
     'observability/opentelemetry',
-  ])('%s.js says what it needs from the environment', async (name) => {
+  ])('%s.js names the environment variables that it needs', async (name) => {
     const env = { ...process.env, ISSUER: '', AUDIENCE: '' }
     const failure = run(process.execPath, [`examples/${name}.js`], { cwd: root, env })
     await expect(failure).rejects.toMatchObject({
@@ -319,7 +319,7 @@ describe('every example', () => {
 })
 
 describe('examples/demo.js', () => {
-  it('shows every step and ends 0', async () => {
+  it('prints every step and exits with 0', async () => {
     const { stdout } = await run(process.execPath, ['examples/demo.js'], { cwd: root })
     const titles = [...stdout.matchAll(/^-- (\d+\. .*?) -+$/gm)].map(([, title]) => title)
     expect(titles).toEqual([
@@ -346,7 +346,7 @@ describe('examples/demo.js', () => {
     expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBeLessThan(100)
   })
 
-  it('tells of an API that lets everybody in', async () => {
+  it('reports an API that accepts every request', async () => {
     const open = createServer((_request, response) => response.end('welcome'))
     await once(open.listen(0, '127.0.0.1'), 'listening')
     const lines: string[] = []
@@ -363,7 +363,7 @@ describe('examples/demo.js', () => {
   })
 
   it.runIf(hasCurl)(
-    'with --serve leaves everything running, for the curl lines that it prints',
+    'with --serve keeps the servers running for the curl commands that it prints',
     async () => {
       const { output, child } = await start(
         ['examples/demo.js', '--serve'],

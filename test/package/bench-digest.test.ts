@@ -9,7 +9,7 @@ const samples = (...perSecond: number[]) =>
   perSecond.map((value) => ({ perSecond: value, stolen: 0, repeated: 0 }))
 
 describe('the digest of a benchmark run', () => {
-  it('holds minimum, quartiles, median and maximum of each figure', () => {
+  it('has minimum, quartiles, median and maximum of each figure', () => {
     const { ours } = digest({ ours: samples(5, 1, 3, 2, 4) })
     expect(ours.perSecond).toEqual([1, 2, 3, 4, 5])
     expect(digest({ ours: samples(1, 2, 4, 8) }).ours.perSecond).toEqual([1, 1.75, 3, 5, 8])

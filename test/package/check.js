@@ -41,8 +41,8 @@ try {
   await check('the tarball holds dist and src, and nothing that only tests need', async () => {
     const files = await filesOf(installed)
     const expected = /^(dist|src)\/(?!.*\.test)|^(package\.json|README\.md|LICENSE)$/
-    const strangers = files.filter((file) => !expected.test(file))
-    expect(strangers, [])
+    const unexpected = files.filter((file) => !expected.test(file))
+    expect(unexpected, [])
     const compiled = files
       .filter((file) => file.startsWith('src/') && file.endsWith('.ts'))
       .map((file) => file.slice(4, -3))

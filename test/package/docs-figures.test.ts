@@ -21,7 +21,7 @@ describe('README', () => {
     expect(readme.split('\n').length).toBeLessThanOrEqual(251)
   })
 
-  it('shows the 401 and the 403 as its server sends them', async () => {
+  it('shows the 401 and the 403 that its server sends', async () => {
     await using issuer = await createTestIssuer()
     const folder = createWorkFolder('wire')
     const port = await freePort()

@@ -156,7 +156,7 @@ describe('guide: Docker', () => {
 })
 
 describe('guide: AD FS', () => {
-  it('accepts a token as AD FS issues them', async () => {
+  it('accepts a token like those of AD FS', async () => {
     const { validator } = await importGuide<WithValidator>('ad-fs', 'adfs', {
       'https://adfs.example.com/adfs/discovery/keys': issuer.jwksUri,
     })

@@ -146,7 +146,7 @@ describe('guide: error handling', () => {
 })
 
 describe('guide: other servers', () => {
-  it('answers a fetch Request with 200, 401 and 403', async () => {
+  it('responds to a fetch Request with 200, 401 and 403', async () => {
     const { handle } = await importGuide<{ handle: (request: Request) => Promise<Response> }>(
       'other-servers',
       'Promise<Response>',
@@ -175,7 +175,7 @@ describe('guide: AWS Lambda', () => {
   const importHandler = (text: string) =>
     importGuide<{ handler: Handler }>('aws-lambda', text, { [publicIssuer]: issuer.issuer })
 
-  it('answers HTTP API events with 200, 401 and 403, and one string for each header', async () => {
+  it('responds to HTTP API events with 200, 401 and 403, and one string per header', async () => {
     const { handler } = await importHandler('.join')
     const reader = await issuer.token({ scope: 'read:reports' })
     expect(await handler({ headers: bearer(reader) })).toEqual({
@@ -197,7 +197,7 @@ describe('guide: AWS Lambda', () => {
     )
   })
 
-  it('answers REST API events with 200, 400, 401 and 403, also where the headers are null', async () => {
+  it('responds to REST API events with 200, 400, 401 and 403, even if the headers are null', async () => {
     const { handler } = await importHandler('multiValueHeaders')
     const authorization = [`Bearer ${await issuer.token({ scope: 'read:reports' })}`]
     const statusOf = async (event: object) => (await handler(event)).statusCode
@@ -224,7 +224,7 @@ describe('guide: ws', () => {
     return (headers) => new WebSocket(`ws://127.0.0.1:${port}`, { headers })
   }
 
-  it('opens a connection for a good token, and closes it when the token expires', async () => {
+  it('opens a connection for a valid token, and closes it when the token expires', async () => {
     const open = await start()
     const exp = Math.floor(Date.now() / 1000) + 1
     const token = await issuer.token({ scope: 'read:reports', exp })
@@ -275,7 +275,7 @@ describe('guide: Socket.IO', () => {
     })
   }
 
-  it('lets a client with a good token in and names the code to every other', async () => {
+  it('connects a client with a valid token and sends the error code to every other', async () => {
     const port = await freePort()
     await importGuide('socket-io', 'new Server', {
       [publicIssuer]: issuer.issuer,

@@ -6,7 +6,7 @@ import { anchorsOf, codeBlocks, docsFile, docsFiles, linksOf, root } from '../su
 
 describe('README and docs', () => {
   it.each(docsFiles.map((file) => [file.path, file] as const))(
-    'every relative link and anchor of %s leads somewhere',
+    'every relative link and anchor of %s exists',
     (path, file) => {
       const broken = linksOf(file).filter((link) => {
         if (/^https?:/.test(link)) return false
@@ -19,7 +19,7 @@ describe('README and docs', () => {
     },
   )
 
-  it('every document is reached from README by links', () => {
+  it('every document can be reached from README by links', () => {
     const reached = new Set(['README.md'])
     for (const path of reached) {
       for (const link of linksOf(docsFile(path))) {

@@ -49,7 +49,7 @@ describe('the code of README and docs', () => {
   }, 60_000)
 
   it.each(servers.map(({ place, code }) => [place, code] as const))(
-    'the server at %s answers 200, 401 and 403',
+    'the server at %s responds with 200, 401 and 403',
     async (place, code) => {
       await using issuer = await createTestIssuer()
       const port = await freePort()

@@ -34,7 +34,7 @@ export function claims({ claims }: AccessToken): void {
   same<typeof claims.exp, number>(true)
   same<typeof claims.aud, string | readonly string[] | undefined>(true)
   same<typeof claims.sub, string | undefined>(true)
-  // @ts-expect-error: unknown is no string
+  // @ts-expect-error: unknown is not a string
   claims.tenant.toUpperCase()
   // @ts-expect-error: frozen
   claims.sub = 'somebody-else'
@@ -48,7 +48,7 @@ export function optionalFields(token: AccessToken): void {
   same<typeof token.scheme, 'Bearer' | 'DPoP'>(true)
   same<typeof token.header.alg, string>(true)
   same<typeof token.header.jku, unknown>(true)
-  // @ts-expect-error: nobody needs to have a subject
+  // @ts-expect-error: a token may have no subject
   token.subject.length
   // @ts-expect-error: frozen
   token.scopes.push('write:reports')

@@ -1,4 +1,4 @@
-/** One tenant has keys that are expensive to verify with, and clients send forged tokens in its name. */
+/** Forged tokens of a tenant with keys that are expensive to verify with. */
 import { randomBytes } from 'node:crypto'
 import {
   createValidator,
@@ -58,7 +58,7 @@ describe('expensive keys of one issuer', () => {
     [3, true],
     [4, false],
   ])(
-    'a token without kid is tried with as many as a limit allows: %i of 8192 bits and one more',
+    'a token without kid is tried with a limited number: %i of 8192 bits and one more',
     async (count, accepted) => {
       const keys = [...largeKeys.slice(0, count), plainKey] as never
       const { validate } = createValidator({
@@ -77,7 +77,7 @@ describe('expensive keys of one issuer', () => {
     for (const error of errors) expect(error).toMatchObject({ reason: 'bad_signature' })
   })
 
-  it('do not delay a token of another issuer that a function found, however many names are used', async () => {
+  it('do not delay a token of another issuer that a function found, for any number of names', async () => {
     const validator = createValidator({
       issuer: (issuer) =>
         issuer === other ? tenants[1] : { issuer, jwks: { keys: largeKeys } as never },
@@ -88,7 +88,7 @@ describe('expensive keys of one issuer', () => {
     expect(before).toBeLessThan(20)
   })
 
-  it('leave 1,000 of its tokens waiting, answer further ones with 503, and serve the others', async () => {
+  it('leave 1,000 of its tokens waiting, and answer further ones with 503, but not tokens of others', async () => {
     const validator = createValidator({ issuer: tenants, audience: AUD })
     const { before, errors } = await race(validator, 1_100)
     const refused = errors.filter((error) => error.status === 503)
@@ -102,7 +102,7 @@ describe('expensive keys of one issuer', () => {
     })
   })
 
-  it('a validator with one issuer refuses none of any number of tokens', async () => {
+  it('a validator with one issuer answers no token with 503', async () => {
     const { validate } = createValidator({ issuer: tenants[0] as IssuerOptions, audience: AUD })
     const statuses = Array.from({ length: 1_100 }, () =>
       validate(forged()).catch(({ status }) => status),

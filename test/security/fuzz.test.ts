@@ -1,11 +1,11 @@
 /**
- * Hostile input. In the suite with a fixed seed and a small budget; `npm run fuzz -- --seconds 600`
- * goes on for as long as it is told, from a seed of the day, and measures time too.
+ * Hostile input. The suite runs a small number of inputs from a fixed seed. `npm run fuzz -- --seconds 600`
+ * runs for the given time from a seed of the day, and measures durations too.
  */
 
 import { AccessTokenError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
-import { createDifferential, judges, ruleSets } from './fuzz/differential.ts'
+import { createApi, createDifferential, ruleSets } from './fuzz/differential.ts'
 import { createDocuments } from './fuzz/documents.ts'
 import { createDpopDifferential } from './fuzz/dpop.ts'
 import { createCacheControl, createChallenges } from './fuzz/headers.ts'
@@ -18,21 +18,21 @@ import { type MakeProperty, run } from './fuzz/run.ts'
 const seconds = Number(process.env.FUZZ_SECONDS ?? 0)
 const seed = Number(process.env.FUZZ_SEED ?? 5)
 
-/** In the suite, how many runs; in `npm run fuzz`, which share of the time. */
+/** The number of runs in the suite, and the share of the time in `npm run fuzz`. */
 const properties: [title: string, make: MakeProperty, runs: number, share: number][] = [
-  ['tokens and key sets get the verdict of an independent validator', createDifferential, 45, 0.25],
+  ['tokens and key sets have the result of an independent validator', createDifferential, 45, 0.25],
   ['DPoP proofs get the verdict of an independent verifier', createDpopDifferential, 45, 0.1],
-  ['any Authorization gets a well-formed verdict', createRequests, 300, 0.12],
-  ['any Authorization over a socket gets a well-formed answer', createSocketRequests, 100, 0.12],
-  ['any key set and metadata end in a verdict, and in recovery', createDocuments, 100, 0.18],
-  ['any Cache-Control gives keys a bounded life', createCacheControl, 60, 0.05],
+  ['any Authorization has a well-formed result', createRequests, 300, 0.12],
+  ['any Authorization over a socket gets a well-formed response', createSocketRequests, 100, 0.12],
+  ['any key set and metadata lead to a result, and to recovery', createDocuments, 100, 0.18],
+  ['any Cache-Control leads to a limited lifetime of keys', createCacheControl, 60, 0.05],
   [
     'issuers and keys in any order of events get the verdict of the oracle',
     createIssuers,
     30,
     0.15,
   ],
-  ['challenges say any realm and any scopes', createChallenges, 100, 0.03],
+  ['challenges contain any realm and any scopes', createChallenges, 100, 0.03],
 ]
 
 describe('against hostile input', () => {
@@ -47,7 +47,7 @@ describe('against hostile input', () => {
   )
 })
 
-/** For each rule by which we are stricter, a token or a key that jose accepts and we do not. */
+/** For each stricter rule, a token or a key that jose accepts and this package does not. */
 const examples: Readonly<Record<string, Mutation | readonly Mutation[]>> = {
   'canonical base64url': { at: 'segment', how: 'a line end', n: 2 },
   'no byte order mark': { at: 'claims text', how: 'a byte order mark', n: 0 },
@@ -82,13 +82,13 @@ const examples: Readonly<Record<string, Mutation | readonly Mutation[]>> = {
   ],
 }
 
-describe('where we are stricter than jose', () => {
+describe('rules that are stricter than those of jose', () => {
   it.each(stricter)('$name: $why', async ({ name }) => {
     const mutations = [examples[name] ?? []].flat()
     const recipe = { signer: name.includes('RSA') ? 2 : 0, keySet: 'described', mutations } as const
     const input = cook(recipe)
     const rules = ruleSets[0] as Rules
-    const found = await judges(input, { recipe, rules: 0, route: 'fetched' })
+    const found = await createApi(input, { recipe, rules: 0, route: 'fetched' })
     const verdict = await found?.validator.validate(input.token).catch((error: unknown) => error)
     expect(verdict).toBeInstanceOf(AccessTokenError)
     const theirs = { token: input.token, keys: found?.inUse() ?? [], rules }

@@ -39,7 +39,7 @@ const changes = (names: readonly string[]) =>
 // Control and format characters, lone surrogates, line separators.
 const unsafe = /[\p{C}\p{Zl}\p{Zp}]/u
 
-/** Every string in a value, at any depth, of non-enumerable members too, but for the stack of a cause. */
+/** Lists every string in a value, at any depth, including non-enumerable members, except stacks. */
 function stringsIn(value: unknown, seen = new Set<unknown>()): string[] {
   if (typeof value === 'string') return [value]
   if (typeof value !== 'object' || value === null || seen.has(value)) return []
@@ -81,7 +81,7 @@ describe('hostile strings', () => {
       issuer: { issuer: ISS, jwks },
       profile: 'rfc9068',
     }),
-    // The resolver admits every name, so that `iss` reaches the options of an issuer.
+    // The resolver accepts every name, so that `iss` reaches the options of an issuer.
     createValidator({ ...options, issuer: (iss) => ({ issuer: iss, jwks }) }),
     createValidator({
       ...options,
@@ -106,29 +106,32 @@ describe('hostile strings', () => {
     }
   }
 
-  it.each(claimNames)('reach no event and no error from the claim %s', async (name) => {
+  it.each(claimNames)('in the claim %s do not reach events and errors', async (name) => {
     for (const text of hostileTexts) await presentEverywhere({ [name]: text }, {})
   })
 
-  it.each(headerNames)('reach no event and no error from the header member %s', async (name) => {
+  it.each(headerNames)('in the header member %s do not reach events and errors', async (name) => {
     for (const text of hostileTexts) await presentEverywhere({}, { [name]: text })
   })
 
-  it('reach no event and no error from any combination of both', async () => {
+  it('in any combination of both do not reach events and errors', async () => {
     const property = fc.asyncProperty(changes(claimNames), changes(headerNames), presentEverywhere)
     await fc.assert(property, { numRuns: 50 })
   })
 
-  it.each(['client_id', 'azp', 'cid'])('does not label an event with a raw %s', async (name) => {
-    events.length = 0
-    const hostile = `${'x'.repeat(9_000)}\n\u202e\ud800`
-    const claims = { client_id: undefined, [name]: hostile }
-    const header = JSON.stringify({ alg: 'RS256', kid: rsa1.jwk.kid })
-    const token = signParts(header, JSON.stringify(claimsT0(claims)))
-    const accepted = await validators[0]?.validate(token)
-    expect(accepted?.clientId).toHaveLength(hostile.length)
-    expect(events).toEqual([
-      expect.objectContaining({ type: 'token.accepted', clientId: 'x'.repeat(200) }),
-    ])
-  })
+  it.each(['client_id', 'azp', 'cid'])(
+    'in %s are shortened in the clientId of an event',
+    async (name) => {
+      events.length = 0
+      const hostile = `${'x'.repeat(9_000)}\n\u202e\ud800`
+      const claims = { client_id: undefined, [name]: hostile }
+      const header = JSON.stringify({ alg: 'RS256', kid: rsa1.jwk.kid })
+      const token = signParts(header, JSON.stringify(claimsT0(claims)))
+      const accepted = await validators[0]?.validate(token)
+      expect(accepted?.clientId).toHaveLength(hostile.length)
+      expect(events).toEqual([
+        expect.objectContaining({ type: 'token.accepted', clientId: 'x'.repeat(200) }),
+      ])
+    },
+  )
 })

@@ -1,5 +1,5 @@
 /**
- * Ways in, and ways to do harm, that somebody tried and that are closed. Each case is one attack.
+ * Attacks that were possible before, or that were tried without success. One test per attack.
  */
 import {
   createValidator,
@@ -29,7 +29,7 @@ function withClock(options: Partial<Parameters<typeof createValidator>[0]>) {
 const servesKeys: typeof fetch = async () => Response.json(jwks)
 
 describe('an issuer that is trusted', () => {
-  it('is not turned away by a crowd of made-up issuers at the door', async () => {
+  it('is accepted while many made-up issuers are being looked up', async () => {
     const { clock, validate } = withClock({
       issuer: async (iss) => {
         await new Promise((resolve) => setTimeout(resolve, 30))
@@ -48,7 +48,7 @@ describe('an issuer that is trusted', () => {
     ).toHaveLength(20)
   })
 
-  it('is asked for anew where a clock was a day ahead when it was refused', async () => {
+  it('is looked up again if it was refused while the clock was a day ahead', async () => {
     let answer: () => IssuerOptions | undefined = () => {
       throw new Error('down')
     }
@@ -66,7 +66,7 @@ describe('an issuer that is trusted', () => {
 })
 
 describe('an issuer that was removed', () => {
-  it('is not kept by a crowd of made-up issuers at the door', async () => {
+  it('is refused while many made-up issuers are being looked up', async () => {
     let trusted = true
     const { clock, validate } = withClock({
       issuer: async (iss) => {
@@ -85,7 +85,7 @@ describe('an issuer that was removed', () => {
     await Promise.all(crowd)
   })
 
-  it('leaves in time although the clock was a day ahead when it was admitted', async () => {
+  it('is refused in time even if it was accepted while the clock was a day ahead', async () => {
     let trusted = true
     const { clock, validate } = withClock({
       issuer: (iss) => (trusted ? { issuer: iss, jwks } : undefined),
@@ -98,7 +98,7 @@ describe('an issuer that was removed', () => {
     await expect(validate(token)).rejects.toMatchObject({ reason: 'wrong_issuer' })
   })
 
-  it('leaves after twenty minutes at the latest, where the function throws for it', async () => {
+  it('is refused after at most twenty minutes if the function throws for it', async () => {
     let trusted = true
     const { clock, validate } = withClock({
       issuer: (iss) => {
@@ -113,7 +113,7 @@ describe('an issuer that was removed', () => {
     await expect(validate(token)).rejects.toMatchObject({ status: 503 })
   })
 
-  it('does not hide a removed key in an object that the application changes', async () => {
+  it('does not keep a removed key if the application changes the returned object', async () => {
     const tenant: { issuer: string; jwks: { keys: object[] } } = { issuer: ISS, jwks: { ...jwks } }
     const { clock, validate } = withClock({ issuer: () => tenant as IssuerOptions })
     await validate(lasting())
@@ -122,7 +122,7 @@ describe('an issuer that was removed', () => {
     await expect(validate(lasting())).rejects.toMatchObject({ reason: 'unknown_key' })
   })
 
-  it('keeps its keys through an outage, though the function answers with new closures', async () => {
+  it('keeps its keys during an outage, even if the function returns new closures', async () => {
     let up = true
     const { clock, validate } = withClock({
       issuer: (iss) => ({ issuer: iss, jwksUri: `${ISS}/jwks`, scopeClaim: () => ['a'] }),
@@ -143,37 +143,40 @@ describe('the clock', () => {
         throw new Error('no clock')
       },
     ],
-    ['shows NaN', () => Number.NaN],
-  ])('that %s while keys are refreshed neither ends the process nor stays', async (_, broken) => {
-    let answer = (_: Response): void => {}
-    let time = () => Date.now()
-    const fetches = vi.fn(
-      () =>
-        new Promise<Response>((resolve) => {
-          answer = resolve
-        }),
-    )
-    const { validate } = createValidator({
-      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
-      audience: AUD,
-      fetch: fetches,
-      now: () => time(),
-    })
-    const first = validate(lasting()).catch((error) => error)
-    time = broken
-    answer(Response.json({}))
-    expect(await first).toBeInstanceOf(Error)
-    await expect(validate(lasting())).rejects.toThrow()
-    time = () => Date.now() + 61_000
-    const second = validate(lasting())
-    answer(Response.json(jwks))
-    await expect(second).resolves.toMatchObject({ issuer: ISS })
-    expect(fetches).toHaveBeenCalledTimes(2)
-  })
+    ['returns NaN', () => Number.NaN],
+  ])(
+    'that %s while keys are refreshed causes no unhandled error and no lasting failure',
+    async (_, broken) => {
+      let answer = (_: Response): void => {}
+      let time = () => Date.now()
+      const fetches = vi.fn(
+        () =>
+          new Promise<Response>((resolve) => {
+            answer = resolve
+          }),
+      )
+      const { validate } = createValidator({
+        issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+        audience: AUD,
+        fetch: fetches,
+        now: () => time(),
+      })
+      const first = validate(lasting()).catch((error) => error)
+      time = broken
+      answer(Response.json({}))
+      expect(await first).toBeInstanceOf(Error)
+      await expect(validate(lasting())).rejects.toThrow()
+      time = () => Date.now() + 61_000
+      const second = validate(lasting())
+      answer(Response.json(jwks))
+      await expect(second).resolves.toMatchObject({ issuer: ISS })
+      expect(fetches).toHaveBeenCalledTimes(2)
+    },
+  )
 })
 
 describe('an unverified token', () => {
-  it('with thousands of audiences is compared with a few for the hint', async () => {
+  it('has only a few of its audiences compared for the hint', async () => {
     const audience = Array.from({ length: 50 }, (_, index) => `https://rs${index}.test`)
     const { validate } = createValidator({ issuer: { issuer: ISS, jwks }, audience })
     const many = Array.from({ length: 2_000 }, () => 'x')
@@ -186,7 +189,7 @@ describe('an unverified token', () => {
     expect(late.detail).not.toHaveProperty('hint')
   })
 
-  it('cannot turn a log line around', async () => {
+  it('cannot reverse the text of a log line', async () => {
     const error = await fixtureValidator()
       .validate(t0({ iss: 'https://\u202egro.test\u2066\ud800' }))
       .catch((reason) => reason)
@@ -210,7 +213,7 @@ describe('keys', () => {
     },
   )
 
-  it('with names to fill a log are told of within bounds', async () => {
+  it('with long names are reported with short ones', async () => {
     const events: ValidatorEvent[] = []
     const kid = `\n\u001b[31m${'x'.repeat(30_000)}`
     const keys = [...jwks.keys, { ...rsa1.jwk, use: 'enc', kid }]
@@ -226,19 +229,22 @@ describe('keys', () => {
 
   it.each([
     ['text', () => '{"keys":[]}'],
-    ['nothing, for ever', () => new Uint8Array(0)],
-  ])('from a fetch whose body is made of %s leave the event loop free', async (_, chunk) => {
-    const { validate } = withClock({
-      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
-      fetch: async () =>
-        new Response(new ReadableStream({ pull: (stream) => stream.enqueue(chunk() as never) })),
-    })
-    await expect(validate(t0())).rejects.toMatchObject({ status: 503 })
-  })
+    ['empty chunks, without end', () => new Uint8Array(0)],
+  ])(
+    'from a fetch function whose body consists of %s do not block the event loop',
+    async (_, chunk) => {
+      const { validate } = withClock({
+        issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+        fetch: async () =>
+          new Response(new ReadableStream({ pull: (stream) => stream.enqueue(chunk() as never) })),
+      })
+      await expect(validate(t0())).rejects.toMatchObject({ status: 503 })
+    },
+  )
 })
 
 describe('an optional route', () => {
-  it('is not opened by a check that throws the refusal of a missing token', async () => {
+  it('refuses a token if its check throws MissingTokenError', async () => {
     const guard = authenticate(
       { issuer: { issuer: ISS, jwks }, audience: AUD },
       {
@@ -256,8 +262,8 @@ describe('an optional route', () => {
   })
 })
 
-describe('a runtime whose Promise is another, as zone.js has it', () => {
-  /** What `async` functions return is no instance of it, nor is it an instance of theirs. */
+describe('a runtime with another global Promise, as with zone.js', () => {
+  /** Unrelated to the built-in Promise, which `async` functions still return. */
   class OtherPromise {
     readonly #promise: Promise<unknown>
 
@@ -284,7 +290,7 @@ describe('a runtime whose Promise is another, as zone.js has it', () => {
   }
   const builtIn = Promise
 
-  it('gets the same answers, the first time and from what is cached', async () => {
+  it('gets the same results, for new and for cached tokens', async () => {
     const issuer = await createTestIssuer()
     try {
       const { issuer: iss, audience } = issuer
@@ -308,8 +314,8 @@ describe('a runtime whose Promise is another, as zone.js has it', () => {
   })
 })
 
-describe('a runtime whose clock and queues are held, as test runners do it', () => {
-  it('still refuses a token that is cached and has expired, and a request without one', async () => {
+describe('a runtime with fake timers, as in test runners', () => {
+  it('still refuses an expired cached token, and a request without a token', async () => {
     vi.useFakeTimers({
       toFake: ['Date', 'queueMicrotask', 'setTimeout', 'setImmediate'],
     })
@@ -327,8 +333,8 @@ describe('a runtime whose clock and queues are held, as test runners do it', () 
   })
 })
 
-describe('a runtime whose own objects are frozen', () => {
-  it('still gets refusals, for errors assign nothing to them', async () => {
+describe('a runtime with frozen built-in objects', () => {
+  it('still gets refusals, because errors do not assign to built-in objects', async () => {
     const descriptor = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {}
     Object.defineProperty(Error, 'stackTraceLimit', { ...descriptor, writable: false })
     try {
@@ -339,8 +345,8 @@ describe('a runtime whose own objects are frozen', () => {
   })
 })
 
-describe('a clock and a wait', () => {
-  it('that are set back make no old keys live longer than staleIfError', async () => {
+describe('keys and the clock', () => {
+  it('are not used longer than staleIfError if the clock is set back', async () => {
     let up = true
     const { clock, validate } = withClock({
       issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
@@ -357,31 +363,34 @@ describe('a clock and a wait', () => {
     await expect(validate(token)).rejects.toMatchObject({ status: 503 })
   })
 
-  it.each([0, 1])('for keys do not outlast the token (verified %i times before)', async (times) => {
-    let reach = Promise.resolve()
-    const { clock, validate } = withClock({
-      issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
-      keys: { maxAge: 60, staleIfError: 0 },
-      fetch: (url, init) => reach.then(() => servesKeys(url, init)),
-    })
-    const token = t0({ exp: seconds() + 200 })
-    for (let time = 0; time < times; time++) await validate(token)
-    clock.offset = 150
-    let arrive = () => {}
-    reach = new Promise((resolve) => {
-      arrive = resolve
-    })
-    const verdict = validate(token)
-    clock.offset = 300
-    arrive()
-    await expect(verdict).rejects.toMatchObject({ reason: 'expired' })
-  })
+  it.each([0, 1])(
+    'are not used for a token that expires during the fetch (verified %i times before)',
+    async (times) => {
+      let reach = Promise.resolve()
+      const { clock, validate } = withClock({
+        issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },
+        keys: { maxAge: 60, staleIfError: 0 },
+        fetch: (url, init) => reach.then(() => servesKeys(url, init)),
+      })
+      const token = t0({ exp: seconds() + 200 })
+      for (let time = 0; time < times; time++) await validate(token)
+      clock.offset = 150
+      let arrive = () => {}
+      reach = new Promise((resolve) => {
+        arrive = resolve
+      })
+      const verdict = validate(token)
+      clock.offset = 300
+      arrive()
+      await expect(verdict).rejects.toMatchObject({ reason: 'expired' })
+    },
+  )
 })
 
-describe('a key that is published while a refresh is under way', () => {
+describe('a key that is published during a refresh', () => {
   const rsa2 = makeKey('RS256', 'rsa2')
 
-  it.each(['rsa2', undefined])('verifies at once what is signed with it (kid %s)', async (kid) => {
+  it.each(['rsa2', undefined])('verifies tokens immediately (kid %s)', async (kid) => {
     let served = { keys: [rsa1.jwk] }
     let reach = Promise.resolve()
     const { clock, validate } = withClock({
@@ -401,20 +410,20 @@ describe('a key that is published while a refresh is under way', () => {
     await validate(lasting())
     served = { keys: [rsa1.jwk, rsa2.jwk] }
     const verdict = validate(lasting({}, { kid }, rsa2))
-    // Until the token, after a look at its signature, waits for that refresh.
+    // Wait until the token has failed with the known keys and waits for the refresh.
     await new Promise((resolve) => setTimeout(resolve, 100))
     arrive()
     expect((await verdict).issuer).toBe(ISS)
   })
 })
 
-describe('what a process keeps', () => {
+describe('the state of the process', () => {
   it.each([
-    ['a good token', (token: string) => `Bearer ${token}`],
-    ['a token with a mark of another', (token: string) => `Bearer ${token}~`],
+    ['a valid token', (token: string) => `Bearer ${token}`],
+    ['a token with a character that base64url lacks', (token: string) => `Bearer ${token}~`],
     ['a token after another scheme', (token: string) => `Token ${token}`],
-    ['something opaque', (token: string) => `Bearer ${token.replaceAll('.', '-')}`],
-  ])('does not have %s in RegExp.$_', async (_, header) => {
+    ['an opaque token', (token: string) => `Bearer ${token.replaceAll('.', '-')}`],
+  ])('does not contain %s in RegExp.$_', async (_, header) => {
     const { authenticate: check } = fixtureValidator()
     const token = t0()
     for (let time = 0; time < 2; time++) {
@@ -426,7 +435,7 @@ describe('what a process keeps', () => {
 })
 
 describe('functions of the application', () => {
-  it('that fail while they refuse, or while they are told, fail a promise and throw nothing at the caller', async () => {
+  it('that throw in onEvent or in a getter reject a promise, and throw nothing synchronously', async () => {
     const error = Object.assign(new Error(), { message: Symbol('x') })
     const listening = fixtureValidator({
       onEvent() {
@@ -446,7 +455,7 @@ describe('functions of the application', () => {
     await expect(asked).rejects.toThrow()
   })
 
-  it('that throw a refusal are no refusal, and no way in as anonymous', async () => {
+  it('that throw MissingTokenError cause an error, not an anonymous request', async () => {
     const scopeClaim = () => {
       throw new MissingTokenError()
     }
@@ -456,7 +465,7 @@ describe('functions of the application', () => {
     expect(error).toMatchObject({ message: 'The callback scopeClaim failed' })
   })
 
-  it('that give no token where one was due are heard of by the framework', async () => {
+  it('that resolve to no token cause an error in the framework', async () => {
     const validator = { ...fixtureValidator(), authenticate: async () => undefined as never }
     const error = await new Promise((resolve) =>
       authenticate(validator)({ headers: {} }, {} as never, resolve),

@@ -1,6 +1,6 @@
 /**
  * Issuers that a function finds, as a state machine: random sequences of answers, failures, removals,
- * floods and clock changes against a model that keeps, for each tenant, the latest answer.
+ * floods and clock changes, compared with a model of the latest answer for each tenant.
  */
 import fc from 'fast-check'
 import { AccessTokenError, createValidator, type IssuerOptions } from 'oauth-resource-server'
@@ -49,7 +49,7 @@ interface Answer {
   readonly expiresAt: number
 }
 
-/** What the documentation promises of one tenant. */
+/** The documented behaviour for one tenant. */
 function createModel() {
   let answer: Answer | undefined
   let refusal: Answer | undefined
@@ -96,7 +96,7 @@ function createModel() {
       const kept = isCurrent(answer, time) ? answer : isCurrent(refusal, time) ? refusal : undefined
       return outcomeOf(kept?.mode ?? ask(mode, time), forged)
     },
-    /** A flood of issuers that are trusted, or of issuers that are not. */
+    /** A flood of trusted or of untrusted issuers. */
     flood(trusted: boolean) {
       if (!trusted) refusal = undefined
       else if (!verified) answer = undefined
@@ -159,7 +159,7 @@ function createSystem() {
   return { clock, modes, calls, fetched, validator, outcome, flood }
 }
 
-it('the issuers that a function finds follow the model, in every order of events', async () => {
+it('the issuers that a function finds behave like the model, in any order of events', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80 }), async (steps) => {
       const system = createSystem()

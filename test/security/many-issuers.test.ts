@@ -1,6 +1,6 @@
 /**
- * A function as `issuer` that admits too much, and clients that name as many issuers as they like:
- * what they cost is bounded, and tenants with a verified token do not notice.
+ * A function as `issuer` that accepts every name, and clients that name any number of issuers: the
+ * requests and memory are limited, and tenants with a verified token are not affected.
  */
 import {
   createValidator,
@@ -22,7 +22,7 @@ const unsigned = (iss: string) =>
     .map((part) => base64url(JSON.stringify(part)))
     .join('.')
 
-/** Tenants with metadata and keys in a host where every other realm is unknown. */
+/** A host with metadata and keys of these tenants, and 404 for every other realm. */
 function createHost(tenants: readonly string[], options: Partial<ValidatorOptions> = {}) {
   const clock = { seconds: start }
   const requests: string[] = []
@@ -66,7 +66,7 @@ function createHost(tenants: readonly string[], options: Partial<ValidatorOption
 }
 
 describe('many made-up issuers', () => {
-  it('5,000 cost at most 600 requests and what one more fetch takes', async () => {
+  it('5,000 cause at most 600 requests, and those of one more fetch', async () => {
     const { attempt, requests, limited, clock } = createHost([])
     for (let count = 0; count < 5_000; count++) {
       expect(await attempt(unsigned(realm(count)))).toBe(503)
@@ -87,7 +87,7 @@ describe('many made-up issuers', () => {
     })
     const before = process.memoryUsage().heapUsed
     const outcomes = Array.from({ length: 20_000 }, (_, count) => attempt(unsigned(realm(count))))
-    // The function answers, and 100 calls of it are in progress at most.
+    // Wait until the function has returned. At most 100 calls of it are in progress.
     for (let turn = 0; turn < 20; turn++) await Promise.resolve()
     release()
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set([503]))
@@ -116,7 +116,7 @@ describe('many made-up issuers', () => {
     expect(ofTenants).toHaveLength(4)
   })
 
-  it('do not make a tenant forget its back-off while its server is down', async () => {
+  it('do not reset the back-off of a tenant whose server is down', async () => {
     const { attempt, requests, clock, state } = createHost(['a'], {
       keys: { maxAge: 60, staleIfError: 0 },
     })
@@ -132,7 +132,7 @@ describe('many made-up issuers', () => {
     expect(ofTenant()).toBe(afterFailure)
   })
 
-  it('do not keep a new tenant out for longer than the limit lasts', async () => {
+  it('do not refuse a new tenant for longer than the limit lasts', async () => {
     const { attempt, clock } = createHost(['new'])
     for (let count = 0; count < 1_000; count++) await attempt(unsigned(realm(count)))
     expect(await attempt(good(realm('new')))).toBe(503)

@@ -1,6 +1,6 @@
 /**
- * Properties that something else in the process added to `Object.prototype`: they are no members of
- * keys, metadata, headers or requests. Options have a test of their own.
+ * Properties of `Object.prototype` are not read as members of keys, metadata, headers or requests.
+ * Options have their own test.
  */
 import { createValidator } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -52,7 +52,7 @@ describe('a property of Object.prototype', () => {
     expect(readKeySet({})).toBeUndefined()
   })
 
-  it('is not the address of the keys in metadata', async () => {
+  it('is not the URL of the keys in metadata', async () => {
     const issuer = simulateIssuer([attacker.jwk])
     issuer.metadata = () => Response.json({ issuer: ISS })
     const { validate } = issuer.validator()
@@ -61,7 +61,7 @@ describe('a property of Object.prototype', () => {
     expect(issuer.count().jwks).toBe(0)
   })
 
-  it('is not the issuer that metadata name', async () => {
+  it('is not the issuer in metadata', async () => {
     const issuer = simulateIssuer()
     issuer.metadata = () => Response.json({ jwks_uri: `${ISS}/jwks` })
     pollute({ issuer: ISS })
@@ -90,7 +90,7 @@ describe('a property of Object.prototype', () => {
     },
   )
 
-  it('is no option of an outbound request', async () => {
+  it('is not an option of an outbound request', async () => {
     const inits: object[] = []
     const { validate } = createValidator({
       issuer: { issuer: ISS, jwksUri: `${ISS}/jwks` },

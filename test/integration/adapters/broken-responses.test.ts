@@ -187,7 +187,7 @@ function expectOneError(name: string, { calls, rejections }: Outcome): Error {
 
 describe.each(Object.entries(adapters))('%s', (name, run) => {
   describe.each(Object.entries(broken))('a response where %s', (_, response) => {
-    it('a refusal that cannot be sent arrives once as an Error', async () => {
+    it('a refusal that cannot be sent is reported once as an Error', async () => {
       const ended = await processFailures(async () => {
         expectOneError(name, await run(requestWith(), response(), {}))
         expectOneError(name, await run(requestWith(t0({ exp: 1 })), response(), { optional: true }))
@@ -195,7 +195,7 @@ describe.each(Object.entries(adapters))('%s', (name, run) => {
       expect(ended).toEqual([])
     })
 
-    it('with passErrors the refusal itself arrives once', async () => {
+    it('with passErrors the refusal is passed on once', async () => {
       const ended = await processFailures(async () => {
         const error = expectOneError(
           name,
@@ -219,7 +219,7 @@ describe.each(Object.entries(adapters))('%s', (name, run) => {
       }
     })
 
-    it('a check that throws arrives once, and with http at the response', async () => {
+    it('an error of a check is passed on once, and with http is sent as a response', async () => {
       const requirement = { check: fail }
       const ended = await processFailures(async () => {
         const outcome = await run(requestWith(t0()), response(), { requirement })
@@ -231,14 +231,14 @@ describe.each(Object.entries(adapters))('%s', (name, run) => {
     })
   })
 
-  it('a response whose headers are sent is left alone, and the refusal goes to the framework', async () => {
+  it('a response whose headers are sent is not changed, and the refusal is passed to the framework', async () => {
     const response = responseWith({ headersSent: true, setHeader: fail, end: fail })
     const outcome = await run(requestWith(), response, {})
     if (name === 'http') expect(outcome).toEqual({ calls: [], rejections: [], value: null })
     else expect(expectOneError(name, outcome)).toBeInstanceOf(AccessTokenError)
   })
 
-  it('a request that cannot carry the outcome is refused', async () => {
+  it('a request on which the result cannot be recorded is refused', async () => {
     const ended = await processFailures(async () => {
       const frozen = Object.freeze(requestWith(t0()))
       expectOneError(name, await run(frozen, responseWith(), {}))
@@ -258,7 +258,7 @@ describe.each(Object.entries(adapters))('%s', (name, run) => {
     expect(ended).toEqual([])
   })
 
-  it('a token in the query is not passed on where Cache-Control cannot be set', async () => {
+  it('a token in the query is refused if Cache-Control cannot be set', async () => {
     validator = fixtureValidator({ tokenLocations: ['query'] })
     const request = () => ({ ...requestWith(), url: `/?access_token=${t0()}` })
     const outcome = await run(request(), responseWith({ setHeader: fail }), {})
@@ -282,7 +282,7 @@ describe.each(Object.entries(adapters))('%s', (name, run) => {
   }
 
   it.each(Object.entries(downstream))(
-    'what comes after and %s is reported once, and nothing runs twice',
+    'a later handler that %s is reported once, and nothing runs twice',
     async (_how, next) => {
       const token = t0()
       const ended = await processFailures(async () => {
@@ -382,7 +382,7 @@ describe('responses of node:http', () => {
   }
 
   it.each(Object.entries(adapters))(
-    'a destroyed socket and an ended response end neither process nor promise: %s',
+    'a destroyed socket and an ended response cause no unhandled error: %s',
     async (name, run) => {
       const changes: ((request: IncomingMessage, response: ServerResponse) => void)[] = [
         (request) => void request.socket.destroy(),
@@ -406,7 +406,7 @@ describe('responses of node:http', () => {
   )
 
   it.each(Object.entries(adapters))(
-    'a writeHead that throws, as of a wrapped response, arrives once: %s',
+    'an error of writeHead, as of a wrapped response, is reported once: %s',
     async (name, run) => {
       const ended = await processFailures(async () => {
         const change = (_request: IncomingMessage, response: ServerResponse) => {

@@ -87,7 +87,7 @@ describe('a callback that fails with any value', () => {
     })
   }, 30_000)
 
-  it('F-throw check refuses a request without a token with 401, before it runs', async () => {
+  it('F-throw check does not run for a request without a token, which is refused with 401', async () => {
     const routes = { '/p': { authenticate: { requirement: { check: fail } } } }
     await withEveryFailure({ routes }, async (api, name) => {
       expect((await api.send({})).status, name).toBe(401)
@@ -135,7 +135,7 @@ describe('a callback that fails with any value', () => {
     })
   })
 
-  it('F-throw onEvent changes no response', async () => {
+  it('F-throw onEvent does not change any response', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     await withEveryFailure({ validator: { onEvent: fail } }, async (api, name) => {
       expect((await api.send(bearer(t0()))).status, name).toBe(200)

@@ -31,7 +31,7 @@ const read = { scopes: 'read:a' }
 const write = { scopes: 'write:a' }
 
 describe('errors of another copy', () => {
-  it('are two copies indeed', () => {
+  it('are of two separate copies', () => {
     expect(one.AccessTokenError).not.toBe(two.AccessTokenError)
     expect(one.createValidator).not.toBe(two.createValidator)
   })
@@ -59,7 +59,7 @@ describe('errors of another copy', () => {
     }
   })
 
-  it('nothing else is an instance, and a subclass has only its own instances', () => {
+  it('no other value is an instance, and a subclass has only its own instances', () => {
     class OwnError extends two.InvalidTokenError {}
     expect(new one.InvalidTokenError('expired')).not.toBeInstanceOf(OwnError)
     expect(new OwnError('expired')).toBeInstanceOf(OwnError)
@@ -119,7 +119,7 @@ describe('an authentication of another copy', () => {
     expect(outcomes).toMatchObject([{ subject: 'user-1' }, undefined])
   })
 
-  it('refuses through the framework where it was mounted with passErrors', async () => {
+  it('passes a refusal to the framework if it was mounted with passErrors', async () => {
     const app = express()
     app.use(one.forExpress.authenticate(options, { passErrors: true }))
     app.use(two.forExpress.authorize(write))
@@ -147,7 +147,7 @@ describe('an authentication of another copy', () => {
     expect(other.status).toBe(403)
   })
 
-  it('is refused with a sentence that names the cause where the versions do not fit', async () => {
+  it('is refused with a message that names the cause if the versions do not fit', async () => {
     const failures: unknown[] = []
     await askOnce(async (request, response) => {
       await one.forHttp.authenticate(options)(request, response)
@@ -167,7 +167,7 @@ describe('an authentication of another copy', () => {
     ])
   })
 
-  it('a requirement with an option that this copy does not know is refused by its name', () => {
+  it('a requirement with an unknown option of another copy is refused with the name of the option', () => {
     const foreign = { scopes: [], anyScope: [] }
     const source = Symbol.for('oauth-resource-server.requirement')
     Object.assign(foreign, { [source]: { scopes: ['a'], mood: 'good' } })
@@ -176,7 +176,7 @@ describe('an authentication of another copy', () => {
     )
   })
 
-  it('cannot be forged by a parsed body or by properties with names', async () => {
+  it('cannot be forged by a parsed body or by named properties', async () => {
     const names = ['auth', 'oauth-resource-server.authentication', 'Symbol(oauth-resource-server)']
     await askOnce(async (request, response) => {
       const token = { scopes: ['read:a'], subject: 'admin' }

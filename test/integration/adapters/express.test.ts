@@ -34,7 +34,7 @@ describe('Express', () => {
       return (request: Request) => askOnce(app, request)
     }
 
-    it(`AD-exp-a an error handler that looks only at err.status and err.headers answers rightly: ${name}`, async () => {
+    it(`AD-exp-a an error handler that reads only err.status and err.headers responds correctly: ${name}`, async () => {
       const ask = withHandler((error, _request, response, _next) => {
         for (const field of response.getHeaderNames()) response.removeHeader(field)
         response.status(error.status).set(error.headers).end()
@@ -46,7 +46,7 @@ describe('Express', () => {
       ])
     })
 
-    it(`AD-exp-a an error handler that looks only at err.status finds the headers set: ${name}`, async () => {
+    it(`AD-exp-a an error handler that reads only err.status responds with the headers: ${name}`, async () => {
       const seen: unknown[] = []
       const ask = withHandler((error, request, response, _next) => {
         seen.push(error, request.auth)
@@ -61,7 +61,7 @@ describe('Express', () => {
       expect(seen).toMatchObject([{ status: 403, expose: true }, { subject: 'user-1' }])
     })
 
-    it(`AD-exp-a without an error handler, Express itself answers with status and headers: ${name}`, async () => {
+    it(`AD-exp-a without an error handler, Express responds with status and headers: ${name}`, async () => {
       const answer = await withHandler()(authorization('Bearer a b'))
       expect(answer.status).toBe(400)
       expect(linesOf(answer, 'WWW-Authenticate').flatMap(parseChallenges)).toMatchObject([
@@ -70,7 +70,7 @@ describe('Express', () => {
       expect(answer.body).not.toMatch(/\n\s*at /)
     })
 
-    it(`AD-exp-b a mounted router, a trusted proxy and forwarding headers change nothing: ${name}`, async () => {
+    it(`AD-exp-b a mounted router, a trusted proxy and forwarding headers do not change the response: ${name}`, async () => {
       const app = express()
       app.set('trust proxy', true)
       const router = express.Router()
@@ -84,7 +84,7 @@ describe('Express', () => {
       expect(linesOf(bad, 'WWW-Authenticate')).toEqual([`Bearer realm="${AUD}"`])
     })
 
-    it(`AD-exp-c an error of the handler goes to the error handler, and not to the middleware: ${name}`, async () => {
+    it(`AD-exp-c an error of the handler is passed to the error handler, not to the middleware: ${name}`, async () => {
       const app = express()
       app.use(forExpress.authenticate(fixtureValidator()))
       app.use(() => {
@@ -104,7 +104,7 @@ describe('Express', () => {
     })
   }
 
-  it('AD-exp-c Express 4 and 5 are what the suite runs on', () => {
+  it('AD-exp-c the suite runs on Express 4 and 5', () => {
     const version = (name: string) => require(`${name}/package.json`).version as string
     expect(version('express')).toMatch(/^5\./)
     expect(version('express4')).toMatch(/^4\./)

@@ -28,7 +28,7 @@ const T0 = t0()
 const expired = t0({ exp: 1 })
 
 describe('failures', () => {
-  it('F-503 while no keys can be had, a token is neither good nor bad', () =>
+  it('F-503 a token is answered with 503 while the keys are unavailable', () =>
     withApis({ validator: { issuer: ISS, fetch: refuseToFetch } }, async (others) => {
       await expectEverywhere(others, [bearer(T0), bearer(T0, { path: '/scoped' })], X503)
       // What needs no key to be refused is refused all the same.
@@ -36,7 +36,7 @@ describe('failures', () => {
       await expectEverywhere(others, bearer(expired), T401('expired'))
     }))
 
-  it('F-503 the failure of a function that looks up issuers is no fault of the client', () =>
+  it('F-503 a failure of the function that finds issuers is answered with 503', () =>
     withApis({ validator: { issuer: () => Promise.reject(new Error('database')) } }, (others) =>
       expectEverywhere(others, bearer(T0), X503),
     ))
@@ -49,7 +49,7 @@ describe('failures', () => {
   }
 
   for (const [how, check] of Object.entries(throwing)) {
-    it(`F-throw a check that ${how} is a 500, and an Error around what it threw goes to the framework`, async () => {
+    it(`F-throw a check that ${how} leads to 500, and the framework gets an Error that wraps what it threw`, async () => {
       const table = {
         '/p': {},
         '/authenticate': { authenticate: { requirement: { check } } },
@@ -69,7 +69,7 @@ describe('failures', () => {
               type: 'callback.failed',
               cause: { message: 'The callback check failed', cause: { message: 'boom' } },
             })
-            // Plain http has nobody to hand it to, unless it is asked to.
+            // Plain http has no error handler, so it passes errors on only with passErrors.
             const isPlain = ['http', 'http2'].includes(api.name) && path !== '/pass'
             expect(api.failures).toMatchObject(
               isPlain ? [] : [{ name: 'Error', cause: { name: 'RangeError', message: 'boom' } }],
@@ -81,7 +81,7 @@ describe('failures', () => {
     })
   }
 
-  it('F-throw a scopeClaim function that throws, or returns no array, is a 500', async () => {
+  it('F-throw a scopeClaim function that throws or does not return an array leads to 500', async () => {
     const failing = [throwing.throws, () => 'read:a' as never]
     for (const scopeClaim of failing) {
       await withApis({ validator: { scopeClaim } }, async (others) => {
@@ -94,7 +94,7 @@ describe('failures', () => {
     }
   })
 
-  it('F-throw a check that returns anything but true is a refusal', async () => {
+  it('F-throw a check that returns any value except true refuses the token', async () => {
     const refused = { status: 403, error: 'insufficient_scope', reason: 'insufficient_scope' }
     for (const value of [false, undefined, null, 1, 'true', {}, Promise.resolve('yes')]) {
       await withRoute({ authorize: { check: () => value as boolean } }, (others) =>
@@ -103,7 +103,7 @@ describe('failures', () => {
     }
   })
 
-  it('F-throw an onEvent that throws or rejects changes no answer, and is reported once', async () => {
+  it('F-throw an onEvent that throws or rejects does not change any response, and is reported once', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     for (const onEvent of [throwing.throws, throwing.rejects as () => never]) {
       warn.mockClear()
@@ -116,7 +116,7 @@ describe('failures', () => {
     warn.mockRestore()
   })
 
-  it('F-throw authorize without authenticate is an Error that says so', () =>
+  it('F-throw authorize without authenticate fails with an Error that names the cause', () =>
     withRoute({ authenticate: false, authorize: { scopes: 'read:a' } }, async (others) => {
       for (const api of others) {
         for (const request of [{}, bearer(T0)]) {
@@ -133,7 +133,7 @@ describe('failures', () => {
       }
     }))
 
-  it('F-err-shape every error carries what an answer needs, and no secret', async () => {
+  it('F-err-shape every error has status, headers and body, and no secret', async () => {
     const keyless = createValidator({ issuer: ISS, audience: AUD, fetch: refuseToFetch })
     const { authenticate } = fixtureValidator()
     const from = (value?: string) => ({
@@ -189,7 +189,7 @@ describe('failures', () => {
     }
   })
 
-  it('F-err-shape a custom server answers with status, headers and body of the error', async () => {
+  it('F-err-shape a custom server responds with status, headers and body of the error', async () => {
     const validator = fixtureValidator()
     const answer = await askOnce(async (request, response) => {
       try {

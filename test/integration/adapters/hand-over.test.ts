@@ -30,8 +30,8 @@ const T0 = t0()
 const expired = t0({ exp: 1 })
 const both = 'read:a write:a'
 
-describe('what stands beside and before', () => {
-  it('AD-mut challenges that others have set stay, before ours and on lines of their own', async () => {
+describe('other middleware', () => {
+  it('AD-mut existing challenges stay first, each on its own line', async () => {
     for (const present of [['Basic realm="x"'], ['Basic realm="x"', 'Negotiate']]) {
       const before: ApiOptions['before'] = (_request, response) => {
         const [only] = present
@@ -48,7 +48,7 @@ describe('what stands beside and before', () => {
     }
   })
 
-  it('AD-ctx what another middleware has put into auth is gone, whatever the outcome', async () => {
+  it('AD-ctx a value that another middleware has put into auth is removed, whatever the result', async () => {
     const holders: { auth?: unknown }[] = []
     const before: ApiOptions['before'] = (_request, _response, holder) => {
       holder.auth = { subject: 'admin', scopes: [both] }
@@ -71,7 +71,7 @@ describe('what stands beside and before', () => {
     })
   })
 
-  it('AD-ctx while a request is being judged, nothing is attached to it', () => {
+  it('AD-ctx nothing is attached to a request while its token is verified', () => {
     const holders: { auth?: unknown }[] = []
     const duringCheck: unknown[] = []
     const check = () => {
@@ -95,7 +95,7 @@ describe('what stands beside and before', () => {
     )
   })
 
-  it('AD-ctx authorize believes only what authenticate has found, and nothing that stands in auth', () => {
+  it('AD-ctx authorize uses only the result of authenticate, not the value of auth', () => {
     const before: ApiOptions['before'] = (_request, _response, holder) => {
       // A forged result that authenticate cannot remove, for it is not writable from there on.
       Object.defineProperty(holder, 'auth', {
@@ -110,7 +110,7 @@ describe('what stands beside and before', () => {
     })
   })
 
-  it('AD-exp-a AD-koa-b an error handler that sets no status does not answer 200', async () => {
+  it('AD-exp-a AD-koa-b an error handler that sets no status does not respond with 200', async () => {
     const passErrors = { passErrors: true }
     const say: express5.ErrorRequestHandler = (error, _request, response, _next) => {
       response.json({ mine: error.message })
@@ -136,7 +136,7 @@ describe('what stands beside and before', () => {
     }
   })
 
-  it('AD-ctx an object around a validator decides, with promises of whatever kind', async () => {
+  it('AD-ctx a wrapper of a validator is used, with promises of any kind', async () => {
     const refusal = new InvalidTokenError('expired')
     // Not a Promise, as where a library has replaced it.
     const promise = {
@@ -154,7 +154,7 @@ describe('what stands beside and before', () => {
     expect(statuses).toEqual([401, 401, 401])
   })
 
-  it('AD-ctx a failed authentication undoes an earlier one, should the application go on', async () => {
+  it('AD-ctx a failed authentication clears an earlier one, even if the application continues', async () => {
     const elsewhere = fixtureValidator({ audience: 'https://other.test' })
     const outcomes: unknown[] = []
     await askOnce(async (request, response) => {
@@ -173,7 +173,7 @@ describe('what stands beside and before', () => {
     ])
   })
 
-  it('AD-ctx an earlier authentication holds no longer while another one is under way', async () => {
+  it('AD-ctx an earlier authentication is cleared while another one is in progress', async () => {
     let arrive = () => {}
     const check = () =>
       new Promise<boolean>((resolve) => {
@@ -195,7 +195,7 @@ describe('what stands beside and before', () => {
     expect(outcomes).toEqual([expect.any(Error), undefined])
   })
 
-  it('AD-ctx of two authentications at once, the later of which refuses, nothing remains', async () => {
+  it('AD-ctx two concurrent authentications leave no result if the later one refuses', async () => {
     const check = () => new Promise<boolean>((resolve) => setImmediate(resolve, false))
     let auth: unknown = 'never looked at'
     await askOnce(async (request, response) => {
@@ -208,7 +208,7 @@ describe('what stands beside and before', () => {
     expect(auth).toBeUndefined()
   })
 
-  it('AD-ctx accessToken returns the verified token, whatever another middleware puts into auth', async () => {
+  it('AD-ctx accessToken returns the verified token, even if another middleware changes auth', async () => {
     const forged = { subject: 'admin' }
     const tokens: unknown[] = []
     const express = express5()
@@ -226,7 +226,7 @@ describe('what stands beside and before', () => {
     expect(tokens).toMatchObject(Array(3).fill({ subject: 'user-1', token: T0 }))
   })
 
-  it('AD-ctx accessToken throws for an anonymous request, and where authenticate did not run', async () => {
+  it('AD-ctx accessToken throws for an anonymous request, and without authenticate', async () => {
     await askOnce(async (request, response) => {
       Object.assign(request, { auth: { subject: 'admin' } })
       const context = { req: request }
@@ -274,7 +274,7 @@ describe('what stands beside and before', () => {
     }
   })
 
-  it('AD-type claims that are not verified are unknown, unless the caller names their type', () => {
+  it('AD-type claims without a verified type are unknown, unless the caller names their type', () => {
     expectTypeOf<AccessToken['claims']['roles']>().toEqualTypeOf<unknown>()
     expectTypeOf<AccessToken['header']['x5t']>().toEqualTypeOf<unknown>()
     expectTypeOf<JwtClaims['sub']>().toEqualTypeOf<string | undefined>()

@@ -50,7 +50,7 @@ describe('node:http and node:http2', () => {
     return { outcome, isRejected, status: answer.status }
   }
 
-  it('AD-http-a the promise resolves to the token, and nothing is answered', async () => {
+  it('AD-http-a the promise resolves to the token, without a response', async () => {
     const { outcome, status } = await guarded(forHttp.authenticate(validator), bearer(T0))
     expect(outcome).toMatchObject({ subject: 'user-1', token: T0 })
     expect(status).toBe(299)
@@ -65,12 +65,12 @@ describe('node:http and node:http2', () => {
     }
   })
 
-  it('AD-http-a the promise resolves to undefined for an anonymous request, unanswered', async () => {
+  it('AD-http-a the promise resolves to undefined for an anonymous request, without a response', async () => {
     const guard = forHttp.authenticate(validator, { optional: true })
     expect(await guarded(guard, {})).toEqual({ outcome: undefined, isRejected: false, status: 299 })
   })
 
-  it('AD-http-a with passErrors, the promise rejects, and nothing is answered but headers set', async () => {
+  it('AD-http-a with passErrors, the promise rejects, and headers are set but not sent', async () => {
     const guard = forHttp.authenticate(validator, { passErrors: true })
     const result = await guarded(guard, bearer(expired))
     expect(result).toMatchObject({ outcome: { reason: 'expired' }, isRejected: true, status: 299 })
@@ -110,7 +110,7 @@ describe('node:http and node:http2', () => {
     })
   })
 
-  it('AD-http-a with next, exactly one of next() and next(error) and an answer happens', async () => {
+  it('AD-http-a with next, exactly one of next(), next(error) and a response happens', async () => {
     const calls: unknown[][] = []
     const next = (...values: unknown[]) => void calls.push(values)
     const withNext = (options?: forHttp.AuthenticateOptions) => {
@@ -129,7 +129,7 @@ describe('node:http and node:http2', () => {
     expect(calls.splice(0)).toMatchObject([[{ reason: 'expired' }]])
   })
 
-  it('AD-http-a nothing is written once the application has sent headers', async () => {
+  it('AD-http-a nothing is written after the application has sent headers', async () => {
     const before: ApiOptions['before'] = (_request, response) => {
       response.statusCode = 202
       response.write('first ')
@@ -150,7 +150,7 @@ describe('node:http and node:http2', () => {
     })
   })
 
-  it('AD-http-b header names of HTTP/2 are in lower case, and the answer is the same', async () => {
+  it('AD-http-b header names of HTTP/2 are in lower case, and the response is the same', async () => {
     const h2 = apis.filter(({ name }) => name === 'http2' || name === 'http')
     const answers = await Promise.all(h2.map((api) => api.send(bearer(expired))))
     expectAlike(answers)
@@ -162,7 +162,7 @@ describe('node:http and node:http2', () => {
     expect(challenge?.[1]).toMatch(/^Bearer realm=/)
   })
 
-  it('AD-http-b a stream that is reset while keys are fetched is refused, and does not look anonymous', async () => {
+  it('AD-http-b a stream that is reset while keys are fetched is refused, not anonymous', async () => {
     const session = new AbortController()
     let reset: Promise<unknown> | undefined
     const fetch = async () => {

@@ -24,7 +24,7 @@ describe('Koa', () => {
     }
     const passing = forKoa.authenticate(fixtureValidator(), { passErrors: true })
 
-    it(`AD-koa-a an error that is thrown keeps its headers, line by line, and its message: ${name}`, async () => {
+    it(`AD-koa-a a thrown error keeps its headers, line by line, and its message: ${name}`, async () => {
       const ask = serve(async (context, next) => {
         context.set('WWW-Authenticate', 'Basic realm="x"')
         await next()
@@ -41,14 +41,14 @@ describe('Koa', () => {
       expect(answer.body).toBe('The access token expired')
     })
 
-    it(`AD-koa-a a 503 that is thrown does not show its message: ${name}`, async () => {
+    it(`AD-koa-a a thrown 503 does not show its message: ${name}`, async () => {
       const validator = fixtureValidator({ issuer: ISS, fetch: refuseToFetch })
       const answer = await serve(forKoa.authenticate(validator, { passErrors: true }))(bearer(T0))
       expect(answer).toMatchObject({ status: 503, body: 'Service Unavailable' })
       expect(linesOf(answer, 'Retry-After')).toHaveLength(1)
     })
 
-    it(`AD-koa-b the answer is not replaced by the body of a 404, nor by what comes after: ${name}`, async () => {
+    it(`AD-koa-b the response is not replaced by the body of a 404, nor by later middleware: ${name}`, async () => {
       const ask = serve(async (_context, next) => {
         await next()
       }, forKoa.authenticate(fixtureValidator()))
@@ -58,7 +58,7 @@ describe('Koa', () => {
       expect(await ask(bearer(expired))).toMatchObject({ status: 401, body })
     })
 
-    it(`AD-koa-b a middleware around it can catch the error and answer by itself: ${name}`, async () => {
+    it(`AD-koa-b an outer middleware can catch the error and respond itself: ${name}`, async () => {
       const ask = serve(async (context, next) => {
         try {
           await next()

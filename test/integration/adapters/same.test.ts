@@ -69,7 +69,7 @@ describe('AD-same', () => {
       expectEverywhere(others, [bearer(T0), bearer(T0, { path: '/optional' })], X503),
     ))
 
-  it('AD-same the path, the Host and forwarding headers have no influence on the answer', async () => {
+  it('AD-same the path, the Host and forwarding headers do not affect the response', async () => {
     const lines = [
       'X-Forwarded-Host: evil.test',
       'X-Forwarded-Proto: https',

@@ -19,7 +19,7 @@ function isTested(id: string): boolean {
 
 describe('requirements', () => {
   for (const [topic, list] of Object.entries(requirements)) {
-    it(`${topic}: every one has a test with its id in the title, or a reason`, () => {
+    it(`${topic}: every requirement has a test with its id in the title, or a reason`, () => {
       expect(ids(list).length).toBeGreaterThan(15)
       expect(ids(list).filter((id) => !isTested(id) && !(id in exceptions))).toEqual([])
     })

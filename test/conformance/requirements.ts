@@ -1,6 +1,6 @@
 /**
- * Every requirement that has an id, by topic, and the few that no test can hold yet. The number in
- * front is the RFC, what follows is its section.
+ * Every requirement with an id, by topic, and the few that cannot be tested yet. An id consists of the
+ * number of the RFC and the section.
  */
 export const requirements: Record<string, string> = {
   'HTTP authentication and bearer tokens': `
@@ -71,7 +71,7 @@ export const requirements: Record<string, string> = {
   `,
 }
 
-/** Not tested, and why. */
+/** Requirements that are not tested, with the reason. */
 export const exceptions: Record<string, string> = {
   '9449-6.2-a': 'opaque tokens are not supported yet',
   '8705-3.2-a': 'opaque tokens are not supported yet',

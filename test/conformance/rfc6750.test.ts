@@ -102,7 +102,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       R400,
     ],
     [
-      '6750-2-d a method that is switched off is not looked at, whatever it holds',
+      '6750-2-d a method that is disabled is not read',
       'header',
       [
         bearer(T0, { path: '/p?access_token=junk' }),
@@ -112,7 +112,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '6750-2-d each method is switched on by itself',
+      '6750-2-d each method is enabled separately',
       'query',
       form('access_token=junk', { path: `/p?access_token=${T0}` }),
       OK,
@@ -121,7 +121,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   '§2.1 Authorization header': [
     ['6750-2.1-a a token in the header passes by default', 'header', bearer(T0), OK],
     [
-      '6750-2.1-a the header is looked at even where other locations are named',
+      '6750-2.1-a the header is read even if other locations are configured',
       'body and query',
       bearer(T0),
       OK,
@@ -129,13 +129,13 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   '§2.2 form in the body': [
     [
-      '6750-2.2-a a token in the body is no token by default',
+      '6750-2.2-a a token in the body is ignored by default',
       'header',
       form(`access_token=${T0}`),
       C401,
     ],
     [
-      '6750-2.2-b a token in a form passes where the body is switched on',
+      '6750-2.2-b a token in a form is accepted if the body is enabled',
       'body',
       [
         form(`access_token=${T0}`),
@@ -145,7 +145,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '6750-2.2-b a body of another media type holds no token',
+      '6750-2.2-b a token in a body of another media type is ignored',
       'body',
       [
         form(JSON.stringify({ access_token: T0 }), {}, 'application/json'),
@@ -166,7 +166,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '6750-2.2-d a part of a multipart body holds no token',
+      '6750-2.2-d a token in a part of a multipart body is ignored',
       'body',
       form(
         `--b\r\nContent-Disposition: form-data; name="access_token"\r\n\r\n${T0}\r\n--b--\r\n`,
@@ -176,7 +176,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       C401,
     ],
     [
-      '6750-2.2-e the body of a GET or HEAD holds no token',
+      '6750-2.2-e a token in the body of a GET or HEAD is ignored',
       'body',
       [
         form(`access_token=${T0}`, { method: 'GET' }),
@@ -185,7 +185,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       C401,
     ],
     [
-      '6750-2.2-f the body of a DELETE or OPTIONS holds no token',
+      '6750-2.2-f a token in the body of a DELETE or OPTIONS is ignored',
       'body',
       ['DELETE', 'OPTIONS'].map((method) => form(`access_token=${T0}`, { method })),
       C401,
@@ -209,19 +209,19 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       T401('malformed'),
     ],
     [
-      '6750-2.2-j an empty access_token is no token',
+      '6750-2.2-j an empty access_token is ignored',
       'body',
       [form('access_token='), form('access_token'), form('a=b')],
       C401,
     ],
     [
-      '6750-2.2-j an empty access_token beside a token in the header does no harm',
+      '6750-2.2-j an empty access_token does not affect a token in the header',
       'body',
       form('access_token=', bearer(T0)),
       OK,
     ],
     [
-      '6750-2.2-k bytes beyond ASCII in another field do no harm',
+      '6750-2.2-k bytes beyond ASCII in another field do not affect the token',
       'body',
       form(Buffer.from(`a=\xe9&access_token=${T0}`, 'latin1')),
       OK,
@@ -229,13 +229,13 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   '§2.3 query': [
     [
-      '6750-2.3-a a token in the query is no token by default',
+      '6750-2.3-a a token in the query is ignored by default',
       'header',
       { path: `/p?access_token=${T0}` },
       C401,
     ],
     [
-      '6750-2.3-b a token in the query passes where the query is switched on',
+      '6750-2.3-b a token in the query is accepted if the query is enabled',
       'query',
       [
         { path: `/p?access_token=${T0}` },
@@ -255,7 +255,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       R400,
     ],
     [
-      '6750-2.3-d only the exact name access_token counts',
+      '6750-2.3-d only a parameter with the exact name access_token is read',
       'query',
       ['Access_Token', 'ACCESS_TOKEN', 'access-token', 'access_token[]', 'xaccess_token'].map(
         (name) => ({ path: `/p?${name}=${T0}` }),
@@ -263,7 +263,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       C401,
     ],
     [
-      '6750-2.3-d an empty or absent parameter is no token',
+      '6750-2.3-d an empty or absent parameter is ignored',
       'query',
       [{ path: '/p?access_token=' }, { path: '/p?access_token' }, { path: '/p?' }],
       C401,
@@ -277,27 +277,22 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       C401,
     ],
     [
-      '6750-3-a a request whose token grants too little gets a challenge as well',
+      '6750-3-a a request whose token lacks scopes gets a challenge as well',
       'header',
       bearer(T0, { path: '/scoped' }),
       S403(both),
     ],
     ['6750-3-b a challenge without anything to say has the realm', 'header', {}, C401],
     [
-      '6750-3-c no parameter stands in a challenge twice',
+      '6750-3-c no parameter occurs in a challenge twice',
       'header',
       [bearer(T0, { path: '/scoped' }), bearer(T0, { path: '/authorized' })],
       S403(both),
     ],
-    [
-      '6750-3-h a token that was presented and refused gets an error code',
-      'header',
-      bearer('abc'),
-      T401('malformed'),
-    ],
+    ['6750-3-h a refused token gets an error code', 'header', bearer('abc'), T401('malformed')],
     ['6750-3-i no credentials: a challenge without error', 'header', {}, C401],
     [
-      '6750-3-j without a token, the challenge names the scopes that the route needs',
+      '6750-3-j without a token, the challenge names the scopes that the route requires',
       'header',
       [
         { path: '/scoped' },
@@ -315,7 +310,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       R400,
     ],
     [
-      '6750-3.1-b a token that is no JWT is answered with 401 invalid_token',
+      '6750-3.1-b a token that is not a JWT is answered with 401 invalid_token',
       'header',
       [bearer('abc'), bearer('a.b'), bearer('..'), bearer('a.b.c')],
       T401('malformed'),
@@ -333,7 +328,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       T401('bad_signature'),
     ],
     [
-      '6750-3.1-c a token that grants too little is answered with 403 insufficient_scope',
+      '6750-3.1-c a token that lacks scopes is answered with 403 insufficient_scope',
       'header',
       [bearer(T0, { path: '/scoped' }), bearer(T0, { path: '/authorized' })],
       S403(both),
@@ -348,13 +343,13 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       S403(both),
     ],
     [
-      '6750-3.1-e an expired token that grants too little is expired first of all',
+      '6750-3.1-e an expired token that lacks scopes is refused as expired',
       'header',
       [bearer(expired, { path: '/scoped' }), bearer(expired, { path: '/authorized' })],
       T401('expired'),
     ],
     [
-      '6750-3.1-f a token for another API is invalid, whatever it grants',
+      '6750-3.1-f a token for another API is invalid, for any scopes',
       'header',
       [
         bearer(t0({ aud: 'https://other' }), { path: '/scoped' }),
@@ -363,7 +358,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       T401('wrong_audience'),
     ],
     [
-      '6750-3.1-g the order of scopes does not matter, and more than enough is enough',
+      '6750-3.1-g the order of scopes does not matter, and additional scopes are allowed',
       'header',
       ['write:a read:a', 'read:a write:a', 'x write:a y read:a z'].flatMap((scope) => [
         bearer(t0({ scope }), { path: '/scoped' }),
@@ -386,7 +381,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       S403(both),
     ],
     [
-      '6750-3.1-h scopes are separated by spaces and nothing else',
+      '6750-3.1-h scopes are separated only by spaces',
       'header',
       [
         'read:a,write:a',
@@ -406,13 +401,13 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '6750-3.1-i a token without scopes passes where none is required',
+      '6750-3.1-i a token without scopes is accepted if none is required',
       'header',
       [bearer(t0({ scope: undefined })), bearer(t0({ scope: '' }))],
       OK,
     ],
     [
-      '6750-3.1-i a token without scopes is not enough where some are required',
+      '6750-3.1-i a token without scopes is refused if scopes are required',
       'header',
       [undefined, '', ['read:a write:a'], { 'read:a': 1 }, 1, null].map((scope) =>
         bearer(t0({ scope }), { path: '/scoped' }),
@@ -422,19 +417,19 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   'optional authentication': [
     [
-      '6750-opt-a a bad token is refused even where authentication is optional',
+      '6750-opt-a an invalid token is refused even if authentication is optional',
       'header',
       bearer(expired, { path: '/optional' }),
       T401('expired'),
     ],
     [
-      '6750-opt-a an anonymous request does not pass what requires a scope',
+      '6750-opt-a an anonymous request is refused by a route that requires a scope',
       'header',
       { path: '/optional-authorized' },
       { ...C401, scope: both },
     ],
     [
-      '6750-opt-b a malformed request is refused even where authentication is optional',
+      '6750-opt-b a malformed request is refused even if authentication is optional',
       'header',
       [
         {
@@ -467,7 +462,7 @@ describe('RFC 6750 §2.2 form in the body, by parser', () => {
     '__proto__.access_token=T0',
     'access_token[length]=1&access_token[0]=T0',
   ])(
-    '6750-2.2-h what a parser makes an array or an object of is never a token: %s',
+    '6750-2.2-h a parameter that a parser turns into an array or an object is not a token: %s',
     async (shape) => {
       for (const api of apis.body) {
         api.forget()
@@ -481,7 +476,7 @@ describe('RFC 6750 §2.2 form in the body, by parser', () => {
     },
   )
 
-  it('6750-2.2-h what a parser makes an array of is a malformed request where it is one', async () => {
+  it('6750-2.2-h a repeated parameter that a parser turns into an array is a malformed request', async () => {
     const express = apis.body.filter(({ name }) => name.startsWith('express'))
     const shapes = ['access_token[]=T0', 'access_token[a]=T0', 'access_token[toString]=x']
     const requests = shapes.map((shape) => form(shape.replace('T0', T0)))
@@ -499,7 +494,7 @@ describe('RFC 6750 §2.2 form in the body, by parser', () => {
     }
   })
 
-  it('6750-2.2-l a body that nobody has parsed is left for the handler to read', () =>
+  it('6750-2.2-l a body that is not parsed yet can still be read by the handler', () =>
     withApis({ validator: { tokenLocations: ['body'] } }, async (others) => {
       await expectEverywhere(others, form('a=b&c=d', bearer(T0)), OK)
       for (const api of others) expect(api.seen[0]?.body).toBe('a=b&c=d')
@@ -507,7 +502,7 @@ describe('RFC 6750 §2.2 form in the body, by parser', () => {
 })
 
 describe('RFC 6750 §2.3 query, and caches', () => {
-  it('6750-2.3-b the answer to a token in the query is private', async () => {
+  it('6750-2.3-b the response to a token in the query is private', async () => {
     for (const api of apis.query) {
       const answer = await api.send({ path: `/p?access_token=${T0}` })
       expect(answer.status).toBe(200)
@@ -521,7 +516,7 @@ describe('RFC 6750 §2.3 query, and caches', () => {
     ['max-age=600', 'private'],
     ['max-age=60, Private', 'max-age=60, Private'],
     ['no-store', 'no-store'],
-  ])('6750-2.3-b whatever the API says before: %s becomes %s', (before, after) =>
+  ])('6750-2.3-b an existing Cache-Control is made private: %s becomes %s', (before, after) =>
     withApis(
       {
         validator: { tokenLocations: ['query'] },
@@ -554,7 +549,7 @@ describe('RFC 6750 §3 the characters of a challenge', () => {
       }
     }))
 
-  it('6750-3-d every character that a scope may have arrives as it is', async () => {
+  it('6750-3-d every character that a scope may have is sent unchanged', async () => {
     const codes = Array.from({ length: 94 }, (_, index) => 0x21 + index)
     const scope = String.fromCharCode(...codes.filter((code) => code !== 0x22 && code !== 0x5c))
     await withRoute({ authenticate: { requirement: { scopes: [scope] } } }, async (others) => {
@@ -564,7 +559,7 @@ describe('RFC 6750 §3 the characters of a challenge', () => {
   })
 
   it.each(['a"b', 'a\\b', '', ' ', 'é', 'a\tb', 'a\r\nb', '\x7f', '😀'])(
-    '6750-3-e a scope that no challenge can hold is refused at construction: %j',
+    '6750-3-e a scope that a challenge cannot contain is refused at construction: %j',
     (scope) => {
       for (const requirement of [
         { scopes: [scope] },
@@ -577,7 +572,7 @@ describe('RFC 6750 §3 the characters of a challenge', () => {
     },
   )
 
-  it('6750-3-f every sentence that a client can read consists of allowed characters', () => {
+  it('6750-3-f every message for the client consists of allowed characters', () => {
     expect(invalidTokenReasons.length).toBeGreaterThan(10)
     for (const reason of invalidTokenReasons) {
       const { body } = new InvalidTokenError(reason)
@@ -585,14 +580,14 @@ describe('RFC 6750 §3 the characters of a challenge', () => {
     }
   })
 
-  it('6750-3-g error_uri is never sent, and no option pretends to send it', () => {
+  it('6750-3-g error_uri is never sent, and there is no option for it', () => {
     const options = { ...fixtureOptions(), errorUri: 'https://docs.test/err?x=1' }
     expect(() => fixtureValidator(options)).toThrow(/no option "errorUri"/)
   })
 })
 
 describe('RFC 6750 §3.1 combined requirements', () => {
-  it('6750-3.1-j any one of several scopes is enough for anyScope', () =>
+  it('6750-3.1-j any one of several scopes suffices for anyScope', () =>
     withRoute({ authenticate: { requirement: { anyScope: 'a b' } } }, async (others) => {
       await expectEverywhere(others, [bearer(t0({ scope: 'b' })), bearer(t0({ scope: 'x a' }))], OK)
       await expectEverywhere(others, [bearer(T0), bearer(t0({ scope: 'ab' }))], S403('a b'))
@@ -637,7 +632,7 @@ describe('RFC 6750 §5 a token is a secret', () => {
     { path: `/p?access_token=${T0}` },
   ]
 
-  it('6750-5.3-a no part of a token is in answers, events, errors, the log or requests of ours', async () => {
+  it('6750-5.3-a no part of a token is in responses, events, errors, the log or outbound requests', async () => {
     const shown: unknown[] = []
     const note = (...values: unknown[]) => {
       shown.push(...values)
@@ -714,12 +709,12 @@ describe('optional and repeated authentication', () => {
     }
   })
 
-  it('6750-opt-a with a good token, a request is not anonymous', async () => {
+  it('6750-opt-a with a valid token, a request is not anonymous', async () => {
     await expectEverywhere(apis.header, bearer(T0, { path: '/optional' }), OK)
     for (const api of apis.header) expect(api.seen).toMatchObject([{ auth: { subject: 'user-1' } }])
   })
 
-  it('6750-multi-a a middleware that is mounted twice verifies once and answers once', async () => {
+  it('6750-multi-a a middleware that is mounted twice verifies once and responds once', async () => {
     const token = t0()
     await expectEverywhere(apis.header, bearer(token, { path: '/twice' }), OK)
     for (const api of apis.header) {

@@ -33,7 +33,7 @@ const privateJwk = {
 }
 
 describe('RFC 7517 §5: the set', () => {
-  it('7517-5-a keys of unknown types, without members, with odd values, and what is no key are ignored', async () => {
+  it('7517-5-a keys of unknown types, without members or with malformed values, and other values are ignored', async () => {
     const rubbish = [
       { kty: 'AKP', alg: 'ML-DSA-44', pub: 'AA', kid: 'rsa1' },
       { kty: 'XYZ', kid: 'rsa1' },
@@ -54,7 +54,7 @@ describe('RFC 7517 §5: the set', () => {
     })
   })
 
-  it('7517-5-a a JWK that nests deeper than any stack costs its neighbours nothing', async () => {
+  it('7517-5-a a JWK that nests deeper than the call stack does not affect other keys', async () => {
     const { validate } = (() => {
       const issuer = simulateIssuer()
       const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
@@ -65,7 +65,7 @@ describe('RFC 7517 §5: the set', () => {
     expect(await verdict(validate(t0()))).toBe('OK')
   })
 
-  it('7517-5-b members that nobody knows are ignored, in the set and in its keys', async () => {
+  it('7517-5-b unknown members are ignored, in the set and in its keys', async () => {
     const issuer = simulateIssuer()
     issuer.jwks = () =>
       json({
@@ -106,12 +106,12 @@ describe('RFC 7517 §5: the set', () => {
     })
   })
 
-  it('7517-5-d an empty set is an issuer in trouble: 503 when nothing is known yet, not 401', async () => {
+  it('7517-5-d an empty set counts as an outage: 503 without other keys, not 401', async () => {
     const issuer = simulateIssuer([])
     expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
   })
 
-  it('7517-5-d an empty set is an issuer in trouble: it withdraws no key', async () => {
+  it('7517-5-d an empty set counts as an outage: it removes no key', async () => {
     stopTime()
     const issuer = simulateIssuer()
     const { validate } = issuer.validator()
@@ -121,7 +121,7 @@ describe('RFC 7517 §5: the set', () => {
     expect(await verdict(validate(t0()))).toBe('OK')
   })
 
-  it('7517-5-e of two members with one name the last one counts', async () => {
+  it('7517-5-e the last of two members with the same name is used', async () => {
     const key = (first: unknown, last: unknown) => {
       const text = JSON.stringify({ ...rsa, n: undefined }).slice(0, -1)
       return `{"keys":[${text},"n":${JSON.stringify(first)},"n":${JSON.stringify(last)}}]}`
@@ -146,7 +146,7 @@ describe('RFC 7517 §4.2 and §4.3: what a key is for', () => {
     expect(await verdictWith([{ ...rsa, use }], t0())).toEqual(used)
   })
 
-  it('7517-4.2-a of two keys with one kid only the one for signatures verifies', async () => {
+  it('7517-4.2-a of two keys with the same kid only the one for signatures verifies', async () => {
     const encryption = { ...ps1.jwk, kid: 'rsa1', alg: undefined, use: 'enc' }
     expect((await verdictWith([encryption, rsa], t0())).verdict).toBe('OK')
     const foreign = t0({}, { kid: 'rsa1' }, { ...ps1, alg: 'RS256' })
@@ -185,7 +185,7 @@ describe('RFC 7517 §4.4: alg', () => {
   const family = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
 
   it.each(family.slice(1))(
-    '7517-4.4-a a key for RS256 verifies no %s, though the signature is right',
+    '7517-4.4-a a key for RS256 verifies no %s, even with a correct signature',
     async (alg) => {
       const token = tokenOf(rsa1, alg)
       expect((await verdictWith([rsa], token)).verdict).toBe('T401 unknown_key')
@@ -218,7 +218,7 @@ describe('RFC 7517 §4.4: alg', () => {
 })
 
 describe('RFC 7517 §4.5: kid', () => {
-  it('7517-4.5-a one kid on keys of two types: each token finds its own', async () => {
+  it('7517-4.5-a the same kid on keys of two types: each token is verified with the key of its type', async () => {
     const keys = [rsa, ec1.jwk].map((jwk) => ({ ...jwk, kid: 'k' }))
     for (const key of [rsa1, ec1]) {
       expect(await verdictWith(keys, t0({}, { kid: 'k' }, key))).toEqual(used)
@@ -228,7 +228,7 @@ describe('RFC 7517 §4.5: kid', () => {
 
   const others = Array.from({ length: 10 }, () => ({ ...makeKey('ES256', 'ec1').jwk }))
 
-  it('7517-4.5-b one kid on keys of one type: each is tried, up to ten', async () => {
+  it('7517-4.5-b the same kid on keys of one type: each is tried, up to ten', async () => {
     expect((await verdictWith([...others.slice(0, 1), ec1.jwk], t0({}, {}, ec1))).verdict).toBe(
       'OK',
     )
@@ -255,7 +255,7 @@ describe('RFC 7517 §4.5: kid', () => {
     expect((await verdictWith([jwk], t0({}, { kid }))).verdict).toBe('T401 unknown_key')
   })
 
-  it('the empty kid is a kid like any other, whatever was asked for before', async () => {
+  it('the empty kid is a kid like any other, after any other lookup', async () => {
     const { validate } = simulateIssuer([{ ...rsa, alg: undefined, kid: '' }, rsa]).validator()
     const verdicts = [undefined, '', 'rsa1', undefined].map((kid) =>
       verdict(validate(t0({}, { kid }))),
@@ -271,7 +271,7 @@ describe('RFC 7517 §4.5: kid', () => {
 })
 
 describe('RFC 7517 §9: keys that must not be there', () => {
-  it('7517-priv a key whose private half is published is ignored, and the operator is told', async () => {
+  it('7517-priv a key whose private key is published is ignored, with an event', async () => {
     const issuer = simulateIssuer([privateJwk, ec1.jwk])
     const { validate } = issuer.validator()
     expect(await verdict(validate(t0()))).toBe('T401 unknown_key')
@@ -280,7 +280,7 @@ describe('RFC 7517 §9: keys that must not be there', () => {
     expect(JSON.stringify(issuer.events)).not.toContain(privateJwk.d)
   })
 
-  it('7517-priv a key that was good is removed when its private half is published', async () => {
+  it('7517-priv a usable key is removed when its private key is published', async () => {
     stopTime()
     const issuer = simulateIssuer([rsa, ec1.jwk])
     const { validate } = issuer.validator()
@@ -308,11 +308,11 @@ const certificate = await certificateOf(rsa1)
 describe('RFC 7517 §4.7: certificates', () => {
   const x5c = [certificate.toString('base64')]
 
-  it('7517-x5c-a a certificate does not stand in for n and e', async () => {
+  it('7517-x5c-a a certificate does not replace n and e', async () => {
     expect(await verdictWith([{ kty: 'RSA', kid: 'rsa1', x5c }], t0())).toEqual(unused('malformed'))
   })
 
-  it('7517-x5c-b a certificate of another key changes nothing: n and e count', async () => {
+  it('7517-x5c-b a certificate of another key is ignored: n and e are used', async () => {
     const other = { ...ps1.jwk, alg: 'RS256', kid: 'rsa1', x5c }
     expect((await verdictWith([other], t0())).verdict).toBe('T401 bad_signature')
     const own = t0({}, { kid: 'rsa1' }, { ...ps1, alg: 'RS256' })

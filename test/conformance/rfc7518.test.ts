@@ -78,7 +78,7 @@ describe('RFC 7518 §3.1: the algorithms', () => {
   )
 
   it.each([31, 0, 32, 64])(
-    '7518-hs a secret of %i octets is refused at construction: HMAC cannot be switched on',
+    '7518-hs a secret of %i octets is refused at construction: HMAC cannot be enabled',
     (length) => {
       const k = Buffer.alloc(length, 7).toString('base64url')
       const issuer = { issuer: ISS, jwks: { keys: [{ kty: 'oct', kid: 'h', alg: 'HS256', k }] } }
@@ -98,13 +98,13 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
     expect((await verdictWith([{ ...rsa1.jwk, n }], t0())).verdict).toBe('OK')
   })
 
-  it('7518-3.3 a small modulus does not grow by leading zeros', async () => {
+  it('7518-3.3 leading zeros do not count as size of a small modulus', async () => {
     const small = makeKey('RS256', 'small', 1024)
     const n = Buffer.concat([Buffer.alloc(128), bytes(small.jwk.n)]).toString('base64url')
     expect(await verdictWith([{ ...small.jwk, n }], t0({}, {}, small))).toEqual(unused('size'))
   })
 
-  it('7518-rsa-e with e = 1 a forged token is refused: anybody could pad a hash', async () => {
+  it('7518-rsa-e with e = 1 a forged token is refused, because anyone can create its signature', async () => {
     const forged = signedBy(rsa1, (input) => {
       const digestInfo = Buffer.from('3031300d060960864801650304020105000420', 'hex')
       const tail = Buffer.concat([digestInfo, createHash('sha256').update(input).digest()])
@@ -191,7 +191,7 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     ['ES256', ec1, 64],
     ['ES384', ec3, 96],
     ['ES512', ec5, 132],
-  ])('7518-3.4-a %s: a signature has its one length, or is refused', async (_alg, key, length) => {
+  ])('7518-3.4-a %s: a signature of any other length is refused', async (_alg, key, length) => {
     const { validate } = fixtureValidator()
     const raw = (input: Buffer) => signBytes(key.alg, key.privateKey, input)
     expect(raw(Buffer.of(1))).toHaveLength(length)
@@ -241,7 +241,7 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     },
   )
 
-  it('7518-3.4-c ES256K is refused, and cannot be switched on', async () => {
+  it('7518-3.4-c ES256K is refused, and cannot be enabled', async () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
     const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256K' }
     const key = { alg: 'ES256', privateKey: pair.privateKey, jwk: jwk as never }

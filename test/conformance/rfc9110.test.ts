@@ -63,7 +63,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   '§11.2 authentication parameters': [
     [
-      '9110-11.2-a anything beside one token68 is a malformed request',
+      '9110-11.2-a credentials other than one token68 are a malformed request',
       [
         `${T0} extra`,
         `${T0},`,
@@ -94,19 +94,19 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       R400,
     ],
     [
-      '9110-11.2-c an equals sign at the end is well formed, but no part of a JWT',
+      '9110-11.2-c an equals sign at the end is well formed, but not part of a JWT',
       [bearer(`${T0}=`), bearer(`${T0}==`)],
       T401('malformed'),
     ],
   ],
   '§11.4 credentials': [
     [
-      '9110-11.4-a several spaces may stand between scheme and token',
+      '9110-11.4-a several spaces between scheme and token are allowed',
       authorization(`Bearer   ${T0}`),
       OK,
     ],
     [
-      '9110-11.4-b white space around the field value is no part of it',
+      '9110-11.4-b white space around the field value is ignored',
       [
         { lines: [`Authorization:    Bearer ${T0}   `] },
         { lines: [`Authorization:Bearer ${T0}`] },
@@ -153,7 +153,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   '§11.3 challenge and response': [
     [
-      '9110-11.3-a another scheme is no authentication information: a challenge without error',
+      '9110-11.3-a another scheme counts as no authentication information: a challenge without error',
       [
         'Basic dTpw',
         'MAC id="x"',
@@ -166,14 +166,14 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       ].map((value) => authorization(value)),
       C401,
     ],
-    ['9110-11.3-b a token without a scheme is no token', authorization(T0), C401],
+    ['9110-11.3-b a token without a scheme is ignored', authorization(T0), C401],
     [
       '9110-11.3-c without a space, Bearer is part of another word',
       authorization(`Bearer${T0}`),
       C401,
     ],
     [
-      '9110-11.3-d an empty field is no token',
+      '9110-11.3-d an empty field is ignored',
       [{ lines: ['Authorization:'] }, { lines: ['Authorization:   \t '] }],
       C401,
     ],
@@ -185,12 +185,12 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   'other places': [
     [
-      '9110-11.7-a Proxy-Authorization is not looked at',
+      '9110-11.7-a Proxy-Authorization is not read',
       { lines: [`Proxy-Authorization: Bearer ${T0}`] },
       C401,
     ],
     [
-      '9110-11.x-a neither cookies nor other headers are looked at',
+      '9110-11.x-a cookies and other headers are not read',
       [
         { lines: [`Cookie: access_token=${T0}`] },
         { lines: [`X-Access-Token: ${T0}`] },
@@ -203,46 +203,46 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   '§15.5.4 and §9.3.2': [
     [
-      '9110-15.5.4-a a good token that grants too little is answered with 403 and a challenge',
+      '9110-15.5.4-a a valid token that lacks scopes is answered with 403 and a challenge',
       [bearer(T0, { path: '/scoped' }), bearer(T0, { path: '/authorized' })],
       S403('read:a write:a'),
     ],
     ['9110-9.3.2-a HEAD with a good token passes', bearer(T0, { method: 'HEAD' }), OK],
     ['9110-9.3.2-a HEAD without a token gets the challenge', { method: 'HEAD' }, C401],
     [
-      '9110-9.3.2-a HEAD with a bad token gets the headers of the answer and no body',
+      '9110-9.3.2-a HEAD with an invalid token gets the headers of the response and no body',
       bearer(t0({ exp: 1 }), { method: 'HEAD' }),
       T401('expired'),
     ],
   ],
   'realities of Node': [
     [
-      '9110-node-c no Host field, however odd, changes the verdict over a good token',
+      '9110-node-c a valid token is accepted with any Host field',
       oddHosts().map((host) => bearer(T0, { ...http1, host })),
       OK,
     ],
     [
-      '9110-node-c no Host field, however odd, changes the challenge',
+      '9110-node-c the challenge is the same with any Host field',
       oddHosts().map((host) => ({ ...http1, host })),
       C401,
     ],
     [
-      '9110-node-d a target in absolute form changes nothing for a good token',
+      '9110-node-d a valid token is accepted with a target in absolute form',
       bearer(T0, { ...http1, path: 'http://evil.test/r' }),
       OK,
     ],
     [
-      '9110-node-d a target in absolute form does not get into the challenge',
+      '9110-node-d a target in absolute form is not in the challenge',
       { ...http1, path: 'http://evil.test/r' },
       C401,
     ],
     [
-      '9110-node-e a path that begins with two slashes passes',
+      '9110-node-e a path that begins with two slashes is accepted',
       bearer(T0, { path: '//evil.test/x' }),
       OK,
     ],
     [
-      '9110-node-e a path that begins with two slashes does not get into the challenge',
+      '9110-node-e a path that begins with two slashes is not in the challenge',
       [
         { path: '//evil.test/x' },
         { path: '//evil.test/x?access_token=a' },
@@ -274,7 +274,7 @@ for (const [section, table] of Object.entries(rows)) {
 }
 
 describe('RFC 9110 §11.6.1 WWW-Authenticate', () => {
-  it('9110-11.6.1-a every 401 names the one scheme that applies, and nothing but Bearer', async () => {
+  it('9110-11.6.1-a every 401 has exactly one challenge, for Bearer', async () => {
     const refused = [{}, authorization('Basic dTpw'), bearer('abc'), bearer(t0({ exp: 1 }))]
     for (const request of [...refused, { path: '/optional-authorized' }]) {
       for (const api of apis) {
@@ -286,7 +286,7 @@ describe('RFC 9110 §11.6.1 WWW-Authenticate', () => {
     }
   })
 
-  it('9110-11.6.1-b several challenges stand on a line each', () =>
+  it('9110-11.6.1-b each of several challenges is on its own line', () =>
     withApis({ before: challengedBefore(['Basic realm="x"', 'Digest realm="y"']) }, (others) =>
       expectEverywhere(others, [{}], C401, { others: ['Basic realm="x"', 'Digest realm="y"'] }),
     ))
@@ -297,7 +297,7 @@ describe('RFC 9110 §11.6.1 WWW-Authenticate', () => {
       (others) => expectEverywhere(others, [{}], C401, { others: ['bAsIc realm="x"'] }),
     ))
 
-  it('9110-11.5-a realm is a quoted-string even where a token would do', () =>
+  it('9110-11.5-a realm is a quoted-string even if a token would be allowed', () =>
     withApis({ validator: { realm: 'api' } }, async (others) => {
       await expectEverywhere(others, {}, C401, { realm: 'api' })
       await expectEverywhere(others, authorization('Bearer'), R400, { realm: 'api' })
@@ -316,13 +316,13 @@ describe('RFC 9110 §11.6.1 WWW-Authenticate', () => {
     }))
 
   it.each(['a\r\nSet-Cookie: a=b', 'a\nb', 'a\0b', '😀', 'é', '', '\x7f'])(
-    '9110-5.6.4-b a realm that no header can hold is refused at construction: %j',
+    '9110-5.6.4-b a realm that a header cannot contain is refused at construction: %j',
     (realm) => {
       expect(() => fixtureValidator({ realm })).toThrow(/^realm must be/)
     },
   )
 
-  it('9110-5.6.4-b an audience that no header can hold is made fit for the default realm', () =>
+  it('9110-5.6.4-b an audience that a header cannot contain is converted for the default realm', () =>
     withApis({ validator: { audience: ['urn:😀é\r\nx'] } }, (others) =>
       expectEverywhere(others, {}, C401, { realm: 'urn:?????x' }),
     ))
@@ -335,7 +335,7 @@ function challengedBefore(challenges: string[]): NonNullable<ApiOptions['before'
   }
 }
 
-describe('RFC 9110 §5.5 nothing of the token is reflected', () => {
+describe('RFC 9110 §5.5 no part of the token is reflected', () => {
   const hostile = ['RS256"\r\nSet-Cookie: a=b', 'é', '😀', 'x'.repeat(10_000), '\\"', '\0']
   const reasons = {
     alg: 'wrong_algorithm',
@@ -346,11 +346,11 @@ describe('RFC 9110 §5.5 nothing of the token is reflected', () => {
   } as const
 
   for (const [name, reason] of Object.entries(reasons)) {
-    it(`9110-refl-a a hostile ${name} does not get into the answer`, async () => {
+    it(`9110-refl-a a hostile ${name} is not in the response`, async () => {
       const isHeader = ['alg', 'typ', 'kid'].includes(name)
       for (const value of hostile) {
         const token = isHeader ? t0({}, { [name]: value }) : t0({ [name]: value })
-        // A header of more than 4,096 characters is not even parsed.
+        // A header of more than 4,096 characters is not parsed.
         const tooLong = isHeader && value.length > 4_000
         await expectEverywhere(apis, bearer(token), T401(tooLong ? 'malformed' : reason))
         const answers = await Promise.all(apis.map((api) => api.send(bearer(token))))
@@ -363,15 +363,15 @@ describe('RFC 9110 §5.5 nothing of the token is reflected', () => {
     })
   }
 
-  it('9110-refl-a a hostile scope does not get into the answer', async () => {
+  it('9110-refl-a a hostile scope is not in the response', async () => {
     const tokens = hostile.map((scope) => t0({ scope }))
     const requests = tokens.map((token) => bearer(token, { path: '/scoped' }))
     await expectEverywhere(apis, requests, S403('read:a write:a'))
   })
 })
 
-describe('RFC 9110 and the realities of Node', () => {
-  it('9110-4.3-a a CORS handler that is mounted first answers the preflight', async () => {
+describe('RFC 9110 and the behaviour of Node', () => {
+  it('9110-4.3-a a CORS handler that is mounted first responds to the preflight', async () => {
     const preflight: Request = {
       method: 'OPTIONS',
       lines: ['Origin: https://app.test', 'Access-Control-Request-Method: GET'],
@@ -452,7 +452,7 @@ describe('RFC 9111 §3.5 caches', () => {
     ['a query', inQuery],
     ['a body', form(`access_token=${T0}`)],
     ['a query, beside another scheme', authorization('Basic dTpw', inQuery)],
-  ])('9110-cache-a the answer to a token that came in %s is private', (_place, request) =>
+  ])('9110-cache-a the response to a token in %s is private', (_place, request) =>
     withApis(places, async (others) => {
       const answers = await Promise.all(others.map((api) => api.send(request)))
       for (const answer of answers) {
@@ -462,7 +462,7 @@ describe('RFC 9111 §3.5 caches', () => {
     }),
   )
 
-  it('9110-cache-a a stricter Cache-Control of the application stays', () =>
+  it('9110-cache-a a stricter Cache-Control of the application is kept', () =>
     withApis(
       {
         ...places,
@@ -480,7 +480,7 @@ describe('RFC 9111 §3.5 caches', () => {
       },
     ))
 
-  it('9110-cache-a a token in Authorization leaves Cache-Control to the application', async () => {
+  it('9110-cache-a with a token in Authorization, Cache-Control is not changed', async () => {
     const answers: Answer[] = await Promise.all(apis.map((api) => api.send(bearer(T0))))
     for (const answer of answers) expect(linesOf(answer, 'Cache-Control')).toEqual([])
     expectAlike(await Promise.all(apis.map((api) => api.send(bearer('abc')))))

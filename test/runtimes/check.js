@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Runs the packed package on every runtime with every framework, and prints one table. The runtimes
- * come from the npm registry, for Linux on x64; they stay in .cache/runtimes until that is deleted.
+ * come from the npm registry, for Linux on x64, and are kept in .cache/runtimes.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

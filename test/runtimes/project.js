@@ -1,5 +1,5 @@
 // @ts-check
-/** Packs the package, and makes projects that install it, as its users do. */
+/** Packs the package, and creates projects that install the tarball. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,18 +10,18 @@ export const run = promisify(execFile)
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
-/** What servers/serve.js prints where all is well. */
+/** The output of servers/serve.js without errors. */
 export const answers =
   '200 for the issuer, 401 challenge, 401 invalid_token, 403 insufficient_scope'
 
-/** Builds and packs; resolves to what a project writes as the version. @param {string} folder */
+/** Builds and packs. Resolves to the version for a package.json. @param {string} folder */
 export async function pack(folder) {
   await npm(root, 'pack', '--pack-destination', folder)
   const tarball = (await readdir(folder)).find((file) => file.endsWith('.tgz'))
   return `file:${join(folder, tarball ?? '')}`
 }
 
-/** The versions that the package itself is developed with. @param {readonly string[]} names */
+/** The versions in the devDependencies of the package. @param {readonly string[]} names */
 export function versions(...names) {
   return Object.fromEntries(names.map((name) => [name, manifest.devDependencies[name]]))
 }

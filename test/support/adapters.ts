@@ -1,4 +1,4 @@
-/** What the adapter tests share: an API on every adapter with other options, and one-off servers. */
+/** Helpers for the adapter tests: an API with other options on every adapter, and servers for one request. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
@@ -33,7 +33,7 @@ export async function withApis(
 export const withRoute = (route: Route, run: (apis: Api[]) => Promise<void>): Promise<void> =>
   withApis({ routes: { '/p': route } }, run)
 
-/** Serves one listener for one request. */
+/** Sends one request to a server with this listener. */
 export async function askOnce(
   listener: (request: IncomingMessage, response: ServerResponse) => unknown,
   request: Request,

@@ -18,7 +18,7 @@ const toBytes = (number: bigint, length: number) =>
   Buffer.from(number.toString(16).padStart(2 * length, '0'), 'hex')
 const toNumber = (bytes: Buffer) => BigInt(`0x${bytes.toString('hex')}`)
 
-/** Signatures that differ from a good one, each with the difference. */
+/** Signatures that differ from a valid one, each with its difference. */
 export function alteredSignatures(
   alg: Algorithm,
   good: Buffer,

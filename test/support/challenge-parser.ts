@@ -1,6 +1,6 @@
 /**
- * A strict reader of `WWW-Authenticate`, by the grammar of RFC 9110 §11.6.1 and the character sets of
- * RFC 6750 §3. It refuses what lenient clients tolerate, so every refusal in the tests goes through it.
+ * A strict parser of `WWW-Authenticate`, by the grammar of RFC 9110 §11.6.1 and the character sets of
+ * RFC 6750 §3. It refuses what lenient clients tolerate.
  */
 export interface Challenge {
   readonly scheme: string
@@ -23,9 +23,9 @@ const characters: Readonly<Record<string, RegExp>> = {
 const alwaysQuoted = ['realm', ...Object.keys(characters)]
 
 /**
- * Reads one field line.
+ * Parses one field line.
  *
- * @throws SyntaxError for anything that the grammar does not allow, and for what it allows only readers to accept.
+ * @throws SyntaxError for everything that a sender must not generate.
  */
 export function parseChallenges(line: string): Challenge[] {
   let at = 0

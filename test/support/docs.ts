@@ -1,4 +1,4 @@
-/** The documentation as the tests read it: files, blocks of code, headings and links. */
+/** Reads the documentation: files, blocks of code, headings and links. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -12,7 +12,7 @@ export interface DocsFile {
 
 export interface CodeBlock {
   readonly path: string
-  /** What the fence names: `ts`, `sh`, `http`, ... */
+  /** The language of the block: `ts`, `sh`, `http`, ... */
   readonly language: string
   readonly code: string
   /** The file and the line of the fence, for titles of tests. */
@@ -24,7 +24,7 @@ const readDocs = (path: string): DocsFile => ({
   text: readFileSync(`${root}/${path}`, 'utf8'),
 })
 
-/** README, everything below docs, and the documents that live beside what they describe. */
+/** README, all files in docs, and the documents next to what they describe. */
 export const docsFiles: readonly DocsFile[] = [
   'README.md',
   'CHANGELOG.md',
@@ -39,7 +39,7 @@ export const docsFiles: readonly DocsFile[] = [
 
 export function docsFile(path: string): DocsFile {
   const file = docsFiles.find((candidate) => candidate.path === path)
-  if (file === undefined) throw new Error(`There is no document ${path}`)
+  if (file === undefined) throw new Error(`Document ${path} is missing`)
   return file
 }
 
@@ -128,7 +128,7 @@ const cellsOf = (row: string): string[] =>
     .slice(1, -1)
     .map((cell) => cell.trim())
 
-/** A folder for the blocks that one file of tests runs. */
+/** A folder for the code blocks that a test file runs. */
 export function createWorkFolder(name: string): {
   readonly path: string
   readonly write: (file: string, content: string) => string
@@ -148,7 +148,7 @@ export function createWorkFolder(name: string): {
   }
 }
 
-/** Points a block of code at a test issuer, and at a free port of its own. */
+/** Replaces strings in a code block, for example by the URL of a test issuer or a free port. */
 export function pointAt(code: string, replacements: Readonly<Record<string, string>>): string {
   return Object.entries(replacements).reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`The block does not contain ${from}`)

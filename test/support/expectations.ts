@@ -1,6 +1,7 @@
 /**
- * What every answer is held against, in one place: the expected status and challenge, the invariants
- * of the requirements (I1 to I6, I8, I9), and that all adapters answer alike.
+ * The checks of every response: the expected status and challenge, the invariants of the requirements
+ * (I1 to I6, I8, I9), and equality between all adapters. The names OK, C401, R400, T401, S403 and X503
+ * are those of the requirements.
  */
 import { inspect } from 'node:util'
 import type { InvalidDpopProofReason, InvalidTokenReason } from 'oauth-resource-server'
@@ -12,7 +13,7 @@ import { type Answer, type Api, linesOf, type Request } from './servers.ts'
 export interface Expected {
   readonly status: number
   readonly error?: string
-  /** The `reason` of the event that tells the operator. */
+  /** The `reason` of the event. */
   readonly reason?: string
   readonly scope?: string
   /** The scheme whose challenge has the error, where both are offered; by default every one. */
@@ -52,7 +53,7 @@ export const dpop = (token: string, proof: string, rest: Request = {}): Request 
 export const bearer = (token: string, rest?: Request): Request =>
   authorization(`Bearer ${token}`, rest)
 
-/** A request with this body, which is a form unless another type is named. */
+/** A request with this body, by default a form. */
 export function form(
   body: string | Buffer,
   rest: Request = {},
@@ -67,11 +68,11 @@ export interface Circumstances {
   readonly metadata?: string
   /** The challenge of the scheme DPoP is offered, and that of Bearer unless DPoP is required. */
   readonly dpop?: { readonly algs: string; readonly required?: boolean }
-  /** Challenges that the application has put there before. */
+  /** Challenges that the application has set before. */
   readonly others?: readonly string[]
 }
 
-/** Sends the requests to every API, one after the other, and holds each answer against all rules. */
+/** Sends the requests to every API, one after the other, and checks each response. */
 export async function expectEverywhere(
   apis: readonly Api[],
   requests: Request | readonly Request[],
@@ -119,7 +120,7 @@ function expectRefusal(
   const { realm = AUD, metadata, others = [], dpop } = circumstances
   expect(answer.status, 'status').toBe(expected.status)
   expect(api.seen, 'I1: the handler never runs').toEqual([])
-  expect(api.failures, 'the adapter answers by itself').toEqual([])
+  expect(api.failures, 'no error reaches the framework').toEqual([])
   const lines = linesOf(answer, 'WWW-Authenticate')
   expect(lines.slice(0, others.length), 'challenges of others').toEqual(others)
   // I2 and I3: exactly one challenge on a line of its own, by the strict grammar.
@@ -137,8 +138,8 @@ function expectRefusal(
     const { error, scope } = expected
     const blamed = challenges.find(({ parameters }) => parameters.error !== undefined)
     const sentence = blamed?.parameters.error_description
-    const said = error === undefined ? {} : { error, error_description: sentence }
-    const full = { ...said, ...(scope !== undefined && { scope }) }
+    const details = error === undefined ? {} : { error, error_description: sentence }
+    const full = { ...details, ...(scope !== undefined && { scope }) }
     const { scheme = 'Bearer' } = expected
     const isOnlyOne = dpop === undefined || dpop.required || expected.scheme === undefined
     const common = { realm, ...(metadata !== undefined && { resource_metadata: metadata }) }
@@ -160,7 +161,7 @@ function expectRefusal(
   )
   const nonces = linesOf(answer, 'DPoP-Nonce')
   expect(nonces.length, 'DPoP-Nonce').toBe(expected.error === 'use_dpop_nonce' ? 1 : 0)
-  expect(reasons, 'what the operator learns').toEqual(expected.reason ? [expected.reason] : [])
+  expect(reasons, 'the reasons in the events').toEqual(expected.reason ? [expected.reason] : [])
   expectNothingLeaks(request, answer, api)
 }
 
@@ -172,7 +173,7 @@ function expectBody(request: Request, answer: Answer, body: unknown): void {
   expect(answer.body).toBe(shown)
 }
 
-/** I4 and I8: no part of a token, no cookie and no stack, neither to the client nor to the operator. */
+/** I4 and I8: no part of a token, no cookie and no stack, in the response and in events and errors. */
 function expectNothingLeaks(request: Request, answer: Answer, api: Api): void {
   const { events, refusals } = api
   const shown = [
@@ -188,27 +189,27 @@ function expectNothingLeaks(request: Request, answer: Answer, api: Api): void {
   expect(answer.body, 'I8').not.toMatch(/\n\s+at |\.[jt]s:\d/)
 }
 
-/** The whole answer as one text. */
+/** The whole response as one text. */
 export function textOf({ statusLine, headers, body }: Answer): string {
   return [statusLine, ...headers.map((field) => field.join(': ')), '', body].join('\n')
 }
 
-/** The first characters of every part of anything in the request that looks like a credential. */
+/** The first 12 characters of every part of the request that looks like a credential. */
 export function secretsOf({ path = '', lines = [], body = '' }: Request): string[] {
   const text = [path, ...lines, body.toString()].join('\n')
   const words = text.match(/[\w-]{20,}/g) ?? []
   return words.filter((word) => word !== 'x-www-form-urlencoded').map((word) => word.slice(0, 12))
 }
 
-// Of the connection and of the framework, and not of the answer.
+// Headers of the connection and of the framework.
 const ownHeaders = ['date', 'connection', 'keep-alive', 'x-powered-by']
 
 /** A nonce is different each time. */
 const comparable = ([name, value]: Answer['headers'][number]) =>
   [name, name.toLowerCase() === 'dpop-nonce' ? '(nonce)' : value] as const
 
-/** The status and every header that is the adapter's doing, in a form that can be compared. */
-function essence({ status, headers }: Answer): string[] {
+/** The status and every header that the adapter sets, in a form that can be compared. */
+function comparableLines({ status, headers }: Answer): string[] {
   const lines = headers
     .map(comparable)
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
@@ -216,9 +217,9 @@ function essence({ status, headers }: Answer): string[] {
   return [String(status), ...lines]
 }
 
-/** AD-same: byte by byte; HTTP/2 knows names in lower case only, and no reason phrase. */
+/** AD-same: equal byte by byte, except that HTTP/2 has names in lower case and no reason phrase. */
 export function expectAlike(answers: readonly Answer[]): void {
-  const [first, ...others] = answers.map((answer) => [...essence(answer), '', answer.body])
+  const [first, ...others] = answers.map((answer) => [...comparableLines(answer), '', answer.body])
   for (const other of others) expect(other, 'AD-same').toEqual(first)
   const http1 = answers.filter(({ statusLine }) => statusLine.startsWith('HTTP/1.1'))
   const exact = http1.map(({ statusLine, headers }) => [
@@ -228,7 +229,7 @@ export function expectAlike(answers: readonly Answer[]): void {
   for (const other of exact) expect(other, 'AD-same').toEqual(exact[0])
 }
 
-/** I9: after all that, a good token still passes. */
+/** I9: a valid token is still accepted. */
 export async function expectAlive(apis: readonly Api[]): Promise<void> {
   await expectEverywhere(apis, bearer(t0()), OK)
 }

@@ -1,6 +1,6 @@
 /**
- * The fixture that the requirement tests share: one issuer with a key of each kind, and access tokens
- * that are good but for what a test changes. Signing is by hand, so that every odd token can be made.
+ * The fixture of the requirement tests: one issuer with a key of each type, and access tokens that are
+ * valid except for the changes of a test. Tokens are signed here, so that malformed ones can be created.
  */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import type { JSONWebKeySet, JWK } from 'jose'
@@ -37,7 +37,7 @@ export const ed1: TestKey = makeKey('EdDSA', 'ed1')
 
 export const jwks: JSONWebKeySet = { keys: [rsa1, ps1, ec1, ec3, ec5, ed1].map(({ jwk }) => jwk) }
 
-/** The signature that an algorithm makes, as JWS wants it. */
+/** Creates a signature in the form of JWS. */
 export function signBytes(alg: string, key: KeyObject, input: Buffer): Buffer {
   const hash = alg === 'EdDSA' || alg === 'Ed25519' ? null : `sha${alg.slice(2)}`
   const padding = alg.startsWith('PS') ? { padding: 6, saltLength: Number(alg.slice(2)) / 8 } : {}
@@ -46,7 +46,7 @@ export function signBytes(alg: string, key: KeyObject, input: Buffer): Buffer {
 
 export const base64url = (part: string | Buffer): string => Buffer.from(part).toString('base64url')
 
-/** Signs a header and a payload exactly as they are given, which need not be JSON. */
+/** Signs a header and a payload unchanged. They need not be JSON. */
 export function signParts(
   header: string | Buffer,
   payload: string | Buffer,
@@ -58,7 +58,7 @@ export function signParts(
 
 export const seconds = (): number => Math.floor(Date.now() / 1000)
 
-/** The claims of a good token. A claim that is changed to `undefined` is left out. */
+/** The claims of a valid token with changes. A claim that is `undefined` is left out. */
 export function claimsT0(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     iss: ISS,
@@ -73,7 +73,7 @@ export function claimsT0(changes: Record<string, unknown> = {}): Record<string, 
   }
 }
 
-/** A good token, but for the changes; signed, after the changes, with the right key. */
+/** A valid token with changes to claims and header, signed with `key`. */
 export function t0(
   claims: Record<string, unknown> = {},
   header: Record<string, unknown> = {},
@@ -83,7 +83,7 @@ export function t0(
   return signParts(JSON.stringify(joseHeader), JSON.stringify(claimsT0(claims)), key)
 }
 
-/** The options of the fixture: RFC 9068 profile, keys without network, and what a test changes. */
+/** The options of the fixture: profile rfc9068, configured keys, and the changes of a test. */
 export function fixtureOptions(changes: Partial<ValidatorOptions> = {}): ValidatorOptions {
   return { issuer: { issuer: ISS, jwks }, audience: AUD, profile: 'rfc9068', ...changes }
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Validator } from 'oauth-resource-server'
 import { codeBlock, createWorkFolder, pointAt } from './docs.ts'
 
-/** The issuer that the guides name. */
+/** The issuer in the guides. */
 export const publicIssuer = 'https://auth.example.com/'
 
 export interface WithValidator {

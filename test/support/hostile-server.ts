@@ -1,6 +1,6 @@
 /**
- * A server on a real loopback port that answers in every way in which an authorization server, or
- * whoever stands in its place, can go wrong. Counts what it is asked and what it sends.
+ * A server on a loopback port that fails in the ways in which an authorization server, or an attacker in
+ * its place, may fail. Records its requests and counts the octets that it sends.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -12,13 +12,13 @@ import { rsa1 } from './fixture.ts'
 export interface HostileServer extends AsyncDisposable {
   readonly origin: string
   readonly jwksUri: string
-  /** How it answers everything but redirect targets. */
+  /** Sets the response to every request except those to redirect targets. */
   behave: (behaviour: Behaviour) => void
   /** The request lines, in their order. */
   readonly requests: string[]
-  /** Octets of bodies that were handed to the sockets. */
+  /** Octets of bodies that were passed to the sockets. */
   readonly sent: () => number
-  /** Resolves once every exchange is over, which for some is only when the other side hangs up. */
+  /** Resolves when every exchange has ended. Some end only when the client disconnects. */
   readonly over: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -48,7 +48,7 @@ const redirect =
   (exchange) =>
     exchange.response.writeHead(302, { location: to(exchange) }).end()
 
-/** Sends a body until it is all sent or the other side has gone, as fast as it is taken. */
+/** Sends a body until its end or until the client disconnects, as fast as it is read. */
 const stream =
   (chunks: () => Iterable<string>): Behaviour =>
   ({ response, count }) => {
@@ -80,14 +80,14 @@ function* manyKeys(count: number): Generator<string> {
 
 const rubbish = [null, 'x', 1, [], {}, { kty: 'AKP' }, { ...rsa1.jwk, kid: 'odd', n: 1 }]
 
-/** The hostilities that end only when the validator ends them. */
+/** The behaviours that end only when the validator ends the request. */
 export const endless: readonly string[] = [
   'accepted and never answered',
   'headers and never a body',
   'one byte per second',
 ]
 
-/** Ways to fail, each of which must cost a bounded time and end in 503 when nothing is known yet. */
+/** Ways to fail. Each must lead to 503 within a limited time if there are no other keys. */
 export const hostilities: Readonly<Record<string, Behaviour>> = {
   'reset before the answer': ({ request }) => request.socket.resetAndDestroy(),
   'reset in the middle': ({ request, response }) => {
@@ -125,9 +125,9 @@ export const hostilities: Readonly<Record<string, Behaviour>> = {
   }),
   'empty body': answer(200),
   'half of the JSON': answer(200, JSON.stringify(keySet).slice(0, -9)),
-  'JSON that is no set': answer(200, '{"hello":"world"}'),
+  'JSON that is not a set': answer(200, '{"hello":"world"}'),
   'a list instead of a set': answer(200, JSON.stringify(keySet.keys)),
-  'keys that are no list': answer(200, '{"keys":{}}'),
+  'keys that are not a list': answer(200, '{"keys":{}}'),
   'empty set': answer(200, '{"keys":[]}'),
   'set without a usable key': answer(200, JSON.stringify({ keys: rubbish })),
   'a garbled compression': ({ response }) =>
@@ -137,7 +137,7 @@ export const hostilities: Readonly<Record<string, Behaviour>> = {
   '101 keys': stream(() => manyKeys(100)),
 }
 
-/** Odd, but good enough: the one good key is to be used. */
+/** Unusual but allowed responses: their one usable key must be used. */
 export const oddities: Readonly<Record<string, Behaviour>> = {
   'one good key among rubbish': answer(200, JSON.stringify({ keys: [...rubbish, rsa1.jwk] })),
   'no-store': good({ 'cache-control': 'no-store' }),
@@ -162,7 +162,7 @@ export const oddities: Readonly<Record<string, Behaviour>> = {
   '100 keys': stream(() => manyKeys(99)),
 }
 
-/** Answers with an ETag, and with 304 to whoever has it. */
+/** Responds with an ETag, and with 304 to a request with that ETag. */
 export const versioned: Behaviour = ({ request, response }) => {
   if (request.headers['if-none-match'] === '"v1"') response.writeHead(304).end()
   else response.writeHead(200, { etag: '"v1"' }).end(JSON.stringify(keySet))
@@ -182,7 +182,7 @@ export async function createHostileServer(behaviour: Behaviour = good()): Promis
     response.on('error', () => {}).on('close', () => open--)
     void behave({ request, response, origin, elsewhere, count })
   })
-  // Where a redirect leads: whoever follows it gets good keys, and is noticed.
+  // The target of redirects. It serves valid keys, and records every request.
   const trap = createServer((request, response) => {
     requests.push(`followed to ${request.url}`)
     response.writeHead(200).end(JSON.stringify(keySet))

@@ -1,4 +1,4 @@
-/** Values that an application's code may throw, and that must not be taken for success or a signal. */
+/** Values that the application's code may throw. None of them may be taken for success or a signal. */
 import { InvalidTokenError } from 'oauth-resource-server'
 
 function hostile(name: string): object {

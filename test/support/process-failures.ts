@@ -1,7 +1,7 @@
-/** What would end the process of an application: collected instead, so that a test can look at it. */
+/** Collects unhandled errors, which would end the process of an application. */
 import { setImmediate } from 'node:timers/promises'
 
-/** Runs something and returns every unhandled rejection and uncaught exception of that time. */
+/** Runs a function. Resolves to every unhandled rejection and uncaught exception during the run. */
 export async function processFailures(run: () => Promise<void>): Promise<unknown[]> {
   const failures: unknown[] = []
   const note = (failure: unknown) => void failures.push(failure)

@@ -1,6 +1,6 @@
 /**
- * The same tiny API on every adapter and every version of its framework, on real sockets of 127.0.0.1,
- * and a client that sends exact bytes and shows the answer as it came.
+ * The same small API on every adapter and every version of its framework, on sockets of 127.0.0.1, and a
+ * client that sends exact bytes and returns the unchanged response.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -31,14 +31,14 @@ import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { fixtureOptions } from './fixture.ts'
 
-// Older versions stand beside newer ones under another name, which has no types of its own.
+// Older versions are installed under another name, which has no types.
 const require = createRequire(import.meta.url)
 const express4 = require('express4') as typeof express5
 const Koa2 = require('koa2') as typeof Koa3
 
 export interface Route {
   readonly authenticate?: forHttp.AuthenticateOptions | false
-  /** How often `authenticate` is mounted. */
+  /** How many times `authenticate` is mounted. */
   readonly times?: number
   /** One `authorize` for each. */
   readonly authorize?: Requirement | readonly Requirement[]
@@ -66,7 +66,7 @@ export interface ApiOptions {
   readonly parseBodies?: boolean
   /** Serves over TLS with this certificate, and asks clients for theirs without trusting an issuer. */
   readonly tls?: Identity
-  /** Runs first. `holder` is where `auth` will stand. `true`: it has answered. */
+  /** Runs first. `holder` is the object that gets `auth`. Returns `true` if it has responded. */
   readonly before?: (
     request: IncomingMessage,
     response: ServerResponse,
@@ -80,10 +80,10 @@ export interface Identity {
   readonly cert: string
 }
 
-/** What the handler of a route saw. */
+/** What the handler of a route received. */
 interface Seen {
   readonly auth: AccessToken | undefined
-  /** The parsed body, or the text that was left to be read. */
+  /** The parsed body, or the text that was not read yet. */
   readonly body: unknown
 }
 
@@ -91,9 +91,9 @@ interface Seen {
 interface Records {
   readonly seen: Seen[]
   readonly events: ValidatorEvent[]
-  /** Every error that the validator refused with. */
+  /** Every error that the validator threw. */
   readonly refusals: unknown[]
-  /** What came to the framework's error handling. */
+  /** What reached the error handling of the framework. */
   readonly failures: unknown[]
 }
 
@@ -118,14 +118,14 @@ export interface Request {
   readonly client?: Identity | undefined
   /** Instead of the one Host line. */
   readonly host?: readonly string[]
-  /** What HTTP/2 cannot express, or Node's client for it will not send. */
+  /** Set if HTTP/2 cannot express the request, or Node's HTTP/2 client does not send it. */
   readonly onlyHttp1?: boolean
 }
 
 export interface Answer {
   readonly status: number
   readonly statusLine: string
-  /** Names and values as they came, in their order. */
+  /** Names and values as received, in their order. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
 }
@@ -234,7 +234,7 @@ const onKoa =
     return app.callback()
   }
 
-/** A request as node:http hands it over, and what applications put on it. */
+/** A request of node:http with the members that applications add. */
 type Carrier = IncomingMessage & { auth?: unknown; body?: unknown }
 
 const pathOf = (request: IncomingMessage): string => request.url?.split('?')[0] ?? ''
@@ -246,7 +246,7 @@ function failPlainly(setup: Setup, response: ServerResponse, error: unknown): vo
   response.end()
 }
 
-/** The guards are called one after the other, and their promises looked at. */
+/** Calls the functions one after the other, and awaits their promises. */
 function onHttp(setup: Setup): Listener {
   const { before, parseBodies } = setup.options
   const routes = new Map(
@@ -271,7 +271,7 @@ function onHttp(setup: Setup): Listener {
   }
 }
 
-/** The guards are middleware: each gets a `next`. The form is a URLSearchParams here. */
+/** Uses the functions as middleware with `next`. The form is a URLSearchParams here. */
 function onConnect(setup: Setup): Listener {
   const { before, parseBodies } = setup.options
   const routes = new Map(
@@ -320,7 +320,7 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
     records.events.push(event)
     return options.validator?.onEvent?.(event)
   }
-  // I6: the fixture's keys are at hand, so nothing has to be fetched.
+  // I6: the keys of the fixture are configured, so nothing may be fetched.
   const fetch = async (url: unknown) => {
     records.failures.push(new Error(`fetched ${url}`))
     throw new TypeError('fetch failed')
@@ -396,7 +396,7 @@ export async function closeApis(apis: readonly Api[]): Promise<void> {
   await Promise.all(apis.map((api) => api.close()))
 }
 
-/** The request, byte by byte. It asks the server to close the connection after the answer. */
+/** The bytes of a request. It has `Connection: close`. */
 export function bytesOf(request: Request): Buffer {
   const { method = 'GET', path = '/p', lines = [], body, host = ['Host: rs.test'] } = request
   const length = body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]
@@ -407,7 +407,7 @@ export function bytesOf(request: Request): Buffer {
   ])
 }
 
-/** Sends bytes and returns all that comes back until the server closes the connection. */
+/** Sends bytes and returns everything that is received until the server closes the connection. */
 export async function exchange(
   port: number,
   bytes: Buffer,
@@ -463,7 +463,7 @@ async function sendHttp2(session: ClientHttp2Session, request: Request): Promise
   )
   const answered = once(stream, 'response')
   if (body !== undefined) stream.end(body)
-  // Of the headers as an object, Node would join lines of the same name.
+  // In the headers object, Node joins lines of the same name.
   const [{ ':status': status }, , raw] = (await answered) as [Record<string, unknown>, 0, string[]]
   const headers = raw
     .flatMap((name, index) => (index % 2 === 0 ? [[name, raw[index + 1] ?? ''] as const] : []))

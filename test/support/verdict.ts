@@ -1,7 +1,7 @@
 /**
- * An API's validator and its verdicts, each held against the invariants of every answer: the error,
- * its headers, body and event agree, no part of the token is in any of them, and nothing is fetched
- * but what is served here.
+ * A validator whose results are checked against the invariants of every response: the error, its headers,
+ * body and event are consistent, none of them contains a part of the token, and only served URLs are
+ * fetched.
  */
 import { inspect } from 'node:util'
 import {
@@ -21,12 +21,12 @@ import { AUD, base64url, fixtureOptions, ISS, rsa1, signBytes, type TestKey } fr
 
 export const JWKS_URI: string = `${ISS}/jwks`
 
-/** The issuer of the fixture, with keys that have to be fetched; with `served` below, they can be. */
+/** The issuer of the fixture with keys that must be fetched from {@link JWKS_URI}. */
 export const remoteIssuer = { issuer: ISS, jwksUri: JWKS_URI }
 
 /**
  * @param changes Options that differ from the fixture's.
- * @param served JSON documents by URL. Any other request is recorded, fails, and fails the verdict.
+ * @param served JSON documents by URL. Every other request fails, and fails the test.
  */
 export function createApi(
   changes: Partial<ValidatorOptions> = {},
@@ -70,7 +70,7 @@ export function createApi(
     validator,
     events,
     requests,
-    /** 200: the token is good. */
+    /** OK: the token is valid. */
     async accepts(token: string, requirement?: Requirement): Promise<AccessToken> {
       const accepted = await validator.validate(token, requirement)
       expectKnownRequests()
@@ -86,7 +86,7 @@ export function createApi(
       expectChallenge(error, `error="invalid_token", error_description="${error.message}"`)
       return error as InvalidTokenError
     },
-    /** S403: 403 insufficient_scope, with all the scopes that are required. */
+    /** S403: 403 insufficient_scope with all required scopes. */
     async forbids(token: string, requirement: Requirement, scope: string): Promise<void> {
       const error = await failing(token, requirement)
       expect(error).toBeInstanceOf(InsufficientScopeError)
@@ -96,8 +96,8 @@ export function createApi(
         `error="insufficient_scope", error_description="${error.message}", scope="${scope}"`,
       )
     },
-    /** X503: no verdict is possible. */
-    async cannotTell(token: string): Promise<ServiceUnavailableError> {
+    /** X503: the token cannot be verified now. */
+    async isUnavailableFor(token: string): Promise<ServiceUnavailableError> {
       const error = await failing(token)
       expect(error).toBeInstanceOf(ServiceUnavailableError)
       expect(error).toMatchObject({ status: 503, code: 'service_unavailable', expose: false })
@@ -124,14 +124,14 @@ export function createApi(
 
 function expectNoPartOf(token: string, places: readonly unknown[]): void {
   if (typeof token !== 'string') return
-  const said = places
+  const output = places
     .map((place) => `${inspect(place, { depth: 9 })} ${JSON.stringify(place)}`)
     .join()
   const parts = token.split('.').filter((segment) => segment.length >= 12)
-  for (const part of parts) expect(said).not.toContain(part.slice(0, 12))
+  for (const part of parts) expect(output).not.toContain(part.slice(0, 12))
 }
 
-/** Signs two segments exactly as they are given, which need not be base64url. */
+/** Signs two segments unchanged. They need not be base64url. */
 export function signSegments(header: string, payload: string, key: TestKey = rsa1): string {
   const input = `${header}.${payload}`
   return `${input}.${base64url(signBytes(key.alg, key.privateKey, Buffer.from(input)))}`
@@ -142,7 +142,7 @@ export function partsOf(token: string): [header: string, payload: string, signat
   return token.split('.') as [string, string, string]
 }
 
-/** Milliseconds that the fastest of a few runs took: the others may have had to wait for the machine. */
+/** The duration of the fastest run in milliseconds, because other processes can delay a run. */
 export async function fastestOf(runs: number, action: () => Promise<unknown>): Promise<number> {
   const durations: number[] = []
   for (let run = 0; run < runs; run++) {

@@ -239,7 +239,7 @@ describe('a validator', () => {
     await good.accepts(t0())
     expect(good.events.map(({ type }) => type)).toEqual(['keys.refreshed', 'token.accepted'])
     const bad = createApi({ issuer: remoteIssuer }, { [JWKS_URI]: { keys: [] } })
-    await bad.cannotTell(t0())
+    await bad.isUnavailableFor(t0())
     expect(bad.events.map(({ type }) => type)).toEqual(['keys.failed', 'token.refused'])
     expect(bad.events[1]).toMatchObject({ status: 503, reason: 'service_unavailable', issuer: ISS })
   })

@@ -1,7 +1,7 @@
 // @ts-nocheck The frameworks are installed only in the projects that this is copied to.
 /**
- * The same protected API in every framework: `GET /` answers the token's claims. Each function makes
- * a server that does not listen yet.
+ * The same protected API in every framework: `GET /` responds with the claims of the token. Each function
+ * creates a server that does not listen yet.
  */
 import { createServer } from 'node:http'
 import { createServer as createHttp2 } from 'node:http2'

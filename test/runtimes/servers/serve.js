@@ -1,8 +1,8 @@
 // @ts-nocheck See frameworks.js.
 /**
- * Runs in a project of its own, with the installed tarball: protects a server of the framework that
- * the command line names, and prints what it answers to a good token, to none, to a bad one and to a
- * poor one: the status, and what the challenge says.
+ * Runs in a separate project with the installed tarball. Protects a server of the framework that the
+ * command line names, and prints the status and the error of its responses to a valid token, to none, to
+ * an invalid one and to one without the required scope.
  */
 import { once } from 'node:events'
 import { connect } from 'node:http2'
@@ -44,9 +44,9 @@ async function verdict(token) {
   const { status, challenge, body } = await send(headers)
   const { iss, error } = body && JSON.parse(body)
   if (status === 200) return `200 for ${iss === issuer.issuer ? 'the' : 'another'} issuer`
-  const told = challenge?.match(/(?<=error=").*?(?=")/)?.[0]
-  const agrees = challenge?.startsWith('Bearer realm=') && told === error
-  return `${status} ${agrees ? (told ?? 'challenge') : `${challenge} ${body}`}`
+  const errorCode = challenge?.match(/(?<=error=").*?(?=")/)?.[0]
+  const agrees = challenge?.startsWith('Bearer realm=') && errorCode === error
+  return `${status} ${agrees ? (errorCode ?? 'challenge') : `${challenge} ${body}`}`
 }
 
 const good = await issuer.token({ scope: 'read:reports' })

@@ -1,7 +1,7 @@
 // @ts-nocheck See frameworks.js.
 /**
- * Runs in a project of its own, with the installed tarball: prints the verdicts on a good and on a
- * tampered token of every signature algorithm.
+ * Runs in a separate project with the installed tarball. Prints the results for a valid and a tampered
+ * token of every signature algorithm.
  */
 import { createValidator } from 'oauth-resource-server'
 import { createTestIssuer } from 'oauth-resource-server/testing'
@@ -13,13 +13,13 @@ const validator = createValidator({ issuer: issuer.issuer, audience: issuer.audi
 /** @param {(claims: object, header: object) => Promise<string>} mint */
 async function verdicts(mint) {
   const tokens = await Promise.all(names.split(' ').map((alg) => mint({}, { alg })))
-  const told = tokens.map((token) =>
+  const results = tokens.map((token) =>
     validator.validate(token).then(
       () => 'accepted',
       ({ reason, message }) => reason ?? message,
     ),
   )
-  return [...new Set(await Promise.all(told))].join(' and ')
+  return [...new Set(await Promise.all(results))].join(' and ')
 }
 
 const good = await verdicts(issuer.token)

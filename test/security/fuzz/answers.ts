@@ -1,13 +1,13 @@
 /**
- * The invariants of every answer, however hostile the input: an error of the package with a status
- * that fits, headers that a strict reader can read, and no octet of the token in any of it.
+ * The invariants of every result, for any input: an error of the package with an allowed status, headers
+ * that a strict parser accepts, and no part of the token.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AccessToken, AccessTokenError } from 'oauth-resource-server'
 import { parseChallenges } from '../../support/challenge-parser.ts'
 import { CANARY } from './material.ts'
 
-/** Waits for a verdict. Whatever is thrown that is no verdict is thrown on: a crash. */
+/** Resolves to the token or the refusal. Rejects with any other error, which is a defect. */
 export async function verdictOf(
   promise: Promise<AccessToken>,
 ): Promise<AccessToken | AccessTokenError> {
@@ -21,7 +21,7 @@ export async function verdictOf(
 
 const challenged = [400, 401, 403]
 
-/** @param sent What the client sent, of which nothing may come back. */
+/** @param sent What the client sent. The response must not contain any part of it. */
 export function checkRefusal(
   error: AccessTokenError,
   sent: string,
@@ -30,12 +30,12 @@ export function checkRefusal(
   const { status, headers, body, message, stack } = error
   if (!statuses.includes(status)) throw new Error(`status ${status}: ${message}`, { cause: error })
   const challenges = headers['WWW-Authenticate'] ?? []
-  if (typeof challenges === 'string') throw new Error('challenges are no list')
+  if (typeof challenges === 'string') throw new Error('challenges are not a list')
   checkChallenges(status, challenges)
   if (body !== undefined && body.error_description !== message) throw new Error('another message')
-  const said = [JSON.stringify([headers, body, message]), stack ?? ''].join()
-  if (said.includes(CANARY)) throw new Error(`a claim came back: ${said}`)
-  checkSilence(said, sent)
+  const output = [JSON.stringify([headers, body, message]), stack ?? ''].join()
+  if (output.includes(CANARY)) throw new Error(`the response contains a claim: ${output}`)
+  checkSilence(output, sent)
 }
 
 export function checkChallenges(status: number, lines: readonly string[]): void {
@@ -54,16 +54,16 @@ export function checkChallenges(status: number, lines: readonly string[]): void 
   }
 }
 
-/** No part of a token: the first 12 characters of a segment stand for all of it. */
-export function checkSilence(said: string, sent: string): void {
+/** Requires that an output contains no part of a token: not the first 12 characters of any segment. */
+export function checkSilence(output: string, sent: string): void {
   for (const segment of sent.split(/[., ]/)) {
-    if (segment.length >= 12 && said.includes(segment.slice(0, 12))) {
-      throw new Error(`a part of the token came back: ${said}`)
+    if (segment.length >= 12 && output.includes(segment.slice(0, 12))) {
+      throw new Error(`the response contains a part of the token: ${output}`)
     }
   }
 }
 
-/** Sees what is thrown where nobody waits for it. */
+/** Detects unhandled rejections and uncaught exceptions. */
 export function watchCrashes(): {
   readonly check: () => Promise<void>
   readonly close: () => void
@@ -83,12 +83,12 @@ export function watchCrashes(): {
   }
 }
 
-/** Milliseconds that a verdict may take. */
+/** The maximum duration of a validation, in milliseconds. */
 const limit = 50
 
 /**
- * Fails for what takes too long. Only the fastest of a few runs counts, and only in `npm run fuzz`:
- * the others, and all in a test suite, may have had to wait for the machine.
+ * Fails if an action takes too long. Only the fastest of a few runs is measured, and only in `npm run
+ * fuzz`, because other processes can delay a run.
  *
  * @param action Returns how many milliseconds it took.
  */

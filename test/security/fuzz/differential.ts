@@ -1,4 +1,4 @@
-/** Ours against the oracle: the same verdict on every token with every key set, or a named reason. */
+/** Compares the package with the oracle: the same result for every token and key set, or a named rule. */
 import fc from 'fast-check'
 import {
   AccessTokenError,
@@ -24,13 +24,13 @@ export const ruleSets: readonly Rules[] = [
   },
 ]
 
-interface Way {
+interface Variant {
   readonly recipe: Recipe
   readonly rules: number
   readonly route: Route
 }
 
-/** How the keys come to the validator. `rotated`: others came before, and the token was tried then. */
+/** The source of the keys. `rotated`: fetched, after other keys with which the token was tried. */
 type Route = 'given' | 'fetched' | 'rotated'
 
 const issuerWith = (keys: object) => ({ issuer: { issuer: ISS, ...keys }, audience: AUD })
@@ -47,24 +47,24 @@ function sharedValidator(rules: Rules, name: keyof typeof keySets): Validator {
   return made
 }
 
-interface Ours {
+interface Api {
   readonly validator: Validator
-  /** The key set that is in use after all: an unusable one replaces nothing. */
+  /** The key set that is in use. An unusable set does not replace another. */
   readonly inUse: () => readonly unknown[]
 }
 
-/** Ours, with keys that come that way; undefined where they are refused as an option. */
-export async function judges(
+/** Creates a validator with keys from a source; `undefined` if they are refused as an option. */
+export async function createApi(
   { token, goodKeys, keySetText: text }: Input,
-  { recipe: { keySet }, rules: index, route: asked }: Way,
-): Promise<Ours | undefined> {
+  { recipe: { keySet }, rules: index, route: asked }: Variant,
+): Promise<Api | undefined> {
   const rules = ruleSets[index] as Rules
   if (asked === 'given' && text === undefined) {
     return { validator: sharedValidator(rules, keySet), inUse: () => keySets[keySet].keys }
   }
   const parsed = text === undefined ? { keys: goodKeys } : parse(text)
   const keys = listOf(parsed)
-  // A set that nests deeper than the stack comes from nobody's own configuration.
+  // A set that nests deeper than the call stack cannot be configured.
   if (asked === 'given' && !text?.includes('['.repeat(500))) {
     const validator = withGivenKeys(parsed, rules)
     return validator && { validator, inUse: () => keys }
@@ -99,7 +99,7 @@ function withGivenKeys(jwks: unknown, rules: Rules): Validator | undefined {
     const given = issuerWith({ jwks: jwks as never })
     return createValidator({ ...given, ...rules, now: () => NOW * 1000 })
   } catch (error) {
-    // A set that cannot be used is told at construction.
+    // A set without a usable key is refused at construction.
     if (error instanceof TypeError && /^jwks of issuer/.test(error.message)) return undefined
     throw error
   }
@@ -119,7 +119,7 @@ const listOf = (set: unknown): readonly unknown[] => {
   return Array.isArray(keys) ? keys : []
 }
 
-/** Compares JSON values; without recursion, for they may nest deeper than the stack. */
+/** Compares JSON values. Does not recurse, because they may nest deeper than the call stack allows. */
 function isSame(one: unknown, other: unknown): boolean {
   const pending: [unknown, unknown][] = [[one, other]]
   for (let pair = pending.pop(); pair !== undefined; pair = pending.pop()) {
@@ -134,7 +134,7 @@ function isSame(one: unknown, other: unknown): boolean {
   return true
 }
 
-const way: fc.Arbitrary<Way> = fc.record({
+const variants: fc.Arbitrary<Variant> = fc.record({
   recipe,
   rules: fc.constantFrom(0, 0, 1, 1, 2),
   route: fc.constantFrom<Route>('given', 'given', 'given', 'given', 'fetched', 'rotated'),
@@ -144,16 +144,16 @@ export function createDifferential(): Property {
   let accepted = 0
   let refused = 0
   const reasons = new Map<string, number>()
-  const compare = async (way: Way) => {
-    const rules = ruleSets[way.rules] as Rules
-    const input = cook(way.recipe)
+  const compare = async (variant: Variant) => {
+    const rules = ruleSets[variant.rules] as Rules
+    const input = cook(variant.recipe)
     const { token, keySetText } = input
-    const found = await judges(input, way)
+    const found = await createApi(input, variant)
     const verdict = found && (await verdictOf(found.validator.validate(token)))
     const keys = found?.inUse() ?? listOf(keySetText === undefined ? undefined : parse(keySetText))
     const opinion = await opinionOn({ token, keys, rules })
     const differs = (problem: string) =>
-      new Error(`${problem}\ntoken: ${token}\nkeys: ${keySetText ?? way.recipe.keySet}`)
+      new Error(`${problem}\ntoken: ${token}\nkeys: ${keySetText ?? variant.recipe.keySet}`)
     if (verdict === undefined || verdict instanceof AccessTokenError) {
       refused++
       if (verdict !== undefined) {
@@ -163,21 +163,21 @@ export function createDifferential(): Property {
       const rulesThatApply = await explain({ token, keys, rules }, opinion)
       for (const name of rulesThatApply) reasons.set(name, (reasons.get(name) ?? 0) + 1)
       if (rulesThatApply.length > 0) return
-      throw differs(`stricter than jose, for ${verdict ?? 'the key set is refused'}`)
+      throw differs(`stricter than jose: ${verdict ?? 'the key set is refused'}`)
     }
     accepted++
-    if (typeof opinion === 'string') throw differs(`laxer than jose, which says: ${opinion}`)
+    if (typeof opinion === 'string') throw differs(`less strict than jose: ${opinion}`)
     const { header, claims } = verdict
     if (!isSame({ header, claims }, opinion)) throw differs('other claims')
-    // Remembered now, it must be worth the same.
+    // The cached token must have the same result.
     const again = await verdictOf(found?.validator.validate(token) as Promise<typeof verdict>)
     if (again instanceof AccessTokenError || !isSame(again.claims, claims)) {
-      throw differs('another verdict when cached')
+      throw differs('another result when cached')
     }
   }
-  // Several at once: most of the time is spent in other threads. Shrinking leaves one.
+  // Several at a time, because most of the time is spent in other threads. Shrinking leaves one.
   const property = fc.asyncProperty(
-    fc.array(way, { minLength: 1, maxLength: 16, size: 'max' }),
+    fc.array(variants, { minLength: 1, maxLength: 16, size: 'max' }),
     async (several) => {
       await Promise.all(several.map(compare))
     },
@@ -187,7 +187,7 @@ export function createDifferential(): Property {
     inputs: () => accepted + refused,
     summary: () => {
       const share = accepted / (accepted + refused)
-      // Both verdicts must be common, or the comparison means little.
+      // Both results must be frequent, because otherwise the comparison is not meaningful.
       if (share < 0.2 || share > 0.8) throw new Error(`${accepted} accepted, ${refused} refused`)
       const named = [...reasons].map(([name, times]) => `${name} ${times}`).join(', ')
       return `${accepted} accepted, ${refused} refused; stricter: ${named || 'never'}`

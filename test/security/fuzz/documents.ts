@@ -1,7 +1,6 @@
 /**
- * Any octets as JWK Set and as metadata, with any status and headers: the verdicts stay bounded and
- * well formed, nothing is fetched from where it must not be, and once the server is good again, so is
- * the validator.
+ * Any octets as JWK Set and as metadata, with any status and headers: every result is well formed and in
+ * time, only allowed URLs are fetched, and the validator recovers when the server does.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -21,7 +20,7 @@ const JWKS_URI = `${ISS}/jwks`
 const goodSet = JSON.stringify({ keys: keySets.described.keys.slice(0, 3) })
 const goodMetadata = JSON.stringify({ issuer: ISS, jwks_uri: JWKS_URI })
 
-/** An answer of the issuer's server. The body has one character for each octet. */
+/** A response of the issuer's server. The body has one character per octet. */
 interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -52,7 +51,7 @@ const jwk = fc.oneof(
     [name]: value,
   })),
 )
-/** Many that are good, and some of them dear to import. */
+/** Many usable keys, some of them expensive to import. */
 const crowd = fc
   .record({ which: fc.nat(keys.length - 1), count: fc.nat(101), kids: fc.boolean() })
   .map(({ which, count, kids }) =>
@@ -134,7 +133,7 @@ const metadataBody = fc.oneof(
   },
 )
 
-/** What a header may hold for Node: neither control characters nor beyond Latin-1. */
+/** The header values that Node accepts: Latin-1 without control characters. */
 export const fieldValue: fc.Arbitrary<string> = fc.oneof(
   fc
     .string({ unit: 'binary-ascii', maxLength: 30 })
@@ -218,7 +217,7 @@ function respond({ status, headers, body, how }: Answer): Response {
   return new Response(stream, { status, headers })
 }
 
-/** Good for as long as any scene lasts. */
+/** Valid for longer than all scenes. */
 const token = cook({
   signer: 0,
   keySet: 'described',
@@ -250,7 +249,7 @@ export function createDocuments(strict: boolean): Property {
         return address === JWKS_URI ? new Response(goodSet) : respond(elsewhere)
       },
     })
-    const judge = async () => {
+    const validate = async () => {
       const startedAt = performance.now()
       const verdict = await verdictOf(api.validate(token))
       slowest = Math.max(slowest, performance.now() - startedAt)
@@ -267,17 +266,17 @@ export function createDocuments(strict: boolean): Property {
       return verdict
     }
     for (scene of scenes) {
-      await judge()
+      await validate()
       await settle()
       now += scene.pause
     }
-    // No answer of the past may outlive a day and the server's recovery; and Retry-After is kept.
+    // No earlier response may affect the result a day after the server recovered. Retry-After is followed.
     scene = undefined
     now += 100_000
-    let verdict = await judge()
+    let verdict = await validate()
     if (verdict instanceof ServiceUnavailableError) {
       now += verdict.retryAfter
-      verdict = await judge()
+      verdict = await validate()
     }
     if (verdict instanceof AccessTokenError) {
       throw new Error(`not recovered: ${verdict} ${JSON.stringify(verdict.detail)}`)
@@ -308,15 +307,15 @@ export function createDocuments(strict: boolean): Property {
   }
 }
 
-/** Lets a refresh in the background come to its end before the clock moves on. */
+/** Waits until a background refresh has ended, before the clock advances. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await nextTurn()
 }
 
-/** Written anew: https only, for the issuer is https; no credentials, no fragment. */
+/** An independent check of fetched URLs: https like the issuer, no credentials, no fragment. */
 function checkUrl(address: string): void {
   const { protocol, username, password, hash } = new URL(address)
   if (protocol !== 'https:' || `${username}${password}${hash}` !== '' || address.length > 2_100) {
-    throw new Error(`asked ${address}`)
+    throw new Error(`fetched ${address}`)
   }
 }

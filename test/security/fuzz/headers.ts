@@ -1,4 +1,4 @@
-/** What is said in headers: how long keys may be used, and what a challenge says. */
+/** Header values: the lifetime of keys by `Cache-Control`, and the parameters of challenges. */
 import fc from 'fast-check'
 import { AccessTokenError, createValidator } from 'oauth-resource-server'
 import { parseChallenges } from '../../support/challenge-parser.ts'
@@ -22,7 +22,7 @@ const others = [
   'stale-if-error=9',
   'MAX-STALE=1',
 ]
-/** A `Cache-Control` and the lifetime that it means, in seconds, where that is known. */
+/** A `Cache-Control` and its lifetime in seconds, if that is known. */
 const cacheControl: fc.Arbitrary<{ value: string; lifetime?: number }> = fc.oneof(
   fieldValue.map((value) => (/max-age/i.test(value) ? { value } : { value, lifetime: 600 })),
   fc
@@ -107,11 +107,11 @@ export function createChallenges(): Property {
     const verdict = await verdictOf(api.authenticate({ headers }))
     if (!(verdict instanceof AccessTokenError)) throw new Error('accepted')
     const [challenge] = [verdict.headers['WWW-Authenticate'] ?? []].flat().flatMap(parseChallenges)
-    const said = challenge?.parameters ?? {}
+    const sent = challenge?.parameters ?? {}
     const wanted = ['never-granted', ...new Set(scopes)].join(' ')
-    if (said.realm !== realm) throw new Error(`realm ${said.realm}`)
+    if (sent.realm !== realm) throw new Error(`realm ${sent.realm}`)
     const named = verdict.status === 403 || verdict.code === 'missing_token'
-    if (said.scope !== (named ? wanted : undefined)) throw new Error(`scope ${said.scope}`)
+    if (sent.scope !== (named ? wanted : undefined)) throw new Error(`scope ${sent.scope}`)
   })
   return { property, inputs: () => inputs, summary: () => '' }
 }

@@ -1,6 +1,6 @@
 /**
- * Tokens and key sets: good ones, with up to three mutations at any level. A mutation names what it
- * does, so that a counterexample can be read; mutations that come before the signature are signed.
+ * Tokens and key sets: valid ones with up to three mutations at any level. Mutations have names, so that
+ * a counterexample is readable. Mutations of the signed parts are signed.
  */
 import fc from 'fast-check'
 import type { JWK } from 'jose'
@@ -9,6 +9,7 @@ import {
   CANARY,
   decoys,
   fitting,
+  foreignKey,
   forgeries,
   goodClaims,
   ISS,
@@ -16,7 +17,6 @@ import {
   keys,
   NOW,
   signatureOf,
-  stranger,
   type TestKey,
 } from './material.ts'
 import { base64urlSpellings, compactSpellings, jsonSpellings, type Spelling } from './spellings.ts'
@@ -40,7 +40,7 @@ export type Mutation =
   | { readonly at: 'key set'; readonly how: string; readonly n: number; readonly odd: unknown }
 
 export interface Recipe {
-  /** One of the keys, or the stranger. */
+  /** The index of a key; -1 for a key that the issuer does not publish. */
   readonly signer: number
   readonly keySet: keyof typeof keySets
   readonly mutations: readonly Mutation[]
@@ -48,13 +48,13 @@ export interface Recipe {
 
 export interface Input {
   readonly token: string
-  /** A good key set, with the key of the signer and a few cheap ones. */
+  /** A valid key set with the key of the signer and a few others. */
   readonly goodKeys: readonly JWK[]
-  /** The same with mutations, as octets. Undefined: there are none. */
+  /** The key set with its mutations, as octets; `undefined` without mutations. */
   readonly keySetText: string | undefined
 }
 
-// RFC 7519 §2: the moments around which verdicts change.
+// RFC 7519 §2: the times around which results change.
 const moments = [-601, -600, -5, -4, -1, 0, 0.5, 4, 5, 6, 59, 60, 61, 300, 1e9].map((d) => NOW + d)
 const names = [CANARY, '', ISS, AUD, `${AUD}/`, `${ISS}/`, `a ${CANARY}`, '\ud800', 'é', '\0']
 const oddities = [null, true, false, 0, -0, -1, 1.5, [], {}, [[]], [null], { 0: AUD }, ...names]
@@ -95,7 +95,7 @@ const headerValues: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   crit: among(['b64'], ['exp'], [], ['b64', 'b64']),
   b64: among(true, false),
   cty: among('JWT', 'jwt', 'application/JWT', 'json'),
-  jwk: fc.constant(stranger.jwk),
+  jwk: fc.constant(foreignKey.jwk),
   jku: fc.constant(`https://evil.test/${CANARY}`),
   x5c: among([CANARY]),
   other: oddValue,
@@ -119,8 +119,8 @@ export const keyValues: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   crv: among('P-256', 'P-384', 'P-521', 'secp256k1', 'Ed25519', 'X25519', 'Ed448'),
   e: among('AQAB', 'AQ', 'Ag', 'Aw', 'AAEAAQ', 'AQAB=', 'AQAAAAAAAAAB', 65537),
   n: among('AQAB', keys[2]?.jwk.n, keys[4]?.jwk.n),
-  x: among('AQAB', keys[0]?.jwk.x, keys[1]?.jwk.x, stranger.jwk.x),
-  y: among('AQAB', keys[0]?.jwk.y, stranger.jwk.y),
+  x: among('AQAB', keys[0]?.jwk.x, keys[1]?.jwk.x, foreignKey.jwk.x),
+  y: among('AQAB', keys[0]?.jwk.y, foreignKey.jwk.y),
   d: among('AQAB'),
   p: among('AQAB'),
   k: among('AQAB'),
@@ -148,7 +148,7 @@ const keySetChanges: Readonly<
   'another one of its name in front': (list, mine) => [sameName(mine), ...list],
   'only another one of its name': (_list, mine) => [sameName(mine)],
   'only mine': (_list, mine) => [mine],
-  'all but mine': (list, mine) => list.filter((jwk) => jwk !== mine),
+  'all except mine': (list, mine) => list.filter((jwk) => jwk !== mine),
   'the other way round': (list) => [...list].reverse(),
   crowded: (list, mine, n) => [
     ...Array.from({ length: 8 + (n % 4) }, (_, i) => decoy(mine, i)),
@@ -158,8 +158,8 @@ const keySetChanges: Readonly<
   'no list': (_list, mine, _n, odd) => (odd === undefined ? mine : odd),
 }
 
-const sameName = (mine: unknown) => ({ ...stranger.jwk, kid: (mine as { kid: unknown }).kid })
-/** Bears its name and fits where it does, but verifies nothing. */
+const sameName = (mine: unknown) => ({ ...foreignKey.jwk, kid: (mine as { kid: unknown }).kid })
+/** A key with the same kid and algorithm that does not verify the token. */
 const decoy = (mine: unknown, i: number) => {
   const { crv, kid, alg } = mine as JWK
   const n = Buffer.alloc(256, 0xc1 + 2 * i).toString('base64url')
@@ -206,7 +206,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 const count = fc.constantFrom(0, 0, 1, 1, 1, 1, 1, 2, 2, 3)
 
 export const recipe: fc.Arbitrary<Recipe> = fc.record({
-  // Elliptic curves sign fastest, so they come up most.
+  // Elliptic curves sign fastest, so they are most frequent.
   signer: fc.constantFrom(
     0,
     0,
@@ -238,12 +238,12 @@ export const recipe: fc.Arbitrary<Recipe> = fc.record({
   mutations: count.chain((length) => fc.array(mutation, { maxLength: length, minLength: length })),
 })
 
-/** Latin-1, so that each character is an octet. */
+/** Returns JSON as Latin-1, so that each character is an octet. */
 const octets = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('latin1')
 
-/** Makes the token and the key set. */
+/** Creates the token and the key set of a recipe. */
 export function cook({ signer: index, keySet, mutations }: Recipe): Input {
-  const signer = keys[index] ?? stranger
+  const signer = keys[index] ?? foreignKey
   const mine = keys.indexOf(signer) === -1 ? 0 : keys.indexOf(signer)
   const of = <A extends Mutation['at']>(...at: A[]) =>
     mutations.filter((m): m is Extract<Mutation, { at: A }> => (at as string[]).includes(m.at))
@@ -279,7 +279,7 @@ export function cook({ signer: index, keySet, mutations }: Recipe): Input {
   for (const { how, n } of of('segment')) {
     segments[n % 3] = (base64urlSpellings[how] as Spelling)(segments[n % 3] as string, n)
   }
-  // OpenSSL takes milliseconds to check a point on P-521: such keys are there only where they sign.
+  // OpenSSL takes milliseconds to check a point on P-521, so such a key is in the set only if it signs.
   const goodKeys = keySets[keySet].keys.filter((_jwk, index) => index === mine || index < 3)
   return {
     token: respelt(segments.join('.'), of('token'), compactSpellings),

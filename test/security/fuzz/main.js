@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz -- --seconds 600 [--seed N] [--only words of a title]`: the properties of
- * test/security/fuzz.test.ts, for as long as it is told. Ends with 1 at the first failure, which it prints.
+ * test/security/fuzz.test.ts, for the given time. Prints the first failure and exits with 1.
  */
 import { parseArgs } from 'node:util'
 import { startVitest } from 'vitest/node'
@@ -21,7 +21,7 @@ process.env.FUZZ_SECONDS = String(seconds)
 process.env.FUZZ_SEED = String(seed)
 console.log(`seed ${seed}, ${seconds} s`)
 
-// Sets the exit code when something fails, errors that nobody waits for included.
+// Sets the exit code on failure, also for unhandled errors.
 const vitest = await startVitest('test', ['test/security/fuzz.test.ts'], {
   watch: false,
   bail: 1,

@@ -1,6 +1,6 @@
 /**
- * What inputs are made of: pre-made keys, a clock that stands still, good claims that carry canaries,
- * and signatures, which are cached, for RSA makes only a thousand in a second.
+ * The parts of inputs: keys, a fixed time, valid claims that contain canaries, and signatures. These are
+ * cached, because RSA creates only about a thousand per second.
  */
 import { createHash, createHmac, sign } from 'node:crypto'
 import type { JWK } from 'jose'
@@ -24,14 +24,14 @@ export { AUD, ISS, type TestKey }
 /** The time of every test, in seconds since 1970. */
 export const NOW = 1_800_000_000
 
-/** Stands in every string that is planted, and so must stand in no answer. */
+/** Part of every string in a token. No response may contain it. */
 export const CANARY = 'c4n4ry'
 
 const ed2 = makeKey('Ed25519', 'ed2')
-/** A key that no key set holds, unless a mutation puts it there. */
-export const stranger: TestKey = makeKey('ES256', 'ec1')
+/** A key that is not in the key set, unless a mutation adds it. */
+export const foreignKey: TestKey = makeKey('ES256', 'ec1')
 
-/** The keys of the issuer, as cheap ones first. */
+/** The keys of the issuer, those with fast signatures first. */
 export const keys: readonly TestKey[] = [ec1, ed1, rsa1, ed2, ps1, ec3, ec5]
 
 /** Keys that sign nothing. */
@@ -43,7 +43,7 @@ export const decoys: Readonly<Record<string, readonly JWK[]>> = Object.fromEntri
 )
 
 const publicJwks = keys.map(({ jwk }) => jwk)
-/** Three issuers: one that says all about its keys, one that says little, one that names none. */
+/** Key sets with all members, without alg and use, and without alg and kid. */
 export const keySets = {
   described: { keys: publicJwks },
   bare: { keys: publicJwks.map(({ alg, use, ...jwk }) => jwk) },
@@ -70,14 +70,14 @@ export const algorithmsOf: Readonly<Record<string, readonly Algorithm[]>> = {
   Ed25519: ['EdDSA', 'Ed25519'],
 }
 
-/** The algorithms that a key can make signatures with. */
+/** The algorithms that a key can sign with. */
 export const fitting = ({ jwk }: TestKey): readonly string[] =>
   algorithmsOf[jwk.crv ?? 'RSA'] as readonly Algorithm[]
 
 const made = new Map<string, Buffer>()
 
 export function signatureOf(alg: string, key: TestKey, input: string): Buffer {
-  const name = `${alg} ${key.jwk.kid} ${key === stranger} ${input}`
+  const name = `${alg} ${key.jwk.kid} ${key === foreignKey} ${input}`
   const known = made.get(name)
   if (known !== undefined) return known
   const signature = signBytes(alg, key.privateKey, Buffer.from(input, 'latin1'))
@@ -86,7 +86,7 @@ export function signatureOf(alg: string, key: TestKey, input: string): Buffer {
   return signature
 }
 
-/** What an attacker takes for a signature. */
+/** Signatures that an attacker may send. */
 export const forgeries: Readonly<
   Record<string, (signature: Buffer, key: TestKey, input: string, n: number) => Buffer>
 > = {
@@ -102,13 +102,13 @@ export const forgeries: Readonly<
   nothing: () => Buffer.alloc(0),
   zeros: (signature) => Buffer.alloc(signature.length),
   ones: (signature) => Buffer.alloc(signature.length, 0xff),
-  'halves changed over': (signature) =>
+  'halves exchanged': (signature) =>
     Buffer.concat([
       signature.subarray(signature.length / 2),
       signature.subarray(0, signature.length / 2),
     ]),
   'of another key': (_signature, key, input) =>
-    signatureOf(stranger.alg, key.alg === 'ES256' ? stranger : ec1, input),
+    signatureOf(foreignKey.alg, key.alg === 'ES256' ? foreignKey : ec1, input),
   'of another algorithm': (_signature, key, input, n) => {
     const all = fitting(key)
     return signatureOf(all[n % all.length] as string, key, input)
@@ -137,7 +137,7 @@ function otherRoot(signature: Buffer): Buffer {
   ])
 }
 
-/** EMSA-PKCS1-v1_5 of 2048 bits: under e = 1 the padded message is its own signature. */
+/** EMSA-PKCS1-v1_5 of 2048 bits: with e = 1 the padded message is its own signature. */
 function paddedDigest(input: string): Buffer {
   const digest = createHash('sha256').update(input).digest()
   const prefix = Buffer.from('003031300d060960864801650304020105000420', 'hex')

@@ -1,6 +1,6 @@
 /**
- * The independent validator: jose for the form, the signature and the key set; the rules of the
- * profile written anew. And the list of rules by which the package is stricter. It is never laxer.
+ * The independent validator: jose for parsing, signature and key set, and a second implementation of the
+ * rules of the profile. Also the list of rules by which the package is stricter. It is never less strict.
  */
 import {
   createLocalJWKSet,
@@ -26,7 +26,7 @@ export interface Case {
   readonly rules: Rules
 }
 
-/** What was verified, or why it was not. */
+/** What was verified, or the reason why it was not. */
 export type Opinion = Accepted | string
 
 export interface Accepted {
@@ -38,7 +38,7 @@ type Verify = (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyRes
 
 const prepared = new WeakMap<readonly unknown[], Verify>()
 
-/** jose with a key set: without a kid, or with one that several bear, every key that fits is tried. */
+/** jose with a key set. Every key that fits is tried if there is no kid, or several keys have it. */
 function verifierOf(keys: readonly unknown[]): Verify {
   const known = prepared.get(keys)
   if (known !== undefined) return known
@@ -64,12 +64,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Where jose is stricter without an RFC that asks for it, it is told the same in a way that it takes.
- * (It also refuses a set for one element that is no object; RFC 7517 §5 wants such skipped.)
+ * Rewrites JWKs that jose refuses although the RFCs allow them. (jose also refuses a set with an element
+ * that is not an object. RFC 7517 §5 says that such elements should be ignored.)
  */
 export function legible({ ext, ...jwk }: Record<string, unknown>): JWK {
-  // `ext` is WebCrypto's member, not JWK's; and WebCrypto takes no public key that may also sign,
-  // though RFC 7517 §4.3 names that very pair.
+  // `ext` is a member of WebCrypto, not of RFC 7517. WebCrypto refuses a public key whose key_ops
+  // contains sign, although RFC 7517 §4.3 names that pair.
   const operations = jwk.key_ops
   if (!Array.isArray(operations) || !operations.includes('verify')) return jwk
   const good = operations.every((name) => typeof name === 'string')
@@ -84,20 +84,21 @@ export async function opinionOn({ token, keys, rules }: Case): Promise<Opinion> 
     algorithms: [...rules.algorithms],
     clockTolerance: rules.clockTolerance,
     currentDate: new Date(NOW * 1000),
-    // RFC 9068 §2.2; the other profile asks for less.
+    // RFC 9068 §2.2. The other profile requires only exp.
     requiredClaims:
       rules.profile === 'rfc9068' ? ['exp', 'sub', 'client_id', 'iat', 'jti'] : ['exp'],
   }
   try {
     const { payload, protectedHeader } = await verifierOf(keys)(token, options)
-    const doubt = doubtHeader(protectedHeader, rules) ?? doubtClaims(payload, rules)
-    return doubt ?? { header: { ...protectedHeader }, claims: payload }
+    const problem = validateHeader(protectedHeader, rules) ?? validateClaims(payload, rules)
+    return problem ?? { header: { ...protectedHeader }, claims: payload }
   } catch (error) {
     return (error as Error).message
   }
 }
 
-function doubtHeader(header: Record<string, unknown>, { profile }: Rules): string | undefined {
+/** @returns The member that is refused, if any. */
+function validateHeader(header: Record<string, unknown>, { profile }: Rules): string | undefined {
   const mediaType = (value: unknown) =>
     typeof value === 'string' ? value.toLowerCase().replace(/^application\//, '') : undefined
   // RFC 9068 §4, RFC 8725 §3.11
@@ -111,7 +112,8 @@ function doubtHeader(header: Record<string, unknown>, { profile }: Rules): strin
   return header.kid === undefined || typeof header.kid === 'string' ? undefined : 'kid'
 }
 
-function doubtClaims(claims: Record<string, unknown>, rules: Rules): string | undefined {
+/** @returns The claim that is refused, if any. */
+function validateClaims(claims: Record<string, unknown>, rules: Rules): string | undefined {
   // RFC 7519 §4.1.3
   const list = [claims.aud].flat()
   if (!list.every((audience) => typeof audience === 'string')) return 'aud'
@@ -131,9 +133,9 @@ function doubtClaims(claims: Record<string, unknown>, rules: Rules): string | un
 export interface Stricter {
   readonly name: string
   readonly why: string
-  /** About the token, or the set as a whole. */
+  /** Whether the rule applies to the token or the whole set. */
   readonly applies?: (input: Case, accepted: Accepted) => boolean
-  /** About one key: the rule explains a refusal if no other key verifies the token. */
+  /** Whether the rule applies to a key. It explains a refusal if no other key verifies the token. */
   readonly appliesToKey?: (jwk: Record<string, unknown>) => boolean
 }
 
@@ -152,7 +154,7 @@ const startsWithMark = (text = '') => text.startsWith('77u_') // ef bb bf
 export const stricter: readonly Stricter[] = [
   {
     name: 'canonical base64url',
-    why: 'RFC 7515 §2: no padding, no white space, no foreign letters; RFC 4648 §3.5: unused bits are zero. One token has one spelling.',
+    why: 'RFC 7515 §2: no padding, no white space, no other characters; RFC 4648 §3.5: unused bits are zero. A token has only one encoding.',
     applies: ({ token }) => !token.split('.').every(canonical),
   },
   {
@@ -162,17 +164,17 @@ export const stricter: readonly Stricter[] = [
   },
   {
     name: 'no critical extension',
-    why: 'RFC 7515 §4.1.11: none is understood, not even b64 with the value that changes nothing.',
+    why: 'RFC 7515 §4.1.11: no extension is implemented, not even b64 with its default value.',
     applies: (_input, { header }) => Object.hasOwn(header, 'crit'),
   },
   {
     name: 'b64 is true or absent',
-    why: 'RFC 7797 §6 and §7: b64 false has no place in a JWT, with or without crit.',
+    why: 'RFC 7797 §6 and §7: b64 false is not allowed in a JWT, with or without crit.',
     applies: (_input, { header }) => Object.hasOwn(header, 'b64') && header.b64 !== true,
   },
   {
     name: 'dates are finite',
-    why: '1e400 is Infinity in JavaScript: a token that never expires, by accident or not.',
+    why: '1e400 is Infinity in JavaScript: the token would never expire.',
     applies: (_input, { claims }) =>
       ['exp', 'nbf', 'iat'].some(
         (name) => Math.abs(Number(claims[name])) === Number.POSITIVE_INFINITY,
@@ -180,30 +182,30 @@ export const stricter: readonly Stricter[] = [
   },
   {
     name: 'identifiers are not empty',
-    why: 'An empty sub, client_id or jti identifies nobody, and would be everybody who has none.',
+    why: 'An empty sub, client_id or jti does not identify anything, and is equal for all subjects.',
     applies: (_input, { claims }) =>
       ['sub', 'client_id', 'jti'].some((name) => claims[name] === ''),
   },
   {
     name: 'bounded length',
-    why: 'More than 16,384 characters, or 4,096 of header, is more than a request may bring.',
+    why: 'More than 16,384 characters, or 4,096 of header, exceed the limits of Node.',
     applies: ({ token }) => token.length > 16_384 || token.indexOf('.') > 4_096,
   },
   {
     name: 'at most 100 keys',
-    why: 'A larger set is a mistake or an attack, and every key costs an import.',
+    why: 'A larger set is a mistake or an attack, and every key must be imported.',
     applies: ({ keys }) => keys.length > 100,
   },
   {
     name: 'at most 10 candidates',
-    why: 'Every candidate costs a signature check, which whoever sends tokens could ask for.',
+    why: 'Every candidate takes a signature check, which any client can cause.',
     applies: ({ keys }, { header }) =>
       keys.filter((jwk) => isObject(jwk) && (header.kid === undefined || jwk.kid === header.kid))
         .length > 10,
   },
   {
     name: 'no private key',
-    why: 'RFC 7517 §9.2: with a member of the private half published, everybody could have signed.',
+    why: 'RFC 7517 §9.2: if the private key is published, anyone can have signed the token.',
     appliesToKey: (jwk) =>
       ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].some((name) =>
         Object.hasOwn(jwk, name),
@@ -211,12 +213,12 @@ export const stricter: readonly Stricter[] = [
   },
   {
     name: 'the kid of a key is a string',
-    why: 'RFC 7517 §4.5. jose does not look at it for a token without kid.',
+    why: 'RFC 7517 §4.5. jose does not check it for a token without kid.',
     appliesToKey: ({ kid }) => kid !== undefined && typeof kid !== 'string',
   },
   {
     name: 'canonical key material',
-    why: 'RFC 4648: base64url or base64, padded or not, but nothing else; WebCrypto skips other characters.',
+    why: 'RFC 4648: only base64url or base64, with or without padding; WebCrypto skips other characters.',
     appliesToKey: (jwk) =>
       ['n', 'e', 'x', 'y'].some(
         (name) => Object.hasOwn(jwk, name) && !canonical(withoutPadding(jwk[name])),
@@ -236,12 +238,12 @@ export const stricter: readonly Stricter[] = [
   },
   {
     name: 'at most 16 operations',
-    why: 'RFC 7517 §4.3 knows eight; more would cost time at every refresh.',
+    why: 'RFC 7517 §4.3 defines eight. More would take time in every refresh.',
     appliesToKey: ({ key_ops: operations }) => Array.isArray(operations) && operations.length > 16,
   },
   {
     name: 'a usual RSA exponent',
-    why: 'With e = 1 every padded message is its own signature; an even or a huge e is no exponent that anybody uses.',
+    why: 'With e = 1 every padded message is its own signature. Even and very large exponents are not in use.',
     appliesToKey: ({ kty, e }) => {
       const bytes = decoded(e)
       return kty === 'RSA' && (BigInt(`0x0${bytes.toString('hex')}`) < 3n || bytes.length > 4)
@@ -249,7 +251,7 @@ export const stricter: readonly Stricter[] = [
   },
 ]
 
-/** The rules that explain why the package refused what the oracle accepted; none: nothing does. */
+/** Resolves to the rules that explain why the package refused what the oracle accepted. */
 export async function explain(input: Case, accepted: Accepted): Promise<readonly string[]> {
   const about = stricter.filter(({ applies }) => applies?.(input, accepted))
   if (about.length > 0) return about.map(({ name }) => name)

@@ -1,4 +1,4 @@
-/** Any octets as `Authorization`: straight to the validator, and over a socket to a server. */
+/** Any octets as `Authorization`: directly to the validator, and over a socket to a server. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -77,10 +77,10 @@ const field = fc.oneof(
   },
 )
 
-/** The ways in which servers show headers. */
+/** The forms in which servers pass headers. */
 const shapes: Readonly<Record<string, (value: string, other: string) => HttpRequest>> = {
   'in lower case': (authorization) => ({ headers: { authorization } }),
-  'as it was written': (Authorization) => ({ headers: { Authorization } }),
+  'in the original case': (Authorization) => ({ headers: { Authorization } }),
   'as a list': (value) => ({ headers: { authorization: [value] } }),
   twice: (value, other) => ({ headers: { authorization: [value, other] } }),
   'under two spellings': (value, other) => ({
@@ -97,7 +97,7 @@ const shapes: Readonly<Record<string, (value: string, other: string) => HttpRequ
     rawHeaders: ['authorization', authorization, 'AUTHORIZATION', other],
   }),
   'in the query': (value, other) => ({ headers: { x: other }, url: `/?access_token=${value}` }),
-  'in the query as it should': (value) => ({
+  'in the query, encoded': (value) => ({
     headers: {},
     url: `/?access_token=${encodeURIComponent(legal(value))}`,
   }),
@@ -114,7 +114,7 @@ const shapes: Readonly<Record<string, (value: string, other: string) => HttpRequ
   }),
 }
 
-/** What `Headers` and `encodeURIComponent` take: neither control characters nor beyond Latin-1. */
+/** Replaces characters that `Headers` and `encodeURIComponent` refuse. */
 const legal = (value: string) => value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')
 
 export function createRequests(strict: boolean): Property {
@@ -125,7 +125,7 @@ export function createRequests(strict: boolean): Property {
     shape: fc.constantFrom(...Object.keys(shapes)),
     value: field,
     other: field,
-    /** Straight to `validate`. */
+    /** Passes the value directly to `validate`. */
     bare: fc.constantFrom(false, false, false, true),
   })
   const property = fc.asyncProperty(input, async ({ shape, value, other, bare }) => {
@@ -197,7 +197,7 @@ export async function createSocketRequests(strict: boolean): Promise<Property> {
     },
   )
 
-  /** An octet that HTTP does not allow Node answers by itself, without a challenge. */
+  /** Node itself refuses octets that HTTP does not allow, without a challenge. */
   function checkAnswer(answer: string, sent: string): void {
     const [, code] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? []
     const status = Number(code)
@@ -214,7 +214,7 @@ export async function createSocketRequests(strict: boolean): Promise<Property> {
         status,
         challenges.map(([, value]) => value),
       )
-    if (answer.includes(CANARY)) throw new Error(`a claim came back: ${answer}`)
+    if (answer.includes(CANARY)) throw new Error(`the response contains a claim: ${answer}`)
     checkSilence(answer, sent)
     counts.set(status, (counts.get(status) ?? 0) + 1)
   }

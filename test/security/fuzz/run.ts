@@ -1,34 +1,34 @@
 /**
- * Runs a property in batches until its time is over, from a seed that repeats them: the same budget
- * and seed give the same mutations. Keys are new in each process, so a counterexample is printed whole.
+ * Runs a property in batches for a given time. The same seed and batch size produce the same mutations.
+ * Keys are new in each process, so a counterexample is printed in full.
  */
 import fc, { type IAsyncPropertyWithHooks } from 'fast-check'
 
 export interface Property {
   // biome-ignore lint/suspicious/noExplicitAny: properties of every kind of input
   readonly property: IAsyncPropertyWithHooks<any>
-  /** How many inputs were tried. */
+  /** The number of inputs so far. */
   readonly inputs: () => number
-  /** Says what was seen. Throws where the inputs were too much of one kind to prove anything. */
+  /** Describes the results. Throws if too many inputs had the same result. */
   readonly summary: () => string
   readonly close?: () => Promise<void>
 }
 
-/** @param strict Whether time is measured too. */
+/** @param strict Whether durations are checked too. */
 export type MakeProperty = (strict: boolean) => Promise<Property> | Property
 
 export interface Budget {
   readonly seed: number
-  /** Inputs in one batch. */
+  /** The number of inputs in a batch. */
   readonly batch: number
   /** 0: one batch. */
   readonly seconds: number
 }
 
-/** No input may take longer than this, whatever the machine is busy with. */
+/** The maximum duration of one input on a busy machine, in milliseconds. */
 const hang = 10_000
 
-/** @returns One line: how many inputs, how fast, what was seen. Throws at the first failure. */
+/** @returns One line with the number of inputs, their rate and the results. Throws at the first failure. */
 export async function run(name: string, make: MakeProperty, budget: Budget): Promise<string> {
   const { property, inputs, summary, close } = await make(budget.seconds > 0)
   const startedAt = performance.now()

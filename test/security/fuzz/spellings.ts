@@ -1,6 +1,6 @@
 /**
- * Ways to write the same thing, or nearly the same: base64url, JSON, the compact form. Each takes the
- * good text and a number that says where. What comes out may be as good as before.
+ * Other encodings of the same or nearly the same content: base64url, JSON, the compact serialization. Each
+ * function gets the valid text and a number that selects the position. The result may still be valid.
  */
 import { CANARY, NOW } from './material.ts'
 
@@ -27,8 +27,8 @@ export const base64urlSpellings: Readonly<Record<string, Spelling>> = {
   'unused bits': (text) =>
     text.slice(0, -1) + (alphabet[(alphabet.indexOf(text.at(-1) ?? 'A') + 1) % 64] as string),
   'the other alphabet': (text) => text.replaceAll('-', '+').replaceAll('_', '/'),
-  'a letter more': (text) => `${text}A`,
-  'a letter less': (text) => text.slice(0, -1),
+  'one letter more': (text) => `${text}A`,
+  'one letter less': (text) => text.slice(0, -1),
   nothing: () => '',
   'a letter of the same low byte': (text, n) => replaceLetter(text, n, (code) => code + 0x100),
   'another letter': (text, n) =>
@@ -36,18 +36,18 @@ export const base64urlSpellings: Readonly<Record<string, Spelling>> = {
   'a foreign letter': (text, n) => insert(text, n, '~'),
   'a leading zero': (text) =>
     Buffer.concat([Buffer.alloc(1), Buffer.from(text, 'base64url')]).toString('base64url'),
-  'the leading octet less': (text) =>
+  'without the leading octet': (text) =>
     Buffer.from(text, 'base64url').subarray(1).toString('base64url'),
 }
 
 export const compactSpellings: Readonly<Record<string, Spelling>> = {
-  'a dot more': (text) => `${text}.`,
+  'one dot more': (text) => `${text}.`,
   'a dot in front': (text) => `.${text}`,
   'a dot inside': (text, n) => insert(text, n, '.'),
-  'a dot less': (text) => text.replace('.', ''),
+  'one dot less': (text) => text.replace('.', ''),
   'five parts': (text) => `${text}.${text.split('.').slice(0, 2).join('.')}`,
   twice: (text) => `${text}${text}`,
-  'parts changed over': (text) => text.split('.').reverse().join('.'),
+  'parts reversed': (text) => text.split('.').reverse().join('.'),
   'a blank in front': (text) => ` ${text}`,
   'a blank at the end': (text) => `${text} `,
   'NUL at the end': (text) => `${text}\0`,
@@ -120,7 +120,7 @@ const replaceOne = (text: string, n: number, pattern: RegExp, by: (match: string
   return text.slice(0, match.index) + by(match[0]) + text.slice(match.index + match[0].length)
 }
 
-/** JSON as octets, one character each. */
+/** JSON as Latin-1, one character per octet. */
 export const jsonSpellings: Readonly<Record<string, Spelling>> = {
   'a member in front': (text, n) => text.replace('{', `{${pick(members, n)},`),
   'a member at the end': (text, n) => text.replace(/\}$/, `,${pick(members, n)}}`),
@@ -139,10 +139,10 @@ export const jsonSpellings: Readonly<Record<string, Spelling>> = {
   'in a string': (text) => JSON.stringify(text),
   twice: (text) => `${text}${text}`,
   cut: (text, n) => text.slice(0, at(text, n)),
-  'no object': (_text, n) => pick(['null', '0', '""', '[]', 'true', '', '{}'], n),
+  'not an object': (_text, n) => pick(['null', '0', '""', '[]', 'true', '', '{}'], n),
   'a comma at the end': (text) => text.replace(/\}$/, ',}'),
   'simple quotes': (text) => text.replaceAll('"', "'"),
-  'nested deep': (text, n) => {
+  'deeply nested': (text, n) => {
     const depth = 1 + (n % 5_000)
     return text.replace(/\}$/, `,"deep":${'['.repeat(depth)}${']'.repeat(depth)}}`)
   },

@@ -127,8 +127,8 @@ describe('an issuer that a function finds', () => {
       await remote.accepts(by(iss))
       expect(remote.requests).toEqual([JWKS_URI])
       await createDynamicApi(trusting).accepts(by(iss))
-      const { cannotTell, requests } = createDynamicApi((issuer) => ({ issuer }))
-      const { cause } = await cannotTell(by(iss))
+      const { isUnavailableFor, requests } = createDynamicApi((issuer) => ({ issuer }))
+      const { cause } = await isUnavailableFor(by(iss))
       expect(cause).toBeInstanceOf(TypeError)
       expect(requests).toEqual([])
     },
@@ -136,8 +136,8 @@ describe('an issuer that a function finds', () => {
 
   it('8725-3.8-e is named on one line and in at most 200 characters in every message', async () => {
     const iss = `é${'x'.repeat(900)}`
-    const { cannotTell } = createDynamicApi((issuer) => ({ issuer, jwksUri: 'x' }))
-    const { cause } = await cannotTell(by(iss))
+    const { isUnavailableFor } = createDynamicApi((issuer) => ({ issuer, jwksUri: 'x' }))
+    const { cause } = await isUnavailableFor(by(iss))
     expect((cause as Error).message.length).toBeLessThan(300)
     const { refuses } = createDynamicApi(() => undefined)
     const { detail } = await refuses(by(`https://${iss}/`), 'wrong_issuer')
@@ -340,13 +340,13 @@ describe('a function that fails', () => {
   it.each(failures)(
     '8725-3.8-e that %s is answered with 503, and an event is emitted',
     async (_, answer) => {
-      const { cannotTell, events, asked } = createDynamicApi(answer as IssuerResolver)
-      const error = await cannotTell(by(ISS))
+      const { isUnavailableFor, events, asked } = createDynamicApi(answer as IssuerResolver)
+      const error = await isUnavailableFor(by(ISS))
       expect(error.detail.hint).toBe('the function given as issuer failed')
       expect(error.retryAfter).toBe(1)
       expect(error.cause).toBeInstanceOf(Error)
       expect(events[0]).toEqual({ type: 'callback.failed', cause: error.cause })
-      await cannotTell(by(ISS))
+      await isUnavailableFor(by(ISS))
       expect(asked).toHaveLength(1)
     },
   )
@@ -365,11 +365,12 @@ describe('a function that fails', () => {
 
   it.each(failures)('8725-3.8-e that %s is asked again after a second', async (_, answer) => {
     let next = answer
-    const { accepts, cannotTell, asked, clock } = createDynamicApi((() => next()) as IssuerResolver)
-    await cannotTell(by(ISS))
+    const { accepts, isUnavailableFor, asked, clock } = createDynamicApi((() =>
+      next()) as IssuerResolver)
+    await isUnavailableFor(by(ISS))
     next = () => trusting(ISS)
     clock.seconds = start + 0.9
-    await cannotTell(by(ISS))
+    await isUnavailableFor(by(ISS))
     clock.seconds = start + 1
     await accepts(by(ISS))
     expect(asked).toHaveLength(2)
@@ -397,14 +398,14 @@ describe('a function that fails', () => {
 
   it('8725-3.8-e the previous answer is used for ten more minutes, and no longer', async () => {
     let next: IssuerResolver = trusting
-    const { accepts, cannotTell, clock } = createDynamicApi((iss) => next(iss))
+    const { accepts, isUnavailableFor, clock } = createDynamicApi((iss) => next(iss))
     const token = by(ISS, { exp: start + 9_000 })
     await accepts(token)
     next = () => Promise.reject(failure)
     clock.seconds = start + 1_199
     await accepts(token)
     clock.seconds = start + 1_260
-    await cannotTell(token)
+    await isUnavailableFor(token)
     next = trusting
     clock.seconds = start + 1_262
     await accepts(token)
@@ -412,7 +413,7 @@ describe('a function that fails', () => {
 
   it('8725-3.8-e an answer that is used during a failure expires after twenty minutes', async () => {
     let next: IssuerResolver = trusting
-    const { accepts, cannotTell, clock } = createDynamicApi((iss) => next(iss))
+    const { accepts, isUnavailableFor, clock } = createDynamicApi((iss) => next(iss))
     const token = by(ISS)
     await accepts(token)
     next = () => Promise.reject(failure)
@@ -423,7 +424,7 @@ describe('a function that fails', () => {
     clock.seconds = start + 1_199.9
     await accepts(token)
     clock.seconds = start + 1_200
-    await cannotTell(token)
+    await isUnavailableFor(token)
   })
 
   it('8725-3.8-e a request waits for it and for keys no longer than keys.timeout in total', async () => {

@@ -124,7 +124,7 @@ describe('importJwk', () => {
     ['a space in n', { ...rsa, n: ` ${String(rsa.n).slice(1)}` }, 'malformed'],
     ['a foreign character in n', { ...rsa, n: `*${String(rsa.n).slice(1)}` }, 'malformed'],
     ['a letter beyond Latin-1 in n', { ...rsa, n: `\u0141${String(rsa.n).slice(1)}` }, 'malformed'],
-    ['a curve that nobody knows', { ...ec, alg: undefined, crv: 'P-257' }, 'type'],
+    ['an unknown curve', { ...ec, alg: undefined, crv: 'P-257' }, 'type'],
     ['the curve of bitcoin', { ...ec, alg: undefined, crv: 'secp256k1' }, 'type'],
     ['Ed25519 as EC', { ...ec, alg: undefined, crv: 'Ed25519' }, 'type'],
     ['P-256 as OKP', { ...ed, alg: undefined, crv: 'P-256' }, 'type'],

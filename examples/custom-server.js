@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * No framework at all: WebSocket connections that only a client with an access token may open. The
- * same lines serve any other server; all that they need is a request's headers.
+ * WebSocket connections without a framework. Only a client with an access token may open one. The same
+ * code works in any other server, because the validator needs only the headers of a request.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node custom-server.js
  *
@@ -13,7 +13,8 @@ import { createServer, STATUS_CODES } from 'node:http'
 import { AccessTokenError, createValidator } from 'oauth-resource-server'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
 const validator = createValidator({ issuer: ISSUER, audience: AUDIENCE })
 const server = createServer((_request, response) => response.writeHead(426).end())
@@ -22,14 +23,14 @@ server.on('upgrade', async (request, socket) => {
   socket.on('error', () => socket.destroy())
   try {
     const token = await validator.authenticate(request, { scopes: 'read:reports' })
-    // RFC 6455 §4.2.2. A WebSocket library does this, and reads the frames that follow.
+    // RFC 6455 §4.2.2. A WebSocket library does this, and reads the frames.
     const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
     const accept = createHash('sha1').update(key).digest('base64')
     const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Accept': accept }
     socket.write(head(101, headers))
-    // A connection must not outlive its token. (A timer cannot wait for more than 24 days.)
-    const left = token.expiresAt * 1000 - Date.now()
-    const timer = setTimeout(() => socket.end(), Math.min(left, 2 ** 31 - 1))
+    // Close the connection when the token expires. (A timer can wait for at most 24 days.)
+    const remaining = token.expiresAt * 1000 - Date.now()
+    const timer = setTimeout(() => socket.end(), Math.min(remaining, 2 ** 31 - 1))
     socket.on('close', () => clearTimeout(timer)).resume()
   } catch (error) {
     const failure = { status: 500, headers: {}, body: undefined }

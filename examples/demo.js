@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Shows the whole flow on this machine: an authorization server, one API in Express, Koa and
- * node:http each, and a client that calls them with good tokens and bad ones.
+ * Shows the whole flow on this machine: an authorization server, the same API in Express, Koa and
+ * node:http, and a client that calls them with valid and invalid tokens.
  *
- *   npm run demo               plays the flow; the exit status says whether all went as expected
- *   npm run demo -- --serve    leaves everything running afterwards, for curl
+ *   npm run demo               runs the flow; exits with 1 if a result is not as expected
+ *   npm run demo -- --serve    keeps the servers running afterwards, for curl
  */
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { startApis } from './demo/apis.js'
-import { client, play, tokenRequest } from './demo/flow.js'
+import { client, runFlow, tokenRequest } from './demo/flow.js'
 
 const issuer = await createTestIssuer({ audience: 'https://api.example.com', clients: [client] })
 const apis = await startApis({
@@ -22,8 +22,8 @@ console.log('Authorization server  %s', issuer.issuer)
 for (const { name, url } of apis) console.log('%s %s', `API in ${name}`.padEnd(21), url)
 
 try {
-  const agreed = await play(issuer, apis, console.log)
-  process.exitCode = agreed ? 0 : 1
+  const succeeded = await runFlow(issuer, apis, console.log)
+  process.exitCode = succeeded ? 0 : 1
   if (process.argv.includes('--serve')) await serve()
 } finally {
   for (const { close } of apis) close()
@@ -38,11 +38,11 @@ async function serve() {
   const fetchToken = request.join(' \\\n  ')
   const extract = `node -p "JSON.parse(require('fs').readFileSync(0)).access_token"`
   console.log(`
-Everything is still running, until Ctrl-C. Ask for a token, in another terminal:
+The servers keep running until Ctrl-C. Request a token in another terminal:
 
 ${fetchToken}
 
-Keep it in a variable:
+Store it in a variable:
 
 TOKEN=$(${fetchToken} \\
   | ${extract})

@@ -11,7 +11,8 @@ import express from 'express'
 import { authenticate, authorize } from 'oauth-resource-server/express'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
 const app = express()
 

@@ -11,31 +11,32 @@ import { createServer } from 'node:http'
 import { authenticate, authorize } from 'oauth-resource-server/http'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
 const authenticated = authenticate({ issuer: ISSUER, audience: AUDIENCE })
 const mayReadReports = authorize({ scopes: 'read:reports' })
 
 const server = createServer(async (request, response) => {
   const [path] = (request.url ?? '').split('?')
-  if (path === '/health') return answer(200, { status: 'up' })
+  if (path === '/health') return respond(200, { status: 'up' })
 
   const token = await authenticated(request, response)
-  if (!token) return // Refused: the response is sent.
+  if (!token) return // The request was refused, and the response is sent.
 
   switch (path) {
     case '/':
-      return answer(200, { client: token.clientId, scopes: token.scopes })
+      return respond(200, { client: token.clientId, scopes: token.scopes })
     case '/reports':
       if (!(await mayReadReports(request, response))) return
-      return answer(200, { reports: ['January', 'February'] })
+      return respond(200, { reports: ['January', 'February'] })
     default:
-      // A path that no case names exactly gets no answer, however it is spelt.
-      return answer(404, { error: 'not_found' })
+      // Only the exact paths above are served, so no other spelling of a path bypasses a check.
+      return respond(404, { error: 'not_found' })
   }
 
   /** @param {number} status @param {object} body */
-  function answer(status, body) {
+  function respond(status, body) {
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
   }
 })

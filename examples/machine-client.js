@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The other side: a program that calls an API in its own name. It fetches a token with its client
- * credentials (RFC 6749 §4.4), keeps it until shortly before it expires, and sends it along.
+ * A client without a user that calls an API. It requests a token with its client credentials (RFC 6749
+ * §4.4), reuses it until shortly before it expires, and sends it with each request.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com \
  *     CLIENT_ID=... CLIENT_SECRET=... API=http://127.0.0.1:3000/reports node machine-client.js
@@ -9,7 +9,9 @@
 const { ISSUER, AUDIENCE, CLIENT_ID, CLIENT_SECRET, SCOPE } = process.env
 const { API = 'http://127.0.0.1:3000/reports' } = process.env
 if (!ISSUER || !AUDIENCE || !CLIENT_ID || !CLIENT_SECRET) {
-  throw new Error('Set ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET, as this file says at its top')
+  throw new Error(
+    'Set ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET, as described at the top of this file',
+  )
 }
 
 const credentials = new URLSearchParams({
@@ -27,9 +29,9 @@ async function currentToken() {
   if (Date.now() < renewAt) return token
   const metadata = await json(`${ISSUER?.replace(/\/$/, '')}/.well-known/openid-configuration`)
   if (metadata.issuer !== ISSUER) throw new Error(`${metadata.issuer} is not ${ISSUER}`)
-  const answer = await json(metadata.token_endpoint, { method: 'POST', body: credentials })
-  token = answer.access_token
-  renewAt = Date.now() + (answer.expires_in - 30) * 1000
+  const response = await json(metadata.token_endpoint, { method: 'POST', body: credentials })
+  token = response.access_token
+  renewAt = Date.now() + (response.expires_in - 30) * 1000
   return token
 }
 
@@ -37,7 +39,7 @@ async function currentToken() {
 async function json(url, options) {
   const response = await fetch(url, options)
   if (response.ok) return response.json()
-  throw new Error(`${url} answered ${response.status}: ${await response.text()}`)
+  throw new Error(`${url} responded with ${response.status}: ${await response.text()}`)
 }
 
 for (let call = 1; call <= 2; call++) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The same small API in three frameworks. `GET /reports` needs the scope `read:reports` and answers
- * with the claims of the token; `POST /reports` needs `write:reports`.
+ * The same small API in three frameworks. `GET /reports` requires the scope `read:reports` and responds
+ * with the claims of the token. `POST /reports` requires `write:reports`.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -14,17 +14,17 @@ import * as forKoa from 'oauth-resource-server/koa'
 /** @typedef {import('oauth-resource-server').ValidatorOptions} ValidatorOptions */
 /** @typedef {{ name: string, url: string, close: () => void }} Api */
 
-const reading = { scopes: 'read:reports' }
-const writing = { scopes: 'write:reports' }
+const readAccess = { scopes: 'read:reports' }
+const writeAccess = { scopes: 'write:reports' }
 
 /** @param {ValidatorOptions} options */
 function expressApi(options) {
   const app = express()
   app.use(forExpress.authenticate(options))
-  app.get('/reports', forExpress.authorize(reading), (request, response) => {
+  app.get('/reports', forExpress.authorize(readAccess), (request, response) => {
     response.json(request.auth?.claims)
   })
-  app.post('/reports', forExpress.authorize(writing), (_request, response) => {
+  app.post('/reports', forExpress.authorize(writeAccess), (_request, response) => {
     response.sendStatus(201)
   })
   return app
@@ -33,8 +33,8 @@ function expressApi(options) {
 /** @param {ValidatorOptions} options */
 function koaApi(options) {
   const app = new Koa()
-  const mayRead = forKoa.authorize(reading)
-  const mayWrite = forKoa.authorize(writing)
+  const mayRead = forKoa.authorize(readAccess)
+  const mayWrite = forKoa.authorize(writeAccess)
   app.use(forKoa.authenticate(options))
   app.use((context, next) => (context.method === 'GET' ? mayRead : mayWrite)(context, next))
   app.use((context) => {
@@ -47,12 +47,12 @@ function koaApi(options) {
 /** @param {ValidatorOptions} options @returns {import('node:http').RequestListener} */
 function httpApi(options) {
   const authenticated = forHttp.authenticate(options)
-  const mayRead = forHttp.authorize(reading)
-  const mayWrite = forHttp.authorize(writing)
+  const mayRead = forHttp.authorize(readAccess)
+  const mayWrite = forHttp.authorize(writeAccess)
   return async (request, response) => {
     const token = await authenticated(request, response)
     const allowed = request.method === 'GET' ? mayRead : mayWrite
-    if (!token || !(await allowed(request, response))) return // A refusal: it is answered already.
+    if (!token || !(await allowed(request, response))) return // The refusal is already sent.
     if (request.method === 'GET') {
       response.setHeader('Content-Type', 'application/json')
       response.end(JSON.stringify(token.claims))
@@ -61,7 +61,7 @@ function httpApi(options) {
 }
 
 /**
- * Starts all three on free ports of 127.0.0.1.
+ * Starts the three APIs on free ports of 127.0.0.1.
  *
  * @param {ValidatorOptions} options
  * @returns {Promise<Api[]>}

@@ -1,9 +1,9 @@
 // @ts-check
-/** The life of an access token, step by step, over real HTTP. */
-import { createReport, describeAnswer, shorten } from './report.js'
+/** The steps of the demo: requests with different tokens, over HTTP. */
+import { createReport, describeResponse, shorten } from './report.js'
 
 /** @typedef {import('./apis.js').Api} Api */
-/** @typedef {import('./report.js').Answer} Answer */
+/** @typedef {import('./report.js').Received} Received */
 /** @typedef {import('oauth-resource-server/testing').TestIssuer} TestIssuer */
 
 export const client = {
@@ -13,19 +13,19 @@ export const client = {
 }
 
 /**
- * Plays all steps. Resolves to whether everything came as expected.
+ * Runs all steps. Resolves to whether every result was as expected.
  *
  * @param {TestIssuer} issuer The authorization server; its only client is {@link client}.
  * @param {readonly Api[]} apis
  * @param {(line: string) => void} print
  */
-export async function play(issuer, apis, print) {
+export async function runFlow(issuer, apis, print) {
   const report = createReport(print)
   const form = tokenRequest(issuer.audience)
 
   report.step(
     'A program asks the authorization server for a token',
-    `It has an id and a secret of its own; no user takes part. This is the client
+    `The program has an id and a secret, and there is no user. This is the client
 credentials grant of OAuth 2.0. "audience" names the API that the token is for.`,
   )
   report.wire(
@@ -36,25 +36,25 @@ ${form.toString().replaceAll('&', '\n  &')}`,
   )
   const granted = await send(issuer.tokenEndpoint, { method: 'POST', body: form })
   const { access_token: token = '' } = JSON.parse(granted.body || '{}')
-  report.wire(describeAnswer(granted).replace(token, shorten(token)))
-  report.compare('200', { 'the server': outcome(granted) })
+  report.wire(describeResponse(granted).replace(token, shorten(token)))
+  report.compare('200', { 'the server': summarize(granted) })
 
   report.step(
     'A request without a token',
-    'The API says what is missing: a token, in one of two schemes.',
+    'The challenges of the API offer two schemes, Bearer and DPoP.',
   )
   await tryAll('401 with a challenge', { show: true })
 
   report.step(
     'The same request with the token',
-    `Each API fetches the public keys of the authorization server, once, checks the
-token with them, and hands its claims to the handler, which sends them back here.`,
+    `Each API fetches the public keys of the authorization server once, verifies the
+token, and passes its claims to the handler, which sends them back.`,
   )
   await tryAll(`200 with the claims of ${client.id}`, { token, show: true })
 
   report.step(
     'The token lacks a scope',
-    'The token is good, but writing needs one more scope, as the challenge says.',
+    'The token is valid, but writing requires another scope, which the challenge names.',
   )
   await tryAll(
     '403 insufficient_scope: The access token does not grant what this request requires',
@@ -62,22 +62,22 @@ token with them, and hands its claims to the handler, which sends them back here
   )
 
   report.step(
-    'So the client writes that scope into its token',
-    'The payload says write:reports now, but it is no longer what was signed.',
+    'The client adds that scope to its token',
+    'The payload now contains write:reports, but the signature does not match it.',
   )
   await tryAll('401 invalid_token: The signature of the access token is not valid', {
     method: 'POST',
     token: tamper(token),
   })
 
-  report.step('A token that expired', 'It was good until an hour ago.')
+  report.step('An expired token', 'It expired an hour ago.')
   await tryAll('401 invalid_token: The access token expired', {
     token: await issuer.tokens.expired({ scope: 'read:reports' }),
   })
 
   report.step(
     'A token for another API',
-    'The same client asked the same server, for audience=https://other.example.com.',
+    'The same client requested it, with audience=https://other.example.com.',
   )
   await tryAll('401 invalid_token: The access token is not meant for this resource', {
     token: await fetchToken('https://other.example.com'),
@@ -97,8 +97,8 @@ proof names the public address of the API, ${issuer.audience}.`,
   })
 
   report.step(
-    'Somebody steals that token',
-    'Without the key it is worth nothing: as it is, and with a proof by another key.',
+    'The same token, stolen',
+    'It is refused without a proof, and with a proof by another key.',
   )
   const refused = '401 invalid_token: Possession of the key of the access token is not proven'
   await tryAll(refused, { token: bound })
@@ -109,8 +109,8 @@ proof names the public address of the API, ${issuer.audience}.`,
 
   report.step(
     'The authorization server changes its key',
-    `The new token names a key that the APIs have not seen yet, so each fetches the
-keys again before it decides. (Refusing the bad tokens has cost no fetch at all.)`,
+    `The new token names a key that the APIs do not have, so each of them fetches the
+keys again. (The invalid tokens above did not cause a fetch.)`,
   )
   const before = issuer.requests.jwks
   await issuer.rotate()
@@ -120,14 +120,14 @@ keys again before it decides. (Refusing the bad tokens has cost no fetch at all.
   })
 
   report.step(
-    'The authorization server is gone',
-    `The client fetched one more token just in time. No API has seen it before, but
-they have the keys, and go on with them for a day unless told otherwise.`,
+    'The authorization server is down',
+    `The client has requested one more token before. It is new to the APIs, but they
+have the keys, and by default use them for another day during an outage.`,
   )
   const lastToken = await fetchToken(issuer.audience)
   await issuer.down()
   const unanswered = await send(issuer.tokenEndpoint, { method: 'POST', body: form })
-  report.compare('no answer', { 'the server': outcome(unanswered) })
+  report.compare('no response', { 'the server': summarize(unanswered) })
   await tryAll(`200 with the claims of ${client.id}`, { token: lastToken })
   await issuer.up()
 
@@ -142,8 +142,8 @@ they have the keys, and go on with them for a day unless told otherwise.`,
 
   /**
    * @param {string} expected
-   * @param {{ method?: string, token?: string, proof?: string, show?: boolean }} request `show`: the
-   * whole answer
+   * @param {{ method?: string, token?: string, proof?: string, show?: boolean }} request `show`:
+   * print the first response
    */
   async function tryAll(expected, { method = 'GET', token, proof, show = false }) {
     const scheme = proof ? 'DPoP' : 'Bearer'
@@ -154,10 +154,12 @@ they have the keys, and go on with them for a day unless told otherwise.`,
       ...(token && { authorization: `${scheme} ${token}` }),
       ...(proof && { dpop: proof }),
     }
-    const answers = await Promise.all(apis.map(({ url }) => send(url, { method, headers })))
-    const results = answers.map((answer, index) => [apis[index]?.name, outcome(answer)])
+    const responses = await Promise.all(apis.map(({ url }) => send(url, { method, headers })))
+    const results = responses.map((response, index) => [apis[index]?.name, summarize(response)])
     report.compare(expected, Object.fromEntries(results))
-    for (const answer of answers.slice(0, show ? 1 : 0)) report.wire(describeAnswer(answer))
+    for (const response of responses.slice(0, show ? 1 : 0)) {
+      report.wire(describeResponse(response))
+    }
   }
 }
 
@@ -171,16 +173,16 @@ export function tokenRequest(audience) {
   })
 }
 
-/** @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */
+/** @param {string} url @param {RequestInit} options @returns {Promise<Received>} */
 async function send(url, options) {
   const response = await fetch(url, options).catch(() => Response.error())
   const { status, statusText, headers } = response
   return { status, statusText, headers, body: await response.text() }
 }
 
-/** An answer in one line. @param {Answer} answer */
-function outcome({ status, headers, body }) {
-  if (status === 0) return 'no answer'
+/** Returns a response in one line. @param {Received} response */
+function summarize({ status, headers, body }) {
+  if (status === 0) return 'no response'
   const challenge = headers.get('www-authenticate')
   if (challenge !== null) {
     const [, code, sentence] = /error="(.*?)", error_description="(.*?)"/.exec(challenge) ?? []
@@ -192,10 +194,10 @@ function outcome({ status, headers, body }) {
 
 /** @param {number} before @param {number} after */
 function fetches(before, after) {
-  return `keys fetched ${before} times until now, and ${after} times for the new key`
+  return `keys fetched ${before} times before, and ${after} times for the new key`
 }
 
-/** Puts a scope into a token, under the old signature. @param {string} token */
+/** Adds a scope to a token without changing the signature. @param {string} token */
 function tamper(token) {
   const [header, payload = '', signature] = token.split('.')
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())

@@ -1,12 +1,12 @@
 // @ts-check
-/** What the demo prints, and whether everything came as expected. */
+/** The output of the demo, and the comparison of results. */
 
-/** @typedef {{ status: number, statusText: string, headers: Headers, body: string }} Answer */
+/** @typedef {{ status: number, statusText: string, headers: Headers, body: string }} Received */
 
 /** @param {(line: string) => void} print */
 export function createReport(print) {
   let steps = 0
-  let disagreements = 0
+  let unexpected = 0
 
   return {
     /** @param {string} title @param {string} explanation */
@@ -16,44 +16,44 @@ export function createReport(print) {
       print(`\n${heading.padEnd(80, '-')}\n\n${explanation}\n`)
     },
 
-    /** @param {string} text Something that went over the wire. */
+    /** @param {string} text A request or a response. */
     wire(text) {
       print(text.replace(/^(?=.)/gm, '    ').concat('\n'))
     },
 
     /**
-     * Prints what was expected and what came.
+     * Prints the expected and the actual results.
      *
-     * @param {string} expected @param {Record<string, string>} results by who gave them
+     * @param {string} expected @param {Record<string, string>} results by server
      */
     compare(expected, results) {
       print(`  ${'expected'.padEnd(13)}${expected}`)
       for (const [name, result] of Object.entries(results)) {
-        if (result !== expected) disagreements++
+        if (result !== expected) unexpected++
         print(`  ${result === expected ? '✓' : '✗'} ${name.padEnd(11)}${result}`)
       }
       print('')
     },
 
-    /** Prints the summary, and tells whether everything came as expected. */
+    /** Prints the summary. Returns whether every result was as expected. */
     conclude() {
-      const agreed = disagreements === 0
+      const succeeded = unexpected === 0
       print('-'.repeat(80))
       print(
-        agreed ? `\n✓ All ${steps} steps went as expected.` : `\n✗ Unexpected: ${disagreements}.`,
+        succeeded ? `\n✓ All ${steps} steps went as expected.` : `\n✗ Unexpected: ${unexpected}.`,
       )
-      return agreed
+      return succeeded
     },
   }
 }
 
-/** Long enough to tell two tokens apart. @param {string} token */
+/** Returns the beginning and the end of a token. @param {string} token */
 export function shorten(token) {
   return `${token.slice(0, 12)}...${token.slice(-8)} (${token.length} characters)`
 }
 
-/** What matters of an answer. @param {Answer} answer */
-export function describeAnswer({ status, statusText, headers, body }) {
+/** Returns the status, the challenge and the body of a response. @param {Received} response */
+export function describeResponse({ status, statusText, headers, body }) {
   const challenge = headers.get('www-authenticate')?.replaceAll('", ', '",\n    ')
   const isJson = headers.get('content-type')?.startsWith('application/json')
   return [

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * One line of JSON for each refusal and each failure to fetch keys, so that you can see why. No line
- * holds a token.
+ * Logs one line of JSON for each refusal and each failure to fetch keys, with the reason. No line
+ * contains a token.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node log-line.js
  *
@@ -12,11 +12,12 @@ import { createServer } from 'node:http'
 import { authenticate } from 'oauth-resource-server/http'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
-/** The levels of what is worth a line; the rest is for metrics. */
+/** The log levels by event type. Other events are for metrics. */
 const levels = new Map([
-  ['token.refused', 'info'], // A client's fault, or an attack: many of them are worth a look.
+  ['token.refused', 'info'], // A client's mistake, or an attack if there are many.
   ['metadata.failed', 'warn'],
   ['keys.failed', 'warn'],
   ['keys.skipped', 'warn'],
@@ -36,7 +37,7 @@ function log(event) {
   console.log(JSON.stringify({ time: new Date().toISOString(), level, ...event, cause }))
 }
 
-/** An error and all that led to it. @param {unknown} error @returns {string | undefined} */
+/** Returns the messages of an error and its causes. @param {unknown} error @returns {string | undefined} */
 function explain(error) {
   if (!(error instanceof Error)) return error === undefined ? undefined : String(error)
   return [error.message, explain(error.cause)].filter(Boolean).join(': ')

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Counts what happens to tokens and keys, for OpenTelemetry. Listens on the diagnostics channel, so
- * that it sees every validator of the process, and none of them needs to know of it.
+ * Counts the events of tokens and keys, for OpenTelemetry. Subscribes to the diagnostics channel, which
+ * has the events of every validator in the process.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node opentelemetry.js
  *
@@ -15,7 +15,8 @@ import * as sdk from '@opentelemetry/sdk-metrics'
 import { authenticate } from 'oauth-resource-server/http'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
 // Replace this with your own set-up of OpenTelemetry and an exporter that sends.
 const exporter = new sdk.ConsoleMetricExporter()
@@ -33,7 +34,7 @@ const durations = meter.createHistogram('oauth.duration', {
 
 subscribe('oauth-resource-server', (message) => {
   const event = /** @type {import('oauth-resource-server').ValidatorEvent} */ (message)
-  // Only what comes from closed lists and from your configuration: not `detail`.
+  // Only values from closed lists and from your configuration can be attributes, not `detail`.
   const { type } = event
   const reason = 'reason' in event ? event.reason : 'none'
   const issuer = 'issuer' in event ? event.issuer : undefined

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Counts what happens to tokens and keys, for Prometheus: GET /metrics.
+ * Counts the events of tokens and keys, for Prometheus: GET /metrics.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node prometheus.js
  *
@@ -12,17 +12,18 @@ import { authenticate } from 'oauth-resource-server/express'
 import { Counter, Histogram, register } from 'prom-client'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE, as this file says at its top')
+if (!ISSUER || !AUDIENCE)
+  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
 
-// Only what comes from closed lists and from your configuration may label a metric: not `detail`.
+// Only values from closed lists and from your configuration can be labels, not `detail`.
 const events = new Counter({
   name: 'oauth_events_total',
-  help: 'What happened to tokens and keys.',
+  help: 'Events of tokens and keys.',
   labelNames: ['type', 'reason', 'issuer'],
 })
 const durations = new Histogram({
   name: 'oauth_duration_seconds',
-  help: 'How long a token was checked, or keys were fetched.',
+  help: 'Duration of token validations and key fetches.',
   labelNames: ['type'],
   buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
 })

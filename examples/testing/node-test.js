@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Shows what time and outages do to an API, with Node's own test runner, and without waiting:
+ * Tests an API with expired tokens and during outages, with Node's test runner and without waiting:
  *
  *   node --test node-test.js
  */
@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { authenticate } from 'oauth-resource-server/http'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 
-/** Starts an issuer, and an API that trusts it. @param {import('node:test').TestContext} t */
+/** Starts an issuer and an API that trusts it. @param {import('node:test').TestContext} t */
 async function start(t) {
   const issuer = await createTestIssuer({ expiresIn: 600 })
   const { audience, clock } = issuer
@@ -29,7 +29,7 @@ async function start(t) {
   return { issuer, get }
 }
 
-test('a token is good until it expires', async (t) => {
+test('accepts a token until it expires', async (t) => {
   const { issuer, get } = await start(t)
   const token = await issuer.token()
   issuer.clock.advance(590)

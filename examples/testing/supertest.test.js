@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Shows that an API refuses every kind of bad token, with vitest and supertest:
+ * Tests that an API refuses every kind of bad token, with vitest and supertest:
  *
  *   npx vitest run supertest.test.js
  */
@@ -23,7 +23,7 @@ app.get('/reports', authorize({ scopes: 'read:reports' }), (_request, response) 
 /** @param {string} token */
 const get = (token) => request(app).get('/reports').auth(token, { type: 'bearer' })
 
-it('serves a good token', async () => {
+it('accepts a valid token', async () => {
   await get(await issuer.token({ scope: 'read:reports' })).expect(200, ['January'])
 })
 

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Shows that an API is protected, with vitest and fetch:
+ * Tests that an API is protected, with vitest and fetch:
  *
  *   npx vitest run vitest.test.js
  */
@@ -27,7 +27,7 @@ afterAll(() => Promise.all([issuer.close(), server.close()]))
 /** @param {string} token */
 const get = (token) => fetch(url, { headers: { authorization: `Bearer ${token}` } })
 
-it('serves a client that may read reports', async () => {
+it('accepts a client that may read reports', async () => {
   const response = await get(await issuer.token({ scope: 'read:reports' }))
   expect([response.status, await response.text()]).toEqual([200, 'January'])
 })

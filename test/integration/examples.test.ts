@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { client, play } from '../../examples/demo/flow.js'
+import { client, runFlow } from '../../examples/demo/flow.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -327,20 +327,20 @@ describe('examples/demo.js', () => {
       '2. A request without a token',
       '3. The same request with the token',
       '4. The token lacks a scope',
-      '5. So the client writes that scope into its token',
-      '6. A token that expired',
+      '5. The client adds that scope to its token',
+      '6. An expired token',
       '7. A token for another API',
       '8. A token that is bound to a key of the client',
-      '9. Somebody steals that token',
+      '9. The same token, stolen',
       '10. The authorization server changes its key',
-      '11. The authorization server is gone',
+      '11. The authorization server is down',
     ])
     expect(stdout).not.toContain('✗')
     expect(stdout.match(/✓/g)).toHaveLength(11 * 3 + 3 + 1)
     expect(stdout).toContain('client_secret=a-secret-for-the-demo')
     expect(stdout).toContain('"client_id": "report-robot"')
     expect(stdout).toContain('WWW-Authenticate: Bearer realm="https://api.example.com"')
-    expect(stdout).toContain('keys fetched 3 times until now, and 3 times for the new key')
+    expect(stdout).toContain('keys fetched 3 times before, and 3 times for the new key')
     // No whole token is shown, and no line is too long for a terminal of 100 columns.
     expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ/)
     expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBeLessThan(100)
@@ -353,7 +353,7 @@ describe('examples/demo.js', () => {
     const url = `http://127.0.0.1:${(open.address() as AddressInfo).port}`
     const api = { name: 'open', url, close: () => open.close() }
     const own = await createTestIssuer({ audience, clients: [client] })
-    expect(await play(own, [api], (line) => lines.push(line))).toBe(false)
+    expect(await runFlow(own, [api], (line) => lines.push(line))).toBe(false)
     expect(lines).toContain('  expected     401 with a challenge')
     expect(lines).toContain('  ✗ open       200')
     expect(lines.at(-1)).toMatch(/^\n✗ Unexpected: \d+\.$/)
@@ -369,9 +369,9 @@ describe('examples/demo.js', () => {
         ['examples/demo.js', '--serve'],
         /(\ncurl --include.*){3}/,
       )
-      const printed = output().slice(output().indexOf('Everything is still running'))
+      const printed = output().slice(output().indexOf('The servers keep running'))
       const commands = printed.split('\n').filter((line) => !/^(?!TOKEN)[A-Z].*:$/.test(line))
-      // As in the terminal of a reader who copies one after the other.
+      // Run the commands as a reader who copies them.
       const { stdout } = await run('sh', ['-c', commands.join('\n')])
       expect(stdout).toMatch(/^\{"access_token":"eyJ/)
       expect(stdout.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3)

@@ -1,6 +1,6 @@
 /**
- * @module One process, one contender: checks that it verifies, then measures the workload that the
- * parent asks for, as often as it asks. Knows the libraries only through contenders.js.
+ * @module The process of one contender: checks that the contender verifies tokens, and then measures the
+ * workloads that the parent process requests. Imports the libraries only through contenders.js.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
@@ -33,7 +33,7 @@ const cell = JSON.parse(process.argv[2] ?? '')
 const { setup, tokens } = JSON.parse(readFileSync(cell.file, 'utf8'))
 const contender = contenderOf(cell.contender)
 
-/** A request's bytes; the string is made anew for every call, as the HTTP parser does. @param {string} token */
+/** The bytes of a request. The string is created for every call, as by the HTTP parser. @param {string} token */
 const bytes = (token) =>
   Buffer.from(contender.takes === 'header' ? `Bearer ${token}` : token, 'latin1')
 const spare = bytes(tokens.spare)
@@ -50,7 +50,7 @@ const inputsOf = (/** @type {Workload} */ workload) => inputs[workload] ?? []
 
 /** @typedef {(input: string) => Promise<unknown>} Verify */
 
-/** A verifier that has its keys, and has seen the tokens of machine clients but no other. */
+/** Creates a verifier that has its keys, and has verified only the tokens of machine clients. */
 async function createWarmVerify() {
   const verify = await contender.createVerify(setup)
   await verify(spare.toString('latin1'))
@@ -65,10 +65,10 @@ async function refuse(verify, input) {
   } catch {
     return
   }
-  throw new Error(`${contender.label} accepted a bad token`)
+  throw new Error(`${contender.label} accepted an invalid token`)
 }
 
-/** A benchmark of something that does not verify is worthless. */
+/** Requires that the contender accepts valid tokens and refuses invalid ones. */
 async function assertVerifies() {
   const verify = await contender.createVerify(setup)
   await verify(spare.toString('latin1'))
@@ -81,7 +81,7 @@ async function assertVerifies() {
 }
 
 const schedule = `/proc/self/task/${process.pid}/schedstat`
-/** @returns {number} microseconds that the main thread has spent on a CPU; NaN where nothing tells */
+/** @returns {number} CPU time of the main thread in microseconds; NaN if it is not available */
 function mainThreadTime() {
   const { threadCpuUsage } = /** @type {any} */ (process)
   if (threadCpuUsage) {
@@ -96,7 +96,7 @@ let count = 0
 let position = 0
 
 /**
- * Keeps `inFlight` calls going until the time is over or, in the cold workload, every token was sent.
+ * Keeps `inFlight` calls in progress until the given time or, in the cold workload, the last token.
  *
  * @param {Verify} verify
  * @param {Workload} workload

@@ -1,8 +1,13 @@
 /**
- * @module One entry per library: how its documentation says to verify an access token, with the same
- * checks for all (signature by the one algorithm, issuer, audience, expiry). A library is imported
- * only when it is asked for, so that a process holds no other.
+ * @module One entry per library: the verification of an access token as its documentation recommends, with
+ * the same checks for all (signature with one algorithm, issuer, audience, expiry). A library is imported
+ * only when it is used, so that a process loads no other.
  */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** The scope that the authorize workload requires; every valid token has it. */
+const scope = 'read:reports'
 
 /**
  * @typedef {object} Setup
@@ -10,43 +15,62 @@
  * @property {string} jwksUri
  * @property {string} audience
  * @property {import('./tokens.js').Algorithm} algorithm
+ * @property {string} [before] a folder with another build of this package
  */
 /**
  * @typedef {object} Contender
  * @property {string} label
- * @property {readonly string[]} packages what has to be installed and imported
+ * @property {readonly string[]} packages the packages to install and import
  * @property {readonly string[]} lacks algorithms that it does not verify
- * @property {'token' | 'header'} takes what `verify` is given: the token, or the whole `Authorization` header
- * @property {(setup: Setup) => Promise<(input: string) => Promise<unknown>>} createVerify resolves for a good token, rejects for any other
+ * @property {'token' | 'header'} takes the argument of `verify`: the token, or the whole `Authorization` header
+ * @property {(setup: Setup) => Promise<(input: string) => Promise<unknown>>} createVerify resolves for a valid token, rejects for any other
  * @property {(setup: Setup) => Promise<any>} [express] its own middleware
  * @property {(setup: Setup) => Promise<any>} [koa] its own middleware
  * @property {(setup: Setup) => Promise<any>} [http] its own `(req, res)`, resolving to a token or undefined
+ * @property {(setup: Setup, framework: string) => Promise<any>} [authorize] its own check of a scope
  */
 
-/** @type {Contender} */
-const ours = {
-  label: '**oauth-resource-server**',
-  packages: [],
-  lacks: [],
-  takes: 'token',
-  async createVerify(setup) {
-    const { createValidator } = await import('../../dist/index.js')
-    const validator = createValidator(ourOptions(setup))
-    return (token) => validator.validate(token)
-  },
-  async express(setup) {
-    const { authenticate } = await import('../../dist/adapters/express.js')
-    return authenticate(ourOptions(setup))
-  },
-  async koa(setup) {
-    const { authenticate } = await import('../../dist/adapters/koa.js')
-    return authenticate(ourOptions(setup))
-  },
-  async http(setup) {
-    const { authenticate } = await import('../../dist/adapters/http.js')
-    return authenticate(ourOptions(setup))
-  },
+/** @typedef {(setup: Setup, file: string) => Promise<any>} ImportBuilt imports a file of a build */
+
+/**
+ * A build of this package.
+ *
+ * @param {string} label
+ * @param {ImportBuilt} importBuilt
+ * @returns {Contender}
+ */
+const createOurs = (label, importBuilt) => {
+  const adapter = async (/** @type {Setup} */ setup, /** @type {string} */ name) =>
+    await importBuilt(setup, `adapters/${name}.js`)
+  const middleware = (/** @type {string} */ name) => async (/** @type {Setup} */ setup) =>
+    (await adapter(setup, name)).authenticate(ourOptions(setup))
+  return {
+    label,
+    packages: [],
+    lacks: [],
+    takes: 'token',
+    async createVerify(setup) {
+      const { createValidator } = await importBuilt(setup, 'index.js')
+      const validator = createValidator(ourOptions(setup))
+      return (token) => validator.validate(token)
+    },
+    express: middleware('express'),
+    koa: middleware('koa'),
+    http: middleware('http'),
+    authorize: async (setup, framework) =>
+      (await adapter(setup, framework)).authorize({ scopes: scope }),
+  }
 }
+
+const ours = createOurs(
+  '**oauth-resource-server**',
+  async (_setup, file) => await import(new URL(`../../dist/${file}`, import.meta.url).href),
+)
+
+const before = createOurs(
+  'oauth-resource-server, before',
+  async ({ before: folder = '' }, file) => await import(pathToFileURL(join(folder, file)).href),
+)
 
 /** @param {Setup} setup */
 const ourOptions = ({ issuer, audience, algorithm }) => ({
@@ -78,7 +102,7 @@ const awsJwtVerify = {
   async createVerify({ issuer, jwksUri, audience }) {
     const { JwtVerifier } = await import('aws-jwt-verify')
     const { SimpleJwksCache } = await import('aws-jwt-verify/jwk')
-    // Its own fetcher speaks https only. The algorithm is enforced by `alg` in the key set.
+    // Its own fetcher supports only https. The algorithm is enforced by `alg` in the key set.
     const fetcher = { fetch: async (/** @type {string} */ uri) => (await fetch(uri)).arrayBuffer() }
     const verifier = JwtVerifier.create(
       { issuer, audience, jwksUri },
@@ -140,6 +164,10 @@ const expressOauth2JwtBearer = {
     const { auth } = await import('express-oauth2-jwt-bearer')
     return auth({ issuerBaseURL: issuer, audience, tokenSigningAlg: algorithm })
   },
+  async authorize() {
+    const { requiredScopes } = await import('express-oauth2-jwt-bearer')
+    return requiredScopes(scope)
+  },
   async createVerify(setup) {
     return throughExpress(await this.express?.(setup))
   },
@@ -154,7 +182,7 @@ const expressJwt = {
   async express({ issuer, jwksUri, audience, algorithm }) {
     const { expressjwt } = await import('express-jwt')
     const { default: jwksRsa } = await import('jwks-rsa')
-    // Without its rate limit, under which made-up kids in parallel wait for minutes.
+    // Without its rate limit, with which parallel requests with made-up kids wait for minutes.
     const secret = jwksRsa.expressJwtSecret({ jwksUri, cache: true })
     const algorithms = [/** @type {'RS256' | 'ES256'} */ (algorithm)]
     return expressjwt({ secret, issuer, audience, algorithms })
@@ -213,7 +241,7 @@ const throughExpress = (middleware) => (authorization) =>
     middleware(request, {}, (error) => (error ? reject(error) : resolve()))
   })
 
-/** The measuring itself: what a call costs that does nothing. @type {Contender} */
+/** The overhead of the measurement: a call without work. @type {Contender} */
 const nothing = {
   label: '(an empty function)',
   packages: [],
@@ -226,6 +254,7 @@ const nothing = {
 export const contenders = {
   nothing,
   ours,
+  before,
   jose,
   'aws-jwt-verify': awsJwtVerify,
   oauth4webapi,
@@ -239,6 +268,6 @@ export const contenders = {
 /** @param {string} name */
 export function contenderOf(name) {
   const contender = contenders[name]
-  if (contender === undefined) throw new Error(`no contender is called ${name}`)
+  if (contender === undefined) throw new Error(`there is no contender ${name}`)
   return contender
 }

@@ -1,17 +1,17 @@
 /**
- * @module Reduces the samples of a run to what is committed: of each figure five numbers, and of what
- * is compared the five numbers of the ratios within a round.
+ * @module Reduces the samples of a run to the committed figures: five numbers of each figure, and of the
+ * ratios within a round.
  */
 import { fiveNumbers } from './table.js'
 
 /** The order of the five numbers. */
 export const order = ['minimum', 'lower quartile', 'median', 'upper quartile', 'maximum']
 
-/** What `ours` is compared in. */
+/** The figures for which there is a ratio of `ours` to each contender. */
 const compared = ['perSecond', 'cpu', 'mainCpu']
 
 /**
- * Replaces every list of numbers and every list of samples by five numbers; leaves the rest as it is.
+ * Replaces every list of numbers and every list of samples by five numbers.
  *
  * @param {any} figures
  * @param {any[]} [ours] the samples of ours in the same rounds
@@ -20,7 +20,7 @@ const compared = ['perSecond', 'cpu', 'mainCpu']
 export function digest(figures, ours) {
   if (Array.isArray(figures)) {
     if (typeof figures[0] === 'number') return fiveNumbers(figures)
-    // Only rounds note what the host took: the steps of the memory table are kept.
+    // Only samples of rounds have `stolen`. The steps of the memory table are kept.
     return 'stolen' in Object(figures[0]) ? digestRounds(figures, ours) : figures
   }
   if (typeof figures !== 'object' || figures === null) return figures

@@ -1,4 +1,4 @@
-/** @module What a package costs before its first token: the time to import it, and its size on disk. */
+/** @module The import time of a package and its size on disk. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 export const root = join(here, '../..')
 
-/** Milliseconds to import the modules, in a process of their own. @param {readonly string[]} modules */
+/** Measures the import time of modules in a new process, in milliseconds. @param {readonly string[]} modules */
 export function importTime(modules) {
   const imports = modules.map((name) => `await import(${JSON.stringify(name)})`).join(';')
   const script = `const start = performance.now();${imports};console.log(performance.now() - start)`
@@ -15,13 +15,13 @@ export function importTime(modules) {
   return Number(execFileSync(process.execPath, args, { cwd: here, encoding: 'utf8' }))
 }
 
-/** Bytes and number of packages with all that they depend on. @param {readonly string[]} packages */
+/** The number and the size in bytes of packages with all dependencies. @param {readonly string[]} packages */
 export function installedSize(packages) {
   const folders = new Set(packages.flatMap((name) => closure(locate(name, here))))
   return { packages: folders.size, bytes: sum([...folders].map(folderSize)) }
 }
 
-/** As `installedSize`, for the package of this repository as npm would publish it. */
+/** Like `installedSize`, for the package of this repository as npm publishes it. */
 export function ourInstalledSize() {
   const { files, dependencies } = manifest(root)
   const published = ['package.json', 'README.md', 'LICENSE', ...files].map((name) =>
@@ -42,7 +42,7 @@ function closure(folder, seen = new Set()) {
   return [...seen]
 }
 
-/** Where Node finds the package, seen from the folder. @param {string} name @param {string} from @returns {string} */
+/** Finds the folder of a package that a folder imports. @param {string} name @param {string} from @returns {string} */
 function locate(name, from) {
   const folder = join(from, 'node_modules', name)
   if (existsSync(folder)) return folder

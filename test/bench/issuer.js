@@ -1,16 +1,17 @@
-/** @module An authorization server on loopback: its metadata, its key, and the tokens it signed. */
+/** @module An authorization server on loopback: its metadata, its key and its tokens. */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { audience, createKey, createSigner, createTokenSet } from './tokens.js'
 
 /**
- * Starts the issuer of one algorithm and writes what the other processes need to `file`.
+ * Starts the issuer of one algorithm, and writes the setup of the other processes to `file`.
  *
  * @param {import('./tokens.js').Algorithm} algorithm
  * @param {string} file
+ * @param {string} [before] a folder with another build of this package
  */
-export async function startIssuer(algorithm, file) {
+export async function startIssuer(algorithm, file, before) {
   const key = createKey(algorithm)
   const server = createServer((request, response) => {
     const body = documents[request.url ?? '']
@@ -30,7 +31,7 @@ export async function startIssuer(algorithm, file) {
     '/jwks': { keys: [key.jwk] },
   }
   const content = {
-    setup: { issuer, jwksUri, audience, algorithm },
+    setup: { issuer, jwksUri, audience, algorithm, before },
     key: { jwk: key.jwk, privateJwk: key.privateKey.export({ format: 'jwk' }) },
     tokens: await createTokenSet(createSigner(algorithm, key, issuer)),
   }

@@ -1,6 +1,6 @@
 /**
- * @module The load on a server, from a process of its own: keep-alive connections with one request
- * in flight each, written from prepared bytes and read without a parser, to cost little.
+ * @module Generates the load on a server in a separate process: keep-alive connections with one request in
+ * flight each. Requests are prepared bytes, and responses are read without a parser, to use little CPU time.
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zipf } from './tokens.js'
 
-/** @typedef {{ perSecond: number, loop: number }} Load requests per second, and how busy this process was */
+/** @typedef {{ perSecond: number, loop: number }} Load requests per second, and the event loop utilisation of this process */
 
 /** @type {{ tokens: import('./tokens.js').TokenSet }} */
 const { tokens } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'))
@@ -26,10 +26,10 @@ let position = 0
 const popular = () => /** @type {Buffer} */ (requests[order[position++ % order.length] ?? 0])
 const inTurn = () => /** @type {Buffer} */ (requests[position++ % requests.length])
 
-/** @typedef {{ next: () => Buffer, limit: number }} Course the requests to send, until so many responses have come */
+/** @typedef {{ next: () => Buffer, limit: number }} Course the requests to send, and the number of responses after which it ends */
 
 /**
- * Opens 64 connections to a server. They stay open between courses, of which there is one at a time.
+ * Opens 64 connections to a server. They stay open between courses. Only one course runs at a time.
  *
  * @param {number} port
  */
@@ -44,7 +44,9 @@ async function connectTo(port) {
     const onResponse = (/** @type {number} */ length, /** @type {Uint8Array} */ buffer) => {
       const whole = end.equals(buffer.subarray(length - end.length, length))
       if (!whole || !good.equals(buffer.subarray(0, good.length))) {
-        throw new Error(`not one good response: ${Buffer.from(buffer.subarray(0, length))}`)
+        throw new Error(
+          `not exactly one complete 200 response: ${Buffer.from(buffer.subarray(0, length))}`,
+        )
       }
       responses++
       if (responses < course.limit) socket.write(course.next())
@@ -60,11 +62,11 @@ async function connectTo(port) {
   const sockets = await Promise.all(Array.from({ length: 64 }, openConnection))
   return {
     responses: () => responses,
-    /** Ends the course once the requests under way are answered. */
+    /** Ends the course after the requests in flight. */
     stop() {
       course.limit = 0
     },
-    /** @param {Course} begun @returns {Promise<void>} resolves once every request is answered */
+    /** @param {Course} begun @returns {Promise<void>} resolves when every request is answered */
     run(begun) {
       course = begun
       responses = 0
@@ -88,7 +90,7 @@ function connectionsTo(port) {
   return present
 }
 
-/** Sends every token in turn, so that caches fill. @param {number} port @param {number} limit */
+/** Sends every token in order, so that caches are filled. @param {number} port @param {number} limit */
 async function warmUp(port, limit) {
   const connections = await connectionsTo(port)
   await connections.run({ next: inTurn, limit })

@@ -1,6 +1,5 @@
 /**
- * @module One process that verifies ever new tokens with ours and says what it holds. Run with
- * --expose-gc.
+ * @module One process that verifies new tokens with ours and reports its memory. Run with --expose-gc.
  */
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'

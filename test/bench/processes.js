@@ -1,11 +1,11 @@
-/** @module Child processes that are asked and answer, one message each. */
+/** @module Child processes that reply to each message with one message. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 
 /**
- * Starts a module of this folder. Its first message says that it is ready.
+ * Starts a module of this folder, and waits for its first message.
  *
  * @param {string} file
  * @param {string} argument
@@ -24,9 +24,9 @@ export async function start(file, argument, execArgv = []) {
  * @returns {Promise<any>}
  */
 export function ask(child, message) {
-  const answer = reply(child, 'a child process')
+  const response = reply(child, 'a child process')
   child.send(message)
-  return answer
+  return response
 }
 
 /** @param {ChildProcess} child @param {string} name @returns {Promise<any>} */

@@ -1,6 +1,6 @@
 /**
- * @module Rounds, in each of which every contender is measured once, and what becomes of a sample that
- * the machine's host disturbed: on a virtual machine, others may get the CPU in the middle of it.
+ * @module Measures in rounds: every contender once per round. Repeats a sample during which the host of a
+ * virtual machine gave the CPU to others.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,13 +8,13 @@ import { median } from './table.js'
 
 /**
  * @typedef {object} Undisturbed
- * @property {number} stolen the share of the CPU time that the host gave to others meanwhile, 0 to 1
- * @property {number} repeated how often it was measured before, and more than 2 % stolen
+ * @property {number} stolen the share of the CPU time that the host gave to others, 0 to 1
+ * @property {number} repeated how many times it was measured again, because more than 2 % were stolen
  */
 /** @template S @typedef {Record<string, (S & Undisturbed)[]>} Rounds the samples of each contender, one per round */
 
 const tolerated = 0.02
-/** Before a sample is measured again, in milliseconds: disturbances last. */
+/** The pause before a sample is repeated, in milliseconds, because disturbances last. */
 const pause = 200
 
 /**
@@ -41,16 +41,16 @@ export async function measureRounds({ rounds: count, patience }, names, measure)
   return rounds
 }
 
-/** How many rounds the same processes measure: luck with where code and data lie stays with a process. */
+/** Rounds per process. The memory layout of a process affects all of its samples. */
 const roundsPerProcess = 8
 
 /**
- * Measures in several goes where there are many rounds, each with new processes.
+ * Measures many rounds in parts, each with new processes.
  *
  * @template S
  * @template {{ rounds: number }} R
  * @param {R} run
- * @param {(run: R) => Promise<Record<string, Rounds<S>>>} measure starts its processes, and ends them
+ * @param {(run: R) => Promise<Record<string, Rounds<S>>>} measure starts and ends its processes
  * @returns {Promise<Record<string, Rounds<S>>>} by workload
  */
 export async function inNewProcesses(run, measure) {
@@ -66,7 +66,7 @@ export async function inNewProcesses(run, measure) {
   return all
 }
 
-/** In another order each time, so that nobody always comes after the same. @template T @param {readonly T[]} list */
+/** Returns the list in random order, so that no contender always follows the same one. @template T @param {readonly T[]} list */
 const shuffled = (list) =>
   list
     .map((item) => /** @type {const} */ ([Math.random(), item]))
@@ -74,7 +74,7 @@ const shuffled = (list) =>
     .map(([, item]) => item)
 
 /** @param {Rounds<object>} rounds */
-export function tellOfHost(rounds) {
+export function describeHost(rounds) {
   const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)} %`
   const samples = Object.values(rounds).flat()
   const stolen = samples.map((sample) => sample.stolen)
@@ -95,11 +95,11 @@ async function watched(measure) {
 
 const statistics = '/proc/stat'
 
-/** Of all CPUs, since they started: what was stolen, and everything. Nothing where nothing tells. */
+/** The stolen and the total time of all CPUs since they started; 0 on systems without /proc/stat. */
 function ticks() {
   if (!existsSync(statistics)) return { stolen: 0, all: 0 }
   const [line = ''] = readFileSync(statistics, 'latin1').split('\n', 1)
-  // user nice system idle iowait irq softirq steal; what follows is part of the first two.
+  // user nice system idle iowait irq softirq steal. The values after these are part of the first two.
   const counts = line.trim().split(/\s+/).slice(1, 9).map(Number)
   return { stolen: counts[7] ?? 0, all: counts.reduce((sum, count) => sum + count, 0) }
 }

@@ -1,6 +1,7 @@
 /**
  * @module One server process: Express, Koa or node:http, unprotected, with an empty asynchronous
- * middleware, or protected by one contender: by its own middleware, else by five lines around it.
+ * middleware, or protected by one contender: with its own middleware, or else with a few lines around its
+ * `verify`. With `scopes` the route also requires a scope.
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -12,19 +13,30 @@ import { contenderOf } from './contenders.js'
 const empty = async () => {}
 const tokenOf = (/** @type {Incoming} */ request) => request.headers.authorization?.slice(7) ?? ''
 
+/**
+ * The contender's own check of a scope, if the workload has one.
+ *
+ * @param {string} framework @param {Protection} protection @param {import('./contenders.js').Setup} setup
+ */
+async function createAuthorize(framework, protection, setup) {
+  if (!scopes || protection === 'unprotected' || protection === 'empty') return undefined
+  return await contenderOf(protection).authorize?.(setup, framework)
+}
+
 /** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
 async function express(protection, setup) {
   const { default: createApp } = await import('express')
   const app = createApp()
   if (protection !== 'unprotected') app.use(await middleware())
-  app.get('/reports', (_request, response) => {
+  const authorize = await createAuthorize('express', protection, setup)
+  app.get('/reports', ...(authorize ? [authorize] : []), (_request, response) => {
     response.json({ ok: true })
   })
   /** @type {import('express').ErrorRequestHandler} */
-  const answerError = (error, _request, response, _next) => {
+  const sendError = (error, _request, response, _next) => {
     response.status(error.status ?? 500).end()
   }
-  return app.use(answerError)
+  return app.use(sendError)
 
   async function middleware() {
     if (protection === 'empty') {
@@ -54,6 +66,8 @@ async function koa(protection, setup) {
   const { default: Koa } = await import('koa')
   const app = new Koa()
   if (protection !== 'unprotected') app.use(await middleware())
+  const authorize = await createAuthorize('koa', protection, setup)
+  if (authorize) app.use(authorize)
   app.use((ctx) => {
     ctx.body = { ok: true }
   })
@@ -83,19 +97,26 @@ async function koa(protection, setup) {
 
 /** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
 async function http(protection, setup) {
-  const answer = (/** @type {import('node:http').ServerResponse} */ response) => {
+  const respond = (/** @type {import('node:http').ServerResponse} */ response) => {
     response.setHeader('content-type', 'application/json')
     response.end('{"ok":true}')
   }
   if (protection === 'unprotected')
-    return (/** @type {any} */ _req, /** @type {any} */ res) => answer(res)
-  const authenticate = await guard()
+    return (/** @type {any} */ _req, /** @type {any} */ res) => respond(res)
+  const authenticate = await createAuthenticate()
+  const authorize = await createAuthorize('http', protection, setup)
+  if (authorize) {
+    return async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
+      if (!(await authenticate(request, response))) return
+      if (await authorize(request, response)) respond(response)
+    }
+  }
   return async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
-    if (await authenticate(request, response)) answer(response)
+    if (await authenticate(request, response)) respond(response)
   }
 
-  async function guard() {
-    if (protection === 'empty') return async () => 'anybody'
+  async function createAuthenticate() {
+    if (protection === 'empty') return async () => true
     const contender = contenderOf(protection)
     if (contender.http) return contender.http(setup)
     const verify = await contender.createVerify(setup)
@@ -111,11 +132,11 @@ async function http(protection, setup) {
   }
 }
 
-const { framework, protection, file } = JSON.parse(process.argv[2] ?? '')
+const { framework, protection, file, scopes } = JSON.parse(process.argv[2] ?? '')
 const { setup } = JSON.parse(readFileSync(file, 'utf8'))
 const create = { express, koa, http }[/** @type {'express' | 'koa' | 'http'} */ (framework)]
 const server = createServer(await create(protection, setup))
-// The connections of the load outlast the turns of the other servers.
+// The connections of the load stay open while other servers are measured.
 server.keepAliveTimeout = 120_000
 server.listen(0, '127.0.0.1', () => {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)

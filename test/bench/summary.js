@@ -1,6 +1,6 @@
 /**
- * @module What the README says of speed, made of the figures of committed runs:
- * `node test/bench/summary.js`. A test compares.
+ * @module Creates the tables of the documentation from the figures of committed runs:
+ * `node test/bench/summary.js`. A test compares the two.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -100,7 +100,7 @@ export function httpTable(date) {
   )
 }
 
-/** What ours holds after a million tokens, less what it held before, in MiB. @param {string} date */
+/** The growth of the heap of ours after a million tokens, in MiB. @param {string} date */
 export function memoryOfMillion(date) {
   const [samples] = Object.values(results(`${date}-memory`).figures)
   const [first, last] = [samples[0], samples.at(-1)]

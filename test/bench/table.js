@@ -1,4 +1,4 @@
-/** @module Numbers as Markdown. */
+/** @module Formats numbers as Markdown tables. */
 
 /** Minimum, lower quartile, median, upper quartile, maximum. @param {readonly number[]} values */
 export function fiveNumbers(values) {
@@ -14,7 +14,7 @@ export function fiveNumbers(values) {
 /** @param {readonly number[]} values */
 export const median = (values) => fiveNumbers(values)[2] ?? NaN
 
-/** Three digits that count: 41,300 · 318 · 7.95 · 0.412. @param {number} value */
+/** Formats a number with three significant digits: 41,300 · 318 · 7.95 · 0.412. @param {number} value */
 export function figure(value) {
   if (!Number.isFinite(value)) return '–'
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })

@@ -1,8 +1,8 @@
-/** @module What is measured, in which order, and how each table reads. */
+/** @module The measurements of each table, and its Markdown. */
 import { contenderOf, contenders } from './contenders.js'
 import { importTime, installedSize, ourInstalledSize, root } from './footprint.js'
 import { ask, start } from './processes.js'
-import { inNewProcesses, measureRounds, tellOfHost } from './rounds.js'
+import { describeHost, inNewProcesses, measureRounds } from './rounds.js'
 import { figure, markdown, median, range } from './table.js'
 
 /** @typedef {import('./child.js').Sample} Sample */
@@ -13,20 +13,21 @@ import { figure, markdown, median, range } from './table.js'
  * @typedef {object} Run
  * @property {(algorithm: Algorithm) => Promise<Issued>} issuer
  * @property {number} rounds
- * @property {number} patience how many times as many samples may be measured again
+ * @property {number} patience how many samples may be repeated, as a multiple of all samples
  * @property {number} milliseconds per cell and round
  * @property {number} warmUp milliseconds before the first round
  * @property {boolean} full
  */
 /** @typedef {{ file: string, tokens: import('./tokens.js').TokenSet }} Issued */
 /** @typedef {{ title: string, markdown: string, figures: unknown }} Table */
+/** @typedef {{ framework: string, algorithm: Algorithm, names: readonly string[], scopes: boolean }} HttpOptions */
 
 const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`
 const byRound = (/** @type {any[]} */ samples, /** @type {string} */ key) =>
   samples.map((sample) => sample[key])
 const labelOf = (/** @type {string} */ name) => contenderOf(name).label
 
-/** How many times ours is the other, round by round. @param {Rounds} rounds @param {string} name @param {string} key */
+/** The ratio of ours to another contender, per round. @param {Rounds} rounds @param {string} name @param {string} key */
 function ratios(rounds, name, key) {
   const [own, other] = [rounds.ours ?? [], rounds[name] ?? []]
   if (name === 'ours' || name === 'nothing') return []
@@ -36,7 +37,7 @@ function ratios(rounds, name, key) {
 const times = (/** @type {number[]} */ values) => range(values, (value) => `${value.toFixed(2)}`)
 
 /**
- * Measures workloads, A B C B C A …, every contender in a process of its own.
+ * Measures workloads in rounds (A B C, B C A, …), each contender in its own process.
  *
  * @param {Run} run
  * @param {{ workloads: readonly string[], algorithm: Algorithm, inFlight: number, names: readonly string[] }} options
@@ -110,7 +111,7 @@ export async function workloadTable(run, options) {
     workload === 'cold' ? 'Every token is new' : 'Machine to machine, 1,000 tokens (Zipf)'
   return {
     title: `${what}: ${algorithm}, ${inFlight} in flight`,
-    markdown: `${markdown(['', ...head], rows)}${lacking && `\n\n${lacking}`}\n\n${tellOfHost(rounds)}`,
+    markdown: `${markdown(['', ...head], rows)}${lacking && `\n\n${lacking}`}\n\n${describeHost(rounds)}`,
     figures: rounds,
   }
 }
@@ -149,18 +150,18 @@ export async function refusalsTable(run, { algorithm, inFlight, names }) {
     )}\n\n${Object.entries(figures)
       .map(
         ([name, rounds]) =>
-          `${refusals[/** @type {keyof typeof refusals} */ (name)]}: ${tellOfHost(rounds)}`,
+          `${refusals[/** @type {keyof typeof refusals} */ (name)]}: ${describeHost(rounds)}`,
       )
       .join('\n')}`,
     figures,
   }
 }
 
-/** What every server answers before it is measured, so that caches are full. */
+/** Requests to every server before it is measured, so that caches are full. */
 const warmUpRequests = 2500
 
-/** @param {number} port @param {import('./tokens.js').TokenSet} tokens */
-async function assertProtects(port, { spare, refusals, foreign }) {
+/** @param {number} port @param {import('./tokens.js').TokenSet} tokens @param {boolean} scopes */
+async function assertProtects(port, { spare, refusals, foreign, withoutScope }, scopes) {
   const statusOf = async (/** @type {string} */ token) => {
     const headers = { authorization: `Bearer ${token}`, connection: 'close' }
     return (await fetch(`http://127.0.0.1:${port}/reports`, { headers })).status
@@ -168,25 +169,29 @@ async function assertProtects(port, { spare, refusals, foreign }) {
   const bad = [...Object.values(refusals).map((list) => list[0] ?? ''), ...foreign]
   const statuses = await Promise.all([spare, ...bad].map(statusOf))
   if (statuses.some((status, index) => (status === 200) !== (index === 0))) {
-    throw new Error(`a server answers ${statuses}: 200 and then refusals were expected`)
+    throw new Error(`a server responds with ${statuses}: 200 and then refusals were expected`)
+  }
+  const status = await statusOf(withoutScope)
+  if (status !== (scopes ? 403 : 200)) {
+    throw new Error(`a server responds with ${status} to a token without a scope`)
   }
 }
 
 /**
  * @param {Run} run
- * @param {{ framework: string, algorithm: Algorithm, names: readonly string[] }} options
+ * @param {HttpOptions} options
  * @returns {Promise<Record<string, Rounds>>} by framework
  */
-async function measureOverHttp(run, { framework, algorithm, names }) {
+async function measureOverHttp(run, { framework, algorithm, names, scopes }) {
   const { file, tokens } = await run.issuer(algorithm)
   const driver = (await start('load.js', file)).child
   const servers = await Promise.all(
     ['unprotected', 'empty', ...names].map(async (protection) => {
       const { child, first } = await start(
         'servers.js',
-        JSON.stringify({ framework, protection, file }),
+        JSON.stringify({ framework, protection, file, scopes }),
       )
-      if (protection in contenders) await assertProtects(first, tokens)
+      if (protection in contenders) await assertProtects(first, tokens, scopes)
       return { protection, child, port: Number(first) }
     }),
   )
@@ -202,15 +207,17 @@ async function measureOverHttp(run, { framework, algorithm, names }) {
 }
 
 /**
- * One framework over HTTP, machine to machine, with 64 connections.
+ * One framework over HTTP, machine to machine, with 64 connections. With `scopes` the route requires a
+ * scope, and only contenders with their own check of scopes are measured.
  *
  * @param {Run} run
- * @param {{ framework: string, algorithm: Algorithm, names: readonly string[] }} options
+ * @param {HttpOptions} options
  * @returns {Promise<Table>}
  */
 export async function httpTable(run, options) {
-  const { framework, algorithm } = options
-  const figures = await inNewProcesses(run, (some) => measureOverHttp(some, options))
+  const { framework, algorithm, scopes } = options
+  const names = options.names.filter((name) => !scopes || contenderOf(name).authorize)
+  const figures = await inNewProcesses(run, (some) => measureOverHttp(some, { ...options, names }))
   const rounds = figures[framework] ?? {}
   for (const samples of Object.values(rounds)) {
     for (const [round, sample] of samples.entries()) {
@@ -224,13 +231,21 @@ export async function httpTable(run, options) {
     range(byRound(samples, 'perSecond')),
     name === 'unprotected' ? '–' : range(byRound(samples, 'lost'), points),
     percent(median(byRound(samples, 'loop'))),
+    times(name in contenders ? ratios(rounds, name, 'perSecond') : []),
   ])
+  const requirement = scopes ? 'authenticate and authorize({ scopes }), ' : ''
   return {
-    title: `Over HTTP, machine to machine: ${framework}, ${algorithm}, 64 connections`,
+    title: `Over HTTP, ${requirement}machine to machine: ${framework}, ${algorithm}, 64 connections`,
     markdown: `${markdown(
-      ['', 'requests/s (min–max)', 'lost, % of unprotected (min–max)', 'load generator busy'],
+      [
+        '',
+        'requests/s (min–max)',
+        'lost, % of unprotected (min–max)',
+        'load generator busy',
+        'ours ÷ it, requests/s',
+      ],
       rows,
-    )}\n\n${tellOfHost(rounds)}`,
+    )}\n\n${describeHost(rounds)}`,
     figures: rounds,
   }
 }
@@ -238,7 +253,7 @@ export async function httpTable(run, options) {
 const mebibytes = (/** @type {number} */ bytes) => (bytes / 2 ** 20).toFixed(1)
 
 /**
- * What ours holds while it verifies ever new tokens.
+ * The memory of ours while it verifies new tokens.
  *
  * @param {Run} run
  * @returns {Promise<Table>}

@@ -1,6 +1,6 @@
 /**
- * @module The access tokens that every contender gets: keys, good tokens, bad tokens, and the order
- * in which machine clients send theirs. Knows nothing of any library.
+ * @module The access tokens for every contender: keys, valid and invalid tokens, and the order in which
+ * machine clients send theirs. Imports no library.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -8,11 +8,12 @@ import { promisify } from 'node:util'
 /** @typedef {'RS256' | 'ES256' | 'EdDSA'} Algorithm */
 /**
  * @typedef {object} TokenSet
- * @property {string[]} cold distinct good tokens
+ * @property {string[]} cold distinct valid tokens
  * @property {string[]} m2m the tokens of 1,000 machine clients, in the order of their popularity
- * @property {string} spare a good token of its own, for the first call of every verifier
+ * @property {string} spare another valid token, for the first call of every verifier
  * @property {Record<RefusalName, string[]>} refusals
  * @property {string[]} foreign tokens of another issuer, and for another audience
+ * @property {string} withoutScope a valid token without the claim `scope`
  */
 /** @typedef {'badSignature' | 'expired' | 'unknownKid' | 'garbage'} RefusalName */
 
@@ -26,7 +27,7 @@ const encode = (/** @type {unknown} */ value) =>
   Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /**
- * Makes a key of the algorithm and its public JWK.
+ * Creates a key of the algorithm and its public JWK.
  *
  * @param {Algorithm} algorithm
  */
@@ -50,7 +51,7 @@ function generateKeyPair(algorithm) {
 }
 
 /**
- * Signs access tokens as RFC 9068 has them; about 790 bytes with RS256.
+ * Signs access tokens of the RFC 9068 profile. They have about 790 bytes with RS256.
  *
  * @param {Algorithm} algorithm
  * @param {ReturnType<typeof createKey>} key
@@ -99,6 +100,7 @@ export async function createTokenSet(signToken) {
     cold: await many(coldTokens),
     m2m,
     spare: await signToken(),
+    withoutScope: await signToken({ scope: undefined }),
     refusals: {
       badSignature: some.map(withBadSignature),
       expired: await many(refusedTokens, { exp: Math.floor(Date.now() / 1000) - 600 }),
@@ -126,7 +128,7 @@ function withUnknownKid(token) {
   return [encode({ ...fields, kid: randomBytes(32).toString('base64url') }), ...rest].join('.')
 }
 
-/** As long as the token, alternately without and with the dots of a JWS. @param {string} token @param {number} index */
+/** Noise of the length of the token, alternately without and with the dots of a JWS. @param {string} token @param {number} index */
 function garbage(token, index) {
   const noise = randomBytes(token.length).toString('base64url').slice(0, token.length)
   return index % 2 === 0
@@ -135,7 +137,7 @@ function garbage(token, index) {
 }
 
 /**
- * Draws from `count` things with Zipf's distribution (s = 1), the same sequence every time.
+ * Draws from `count` items with Zipf's distribution (s = 1). The sequence is always the same.
  *
  * @param {number} count
  * @param {number} length a power of two

@@ -1,6 +1,6 @@
 /**
- * @module The tests that judge mutants: those of the mutated folders, and the rows of the RFCs that
- * these folders answer for. The others take longer and would kill few more.
+ * @module The tests that run against mutants: unit and conformance tests. The others take longer and kill
+ * few additional mutants.
  */
 import { defineConfig, mergeConfig } from 'vitest/config'
 import base from '../../vitest.config.ts'

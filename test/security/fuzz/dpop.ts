@@ -21,11 +21,11 @@ import {
   algorithmsOf,
   CANARY,
   fitting,
+  foreignKey,
   forgeries,
   keys,
   NOW,
   signatureOf,
-  stranger,
 } from './material.ts'
 import { legible, stricter } from './oracle.ts'
 import type { Property } from './run.ts'
@@ -90,7 +90,7 @@ const headerValues = {
   crit: among(['b64'], [], ['exp']),
   b64: among(true, false),
   kid: among(CANARY),
-  jwk: among(bareJwk(stranger), 'text', []),
+  jwk: among(bareJwk(foreignKey), 'text', []),
   x5c: among([CANARY]),
   other: oddValue,
 }
@@ -168,7 +168,7 @@ async function bindTo(proof: string, isBound: boolean): Promise<string> {
     if (!isBound) throw new Error('bound to another key')
     return await calculateJwkThumbprint(decodePart(proof, 0).jwk as JWK)
   } catch {
-    return calculateJwkThumbprint(bareJwk(stranger))
+    return calculateJwkThumbprint(bareJwk(foreignKey))
   }
 }
 

@@ -32,9 +32,9 @@ export interface RemoteKeySourceOptions {
   readonly now: () => number
   readonly observer: Observer
   /**
-   * Reserves one fetch and returns what ends the reservation. By default there is no limit.
+   * Reserves one fetch, and returns a function that ends the reservation. By default there is no limit.
    *
-   * @throws ServiceUnavailableError where none may begin now: that is no failure of the issuer.
+   * @throws ServiceUnavailableError if the limit is reached. That is not a failure of the issuer.
    */
   readonly reserveFetch?: (() => () => void) | undefined
 }
@@ -72,21 +72,17 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     if (cached === undefined || !(time < cached.usableUntil)) return fetchFirst(arrival)
     const isFresh = time < cached.expiresAt
     const isDue = time >= cached.refreshAt
-    if (isDue && attempt === undefined && backOff.remaining() === 0) beginInBackground(!isFresh)
+    if (isDue && attempt === undefined && backOff.remaining() === 0) {
+      const release = tryReserve(reserveFetch)
+      if (release !== undefined) attempt = begin(!isFresh, release)
+    }
     // Under steady load an attempt begins before the set expires, and no request waits for it.
     if (isFresh || attempt?.isLate !== true || backOff.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
-    return isDoneWithin(attempt.done, Math.min(limit, timeLeft(arrival))).then(usableSet)
-  }
-
-  /** Not where too many fetches are under way: the old keys are used meanwhile. */
-  function beginInBackground(isLate: boolean): void {
-    try {
-      attempt = begin(isLate, reserveFetch())
-    } catch (error) {
-      if (!(error instanceof ServiceUnavailableError)) throw error
-    }
+    return isDoneWithin(attempt.done, Math.min(limit, timeLeft(policy.timeout, arrival))).then(
+      usableSet,
+    )
   }
 
   async function fetchFirst(arrival?: Arrival): Promise<KeySet> {
@@ -125,13 +121,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     }
   }
 
-  /** Milliseconds that a request may still wait. */
-  function timeLeft(arrival = recordArrival()): number {
-    return arrival.time + policy.timeout * 1000 - performance.now()
-  }
-
   async function waitFor(work: Promise<void>, arrival?: Arrival): Promise<void> {
-    if (await isDoneWithin(work, timeLeft(arrival))) return
+    if (await isDoneWithin(work, timeLeft(policy.timeout, arrival))) return
     throw unavailable(`the keys were not fetched within ${policy.timeout} s`)
   }
 
@@ -140,11 +131,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return cached.set
   }
 
-  function unavailable(
-    hint = failure instanceof FetchFailure ? failure.message : undefined,
-  ): ServiceUnavailableError {
-    const detail = { issuer: printable(options.issuer), ...(hint !== undefined && { hint }) }
-    return new ServiceUnavailableError('keys', retryAfter(), detail, failure)
+  function unavailable(hint?: string): ServiceUnavailableError {
+    return createUnavailableError(options.issuer, retryAfter(), failure, hint)
   }
 
   function retryAfter(): number {
@@ -217,4 +205,30 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   }
 
   return { current, refreshForUnknownKey }
+}
+
+/** Reserves one fetch. Returns `undefined` if the limit is reached: the old keys are used meanwhile. */
+function tryReserve(reserveFetch: () => () => void): (() => void) | undefined {
+  try {
+    return reserveFetch()
+  } catch (error) {
+    if (error instanceof ServiceUnavailableError) return undefined
+    throw error
+  }
+}
+
+/** Returns how long a request may still wait, in milliseconds. @param timeout Seconds. */
+function timeLeft(timeout: number, arrival = recordArrival()): number {
+  return arrival.time + timeout * 1000 - performance.now()
+}
+
+/** Creates the error of a request without keys. @param failure The last failure of the issuer. */
+function createUnavailableError(
+  issuer: string,
+  retryAfter: number,
+  failure: unknown,
+  hint = failure instanceof FetchFailure ? failure.message : undefined,
+): ServiceUnavailableError {
+  const detail = { issuer: printable(issuer), ...(hint !== undefined && { hint }) }
+  return new ServiceUnavailableError('keys', retryAfter, detail, failure)
 }

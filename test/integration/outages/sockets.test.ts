@@ -20,7 +20,7 @@ import { verdict } from '../../support/simulated-issuer.ts'
 
 describe('over real sockets', () => {
   /** A short timeout for the behaviours that only the timeout ends. */
-  const timeoutFor = (name: string) => (endless.includes(name) ? 0.4 : 5)
+  const timeoutFor = (name: string) => (endless.includes(name) ? 1 : 5)
   const signed = (claims = {}, key = rsa1, header = {}) => lasting(claims, header, key)
 
   /** Creates a validator with keys from a hostile server and its own clock. */

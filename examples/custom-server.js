@@ -13,8 +13,7 @@ import { createServer, STATUS_CODES } from 'node:http'
 import { AccessTokenError, createValidator } from 'oauth-resource-server'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE)
-  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
 const validator = createValidator({ issuer: ISSUER, audience: AUDIENCE })
 const server = createServer((_request, response) => response.writeHead(426).end())

@@ -11,8 +11,7 @@ import Koa from 'koa'
 import { authenticate, authorize } from 'oauth-resource-server/koa'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE)
-  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
 const app = new Koa()
 const mayReadReports = authorize({ scopes: 'read:reports' })

@@ -9,9 +9,7 @@
 const { ISSUER, AUDIENCE, CLIENT_ID, CLIENT_SECRET, SCOPE } = process.env
 const { API = 'http://127.0.0.1:3000/reports' } = process.env
 if (!ISSUER || !AUDIENCE || !CLIENT_ID || !CLIENT_SECRET) {
-  throw new Error(
-    'Set ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET, as described at the top of this file',
-  )
+  throw new Error('Set ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET: see the top of this file')
 }
 
 const credentials = new URLSearchParams({

@@ -12,8 +12,7 @@ import { createServer } from 'node:http'
 import { authenticate } from 'oauth-resource-server/http'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE)
-  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
 /** The log levels by event type. Other events are for metrics. */
 const levels = new Map([

@@ -15,8 +15,7 @@ import * as sdk from '@opentelemetry/sdk-metrics'
 import { authenticate } from 'oauth-resource-server/http'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE)
-  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
 // Replace this with your own set-up of OpenTelemetry and an exporter that sends.
 const exporter = new sdk.ConsoleMetricExporter()

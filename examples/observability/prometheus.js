@@ -12,8 +12,7 @@ import { authenticate } from 'oauth-resource-server/express'
 import { Counter, Histogram, register } from 'prom-client'
 
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
-if (!ISSUER || !AUDIENCE)
-  throw new Error('Set ISSUER and AUDIENCE, as described at the top of this file')
+if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
 // Only values from closed lists and from your configuration can be labels, not `detail`.
 const events = new Counter({

@@ -11,7 +11,7 @@ const tests = readdirSync(root, { recursive: true, encoding: 'utf8' })
 
 const ids = (list: string) => list.split(/\s+/).filter((id) => id !== '')
 
-/** An id counts where it stands in a title: at the beginning of a string, alone or with others. */
+/** Finds the ids at the beginning of titles, alone or with others. */
 function isTested(id: string): boolean {
   const escaped = id.replaceAll('.', '\\.')
   return new RegExp(`['"\`](?:[\\w.-]+,? )*${escaped}[ ,:'"\`]`).test(tests)

@@ -1,4 +1,4 @@
-/** RFC 6750, bearer token usage: where a token may stand, and how a request is refused; on every adapter. */
+/** RFC 6750, bearer token usage: token locations and the refusal of requests, on every adapter. */
 import diagnostics from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import {

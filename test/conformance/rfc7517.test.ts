@@ -21,7 +21,7 @@ import {
 } from '../support/simulated-issuer.ts'
 
 const rsa = rsa1.jwk
-/** A token that says another algorithm, signed with it by the same private key. */
+/** A token with another algorithm, signed with that algorithm by the same private key. */
 const tokenOf = (key: TestKey, alg: string, header = {}) => t0({}, header, { ...key, alg })
 const unused = (reason: string) => ({ verdict: 'T401 unknown_key', skipped: [reason] })
 const used = { verdict: 'OK', skipped: [] }
@@ -189,7 +189,7 @@ describe('RFC 7517 §4.4: alg', () => {
     async (alg) => {
       const token = tokenOf(rsa1, alg)
       expect((await verdictWith([rsa], token)).verdict).toBe('T401 unknown_key')
-      // With a key that names no algorithm the very same token is good.
+      // With a key without alg the same token is valid.
       expect(await verdictWith([{ ...rsa, alg: undefined }], token)).toEqual(used)
     },
   )

@@ -24,7 +24,7 @@ const unused = (reason: string) => ({ verdict: 'T401 unknown_key', skipped: [rea
 const headerOf = ({ alg, jwk }: TestKey) =>
   base64url(JSON.stringify({ alg, typ: 'at+jwt', kid: jwk.kid }))
 
-/** A good token of a key, with the signature that `make` makes. */
+/** A valid token of a key, with the signature that `make` returns. */
 function signedBy(key: TestKey, make: (input: Buffer) => Buffer): string {
   const input = `${headerOf(key)}.${base64url(JSON.stringify(claimsT0()))}`
   return `${input}.${base64url(make(Buffer.from(input)))}`

@@ -18,10 +18,10 @@ const api = createApi()
 const good = t0()
 const headerText = '{"alg":"RS256","typ":"at+jwt","kid":"rsa1"}'
 
-/** A token whose payload is JSON as it is written here, correctly signed. */
+/** A correctly signed token with this exact JSON as payload. */
 const written = (payload: string | Buffer) => signParts(headerText, payload)
 
-/** A good payload in which a claim has its value as it is written here. */
+/** A valid payload in which a claim has this exact JSON as value. */
 function payloadWith(name: string, value: string): string {
   return JSON.stringify(claimsT0({ [name]: undefined })).replace(/}$/, `,"${name}":${value}}`)
 }

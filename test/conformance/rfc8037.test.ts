@@ -32,7 +32,7 @@ describe('RFC 8037 §3.1: EdDSA', () => {
   it.each(['x25519', 'x448'] as const)('8037-3.1-b a key of %s cannot sign', async (type) => {
     const { jwk } = okp(type, 'ed1')
     expect(await verdictWith([jwk], t0({}, {}, ed1))).toEqual(unused('type'))
-    // Nor does the x of a signing key verify anything under the name of the other curve.
+    // The x of a signing key does not verify anything with the name of the other curve.
     const renamed = { ...ed1.jwk, alg: undefined, crv: type.toUpperCase() }
     expect(await verdictWith([renamed], t0({}, {}, ed1))).toEqual(unused('type'))
   })

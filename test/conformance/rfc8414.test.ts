@@ -23,7 +23,7 @@ import {
 const openid = `${ISS}/.well-known/openid-configuration`
 const document = { issuer: ISS, jwks_uri: jwksUri }
 
-/** The URLs that were fetched for a token of an issuer, and its verdict, with documents by URL. */
+/** Validates a token of an issuer with documents by URL. Resolves to the fetched URLs and the result. */
 async function asked(
   iss: string,
   documents: Record<string, unknown>,

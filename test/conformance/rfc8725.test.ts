@@ -114,7 +114,7 @@ describe('section 3.1, algorithms', () => {
     },
   )
 
-  /** A token with an HMAC for its signature, good in every other respect. */
+  /** A token with an HMAC as signature, and valid in every other respect. */
   function withHmac(alg: string, secret: string | Buffer, header: object = {}): string {
     const joseHeader = { alg, typ: 'at+jwt', kid: 'rsa1', ...header }
     const input = [joseHeader, claimsT0()].map((part) => base64url(JSON.stringify(part))).join('.')

@@ -27,7 +27,7 @@ const api = createApi()
 const relaxed = createApi({ profile: 'jwt' })
 const good = t0()
 
-/** A stopped clock, and the options with which an API runs by it. */
+/** A stopped clock, and the options of an API that uses it. */
 const time = 1_800_000_000
 const stopped = { now: () => time * 1000 }
 const issuedNow = (claims: Record<string, unknown>) => t0({ iat: time, exp: time + 300, ...claims })
@@ -305,7 +305,7 @@ describe('section 4, alg and the signature', () => {
   }
 
   it('9068-4-sig-a one bit flipped in the header, the payload or the signature is refused', async () => {
-    // 'J' and 'j', '1' and '0' differ in one bit, and leave a token that passes every other check.
+    // 'J' and 'j', '1' and '0' differ in one bit. The changed tokens pass every other check.
     await api.refuses(
       `${changed(header, 'at+jwt', 'at+Jwt')}.${payload}.${signature}`,
       'bad_signature',

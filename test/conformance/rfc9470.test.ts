@@ -1,4 +1,4 @@
-/** RFC 9470, step-up authentication: what the challenge of a protected resource says. */
+/** RFC 9470, step-up authentication: the challenge of a protected resource. */
 import {
   AccessTokenError,
   InsufficientAuthenticationError,

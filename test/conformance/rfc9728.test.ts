@@ -51,7 +51,7 @@ afterAll(async () => {
   await closeApis(apis)
 })
 
-/** Sends a request to every adapter, expects the same answer of each, and returns one. */
+/** Sends a request to every adapter, expects the same response of each, and returns one. */
 async function send(request: Request, among = apis): Promise<Answer> {
   const able = among.filter(({ name }) => name !== 'http2' || !request.onlyHttp1)
   const answers = await Promise.all(able.map((api) => api.send(request)))

@@ -1,6 +1,5 @@
 /**
- * Remembering verified tokens must not show: with and without it every answer is the same, and no
- * token stays in memory.
+ * Caching verified tokens does not change results, and no token stays in memory.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +13,7 @@ import { AUD, claimsT0, ec1, ISS, makeKey, signParts, t0 } from '../support/fixt
 const start = 1_800_000_000
 const keys = [ec1, makeKey('ES256', 'ec2'), makeKey('ES256', 'ec3')]
 
-/** Tokens that differ in key, age, scope and length of life. */
+/** Tokens that differ in key, age, scope and lifetime. */
 const tokens = keys.flatMap((key) =>
   [
     { exp: start + 200, scope: 'read:a' },
@@ -60,7 +59,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 5, maxLength: 60 },
 )
 
-/** Plays the steps in front of one validator and notes every answer. */
+/** Runs the steps with one validator and records every result. */
 async function answers(script: readonly Step[], tokenCache: { maxEntries: number } | false) {
   let time = start
   let up = true
@@ -87,7 +86,7 @@ async function answers(script: readonly Step[], tokenCache: { maxEntries: number
         (error) => `${error.code} ${error.reason ?? ''}`,
       )
       noted.push(outcome)
-      // What goes on in the background ends before the next step, in both.
+      // Background work ends before the next step, in both validators.
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
@@ -124,7 +123,7 @@ describe('cached tokens', () => {
       execFileSync(join('node_modules', '.bin', 'tsc'), ['--noCheck', '--outDir', folder])
       const token = t0({ marker: 'kept, as every claim is' }, {}, ec1)
       const signature = token.slice(token.lastIndexOf('.') + 1)
-      // Needles are cut in two, for the text of the script is in the heap as well.
+      // The needles are split, because the text of the script is in the heap as well.
       const script = `
         import { getHeapSnapshot } from 'node:v8'
         import { createValidator } from './index.js'

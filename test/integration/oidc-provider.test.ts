@@ -1,6 +1,6 @@
 /**
- * Tokens of a real authorization server, which shares no code with the package: oidc-provider, found
- * by discovery, signs RFC 9068 tokens for the API that the client names by its resource indicator.
+ * Tokens of a real authorization server that shares no code with the package: oidc-provider, found by
+ * discovery, signs RFC 9068 tokens for the API in the resource indicator of the client.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ let issuer: string
 let apis: readonly Api[]
 
 beforeAll(async () => {
-  // It warns of a development set-up, and of a runtime that its makers no longer support.
+  // It warns about a development set-up and about an old Node version.
   vi.spyOn(console, 'warn').mockReturnValue()
   vi.spyOn(console, 'info').mockReturnValue()
   // @ts-expect-error: it has no types

@@ -1,4 +1,4 @@
-/** What README and docs claim is what the code, its tests and the committed measurements say. */
+/** The claims of README and docs match the code, the tests and the committed measurements. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import { createTestIssuer } from 'oauth-resource-server/testing'

@@ -1,4 +1,4 @@
-/** The guides about issuers and the network: the code of each is run, with a proxy, a certificate or a key. */
+/** The guides about issuers and the network: runs the code of each, with a proxy, a certificate or a key. */
 import { execFile } from 'node:child_process'
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -25,7 +25,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** Validates a token in a process of its own, which reads the environment as it starts. */
+/** Validates a token in a new process, because Node reads the environment at its start. */
 async function validateIn(env: Record<string, string>, iss: string): Promise<string> {
   const options = JSON.stringify({ issuer: iss, audience: issuer.audience })
   const file = folder.write(
@@ -42,7 +42,7 @@ async function validateIn(env: Record<string, string>, iss: string): Promise<str
 }
 
 describe('guide: HTTP proxy', () => {
-  /** An HTTP proxy that counts what it is asked for, as CONNECT or by absolute URL. */
+  /** An HTTP proxy that records its requests, by CONNECT or by absolute URL. */
   async function startProxy(): Promise<{ readonly url: string; readonly hosts: Set<string> }> {
     const hosts = new Set<string>()
     const proxy = createServer(async ({ url = '' }, response) => {

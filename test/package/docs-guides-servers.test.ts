@@ -1,4 +1,4 @@
-/** The guides about servers and their tasks: the code of each is run, with a client that it needs. */
+/** The guides about servers and their tasks: runs the code of each, with a client. */
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
@@ -259,7 +259,7 @@ describe('guide: ws', () => {
 })
 
 describe('guide: Socket.IO', () => {
-  /** Speaks the protocol of Socket.IO: 0 and 40 open, 42 is an event, 44 a refusal. */
+  /** A client of the Socket.IO protocol: 0 and 40 open, 42 is an event, 44 a refusal. */
   async function connectWith(port: number, auth: object): Promise<unknown> {
     const url = `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`
     const webSocket = new WebSocket(url)

@@ -1,4 +1,4 @@
-/** Every link in README and docs leads somewhere. */
+/** Every link in README and docs exists. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** Every block of TypeScript in README and docs compiles, and every one is run. */
+/** Compiles and runs every block of TypeScript in README and docs. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { createTestIssuer } from 'oauth-resource-server/testing'

@@ -1,5 +1,5 @@
 /**
- * What the types promise; compiled, never run. Every `@ts-expect-error` is a mistake that the
+ * Tests of the types. This file is compiled, not run. Every `@ts-expect-error` is a mistake that the
  * compiler must find.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'

@@ -12,7 +12,7 @@ import { AUD, base64url, claimsT0, jwks, rsa1, signParts, t0 } from '../support/
 const expensive = 'https://expensive.test'
 const other = 'https://other.test'
 
-/** A public key of 8192 bits of which no private key exists, without `kid`. */
+/** A random public key of 8192 bits without `kid`. Its private key is unknown. */
 function makeLargeKey() {
   const n = randomBytes(1_024)
   n[0] = 0xff
@@ -38,7 +38,7 @@ const tenants: IssuerOptions[] = [
   { issuer: other, jwks },
 ]
 
-/** Sends forged tokens and one good token of another tenant, at once. */
+/** Sends forged tokens and one valid token of another tenant at the same time. */
 async function race(validator: Validator, count: number) {
   let settled = 0
   const outcomes = Array.from({ length: count }, () =>

@@ -19,7 +19,7 @@ const lasting = (
   key = rsa1,
 ) => t0({ exp: seconds() + 90 * 86_400, ...claims }, header, key)
 
-/** A clock, and a validator that goes by it. */
+/** A clock, and a validator that uses it. */
 function withClock(options: Partial<Parameters<typeof createValidator>[0]>) {
   const clock = { offset: 0 }
   const now = () => Date.now() + clock.offset * 1000

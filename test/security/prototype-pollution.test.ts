@@ -67,7 +67,7 @@ describe('a property of Object.prototype', () => {
     pollute({ issuer: ISS })
     const { validate } = createValidator({
       ...issuer.options(),
-      // Without the fixture's own use of the prototype.
+      // Without the options of the fixture, which read the prototype.
       issuer: ISS,
     })
     expect(await verdict(validate(t0()))).toBe('X503')

@@ -10,7 +10,7 @@ import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/verdict.t
 const diagnostics = channel('oauth-resource-server')
 const event: ValidatorEvent = { type: 'token.missing' }
 
-/** The warnings of the process, once the turns that emit them have passed. */
+/** The warnings of the process, after the turns in which they are emitted. */
 async function warningsOf(action: () => unknown): Promise<Error[]> {
   const warnings: Error[] = []
   const listener = (warning: Error) => {

@@ -1,4 +1,4 @@
-/** Requests, responses and `next` functions that fail: every failure arrives once, as an Error. */
+/** Requests, responses and `next` functions that fail: every failure is reported once, as an Error. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -15,7 +15,7 @@ import { processFailures } from '../../support/process-failures.ts'
 type Options = forHttp.AuthenticateOptions
 type Next = (error?: unknown) => unknown
 
-/** What came of one request: the calls of `next`, and how the promise ended, if there was one. */
+/** The result of one request: the calls of `next`, and the result of the promise, if there was one. */
 interface Outcome {
   readonly calls: unknown[][]
   readonly rejections: unknown[]
@@ -54,7 +54,7 @@ async function outcomeOf(
     },
     (error) => rejections.push(error),
   )
-  // Express's middleware returns nothing that could be awaited, and verifies on the thread pool.
+  // The middleware of Express returns no promise, and verifies on the thread pool.
   for (let turn = 0; turn < patience && calls.length === 0; turn++) await setTimeout(1)
   for (let turn = 0; turn < 3; turn++) await setImmediate()
   return { calls, rejections, value }

@@ -1,4 +1,4 @@
-/** Whatever a callback of the application throws or rejects with, a request is never let through. */
+/** A request is never accepted, for any value that a callback of the application throws or rejects with. */
 import { types } from 'node:util'
 import { MissingTokenError, type Requirement, type ValidatorOptions } from 'oauth-resource-server'
 import * as forHttp from 'oauth-resource-server/http'
@@ -10,7 +10,7 @@ import { hostileValues } from '../../support/hostile-values.ts'
 import { processFailures } from '../../support/process-failures.ts'
 import { type Api, type ApiOptions, linesOf, type Request } from '../../support/servers.ts'
 
-/** What the callbacks of a test do now. */
+/** The current behaviour of the callbacks of a test. */
 interface Failure {
   readonly value: unknown
   readonly how: 'throws' | 'rejects'
@@ -27,7 +27,7 @@ const failures = hostileValues.flatMap(([name, value]) =>
   (['throws', 'rejects'] as const).map((how) => ({ name: `${how} ${name}`, value, how })),
 )
 
-/** Sends a request for every failure to every adapter, and expects that none of them ends the process. */
+/** Sends a request for every failure to every adapter. Requires that none causes an unhandled error. */
 async function withEveryFailure(
   options: ApiOptions,
   look: (api: Api, name: string) => Promise<void>,
@@ -48,7 +48,7 @@ async function withEveryFailure(
   expect(ended).toEqual([])
 }
 
-/** A request that must be a 500: no handler ran, and the framework got an Error or nothing. */
+/** Requires a 500: no handler ran, and the framework got an Error or nothing. */
 async function expectFailure(api: Api, request: Request, name: string): Promise<void> {
   const answer = await api.send(request)
   expect(answer.status, name).toBe(500)
@@ -57,7 +57,7 @@ async function expectFailure(api: Api, request: Request, name: string): Promise<
   for (const error of api.failures) expect(types.isNativeError(error), name).toBe(true)
 }
 
-/** The Error that wraps what was thrown, as the operator gets it. */
+/** The Error that wraps what was thrown, as in events and framework errors. */
 function expectReported(api: Api, callback: string, name: string): void {
   const [event] = api.events.filter(({ type }) => type === 'callback.failed').slice(-1)
   const { cause } = event as { cause: Error }
@@ -147,7 +147,7 @@ describe('a callback that fails with any value', () => {
 })
 
 describe('a callback that returns what cannot be used', () => {
-  /** What an optional route does with a request that has a valid token. */
+  /** The result of an optional route for a request with a valid token. */
   async function outcomeOf(changes: Partial<ValidatorOptions>, requirement?: Requirement) {
     const outcomes: unknown[] = []
     const guard = forHttp.authenticate(fixtureValidator(changes), { optional: true, requirement })

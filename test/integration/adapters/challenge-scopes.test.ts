@@ -1,4 +1,4 @@
-/** The scopes in a challenge: all that the request has needed so far, in every adapter. */
+/** The scopes in a challenge: all that were required of the request so far, in every adapter. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import {
   bearer,

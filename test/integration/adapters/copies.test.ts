@@ -1,4 +1,4 @@
-/** Two copies of the package in one process, as workspaces, `npm link` and test runners make them. */
+/** Two copies of the package in one process, as with workspaces, `npm link` and test runners. */
 import express from 'express'
 import Koa from 'koa'
 import { beforeAll, describe, expect, it, vi } from 'vitest'

@@ -1,4 +1,4 @@
-/** That browser clients can read a challenge wherever the application lets them read the response. */
+/** Browser clients can read a challenge if the application allows them to read the response. */
 import type { ServerResponse } from 'node:http'
 import Koa from 'koa'
 import * as forKoa from 'oauth-resource-server/koa'

@@ -20,7 +20,7 @@ describe('Express', () => {
   const versions = { 'Express 5': express5, 'Express 4': express4 }
 
   for (const [name, express] of Object.entries(versions)) {
-    /** An application that hands refusals to `handler`, or to Express itself. */
+    /** An application that passes refusals to `handler`, or to Express itself. */
     const withHandler = (handler?: express5.ErrorRequestHandler) => {
       const app = express()
       const validator = fixtureValidator()

@@ -31,7 +31,7 @@ describe('failures', () => {
   it('F-503 a token is answered with 503 while the keys are unavailable', () =>
     withApis({ validator: { issuer: ISS, fetch: refuseToFetch } }, async (others) => {
       await expectEverywhere(others, [bearer(T0), bearer(T0, { path: '/scoped' })], X503)
-      // What needs no key to be refused is refused all the same.
+      // Refusals that need no key are not affected.
       await expectEverywhere(others, {}, C401)
       await expectEverywhere(others, bearer(expired), T401('expired'))
     }))

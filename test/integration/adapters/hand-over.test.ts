@@ -1,4 +1,4 @@
-/** What authenticate hands over to authorize and to the application. */
+/** What authenticate passes to authorize and to the application. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express5 from 'express'
 import Koa3 from 'koa'
@@ -97,7 +97,7 @@ describe('other middleware', () => {
 
   it('AD-ctx authorize uses only the result of authenticate, not the value of auth', () => {
     const before: ApiOptions['before'] = (_request, _response, holder) => {
-      // A forged result that authenticate cannot remove, for it is not writable from there on.
+      // A forged result that authenticate cannot remove, because the property is not writable.
       Object.defineProperty(holder, 'auth', {
         get: () => ({ scopes: ['read:a', 'write:a'] }),
         set() {},

@@ -31,7 +31,7 @@ afterAll(() => closeApis(apis))
 describe('node:http and node:http2', () => {
   const validator = fixtureValidator()
 
-  /** What a guard resolves to or rejects with, and the answer, if it has answered. */
+  /** The result of the promise of a function, and the response, if it has responded. */
   async function guarded(
     guard: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>,
     request: Request,

@@ -1,4 +1,4 @@
-/** Load and noise. */
+/** Concurrent and malformed requests. */
 import { AccessTokenError } from 'oauth-resource-server'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseChallenges } from '../../support/challenge-parser.ts'
@@ -59,7 +59,7 @@ describe('load', () => {
   })
 
   it('AD-conc 5,000 concurrent requests to one validator each get their own claims', async () => {
-    // Fewer are cached than are in flight, so that they push one another out.
+    // The cache is smaller than the number of concurrent tokens, so that they evict each other.
     const { authenticate } = fixtureValidator({ tokenCache: { maxEntries: 100 } })
     const tokens = Array.from({ length: 500 }, (_, index) => t0({ sub: `user-${index}` }, {}, ec1))
     const all = Array.from({ length: 5_000 }, async (_, index) => {

@@ -1,4 +1,4 @@
-/** Headers that the application set for another body than that of a refusal. */
+/** Headers that the application has set before for another body. */
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
 import { bearer, C401, expectEverywhere, S403, T401 } from '../../support/expectations.ts'

@@ -1,4 +1,4 @@
-/** Where the metadata document may be mounted, and what happens where something fails. */
+/** The metadata document in mounted routers, and failures of its responses. */
 import express from 'express'
 import Koa from 'koa'
 import type { Validator } from 'oauth-resource-server'
@@ -39,7 +39,7 @@ describe('the metadata document is served', () => {
       app.use('/.well-known', router)
       app.use('/mounted', router)
       expectDocument(await askOnce(app, request))
-      // Only the whole path counts, not what is left of it in a router.
+      // The whole path is compared, not the rest of it in a router.
       expect(await askOnce(app, { path: `/mounted${path}` })).toMatchObject({ status: 404 })
     })
   }

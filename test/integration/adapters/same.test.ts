@@ -1,4 +1,4 @@
-/** That all adapters respond alike, byte for byte. */
+/** All adapters respond alike, byte for byte. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import { refuseToFetch, withApis } from '../../support/adapters.ts'
 import {
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterEach(() => expectAlive(apis))
 afterAll(() => closeApis(apis))
 
-/** The whole catalogue of refusals. */
+/** All kinds of refusals. */
 const catalogue: readonly (readonly [Request, Expected])[] = [
   [{}, C401],
   [{ path: '/scoped' }, { ...C401, scope: both }],

@@ -1,4 +1,4 @@
-/** Objects of the application around a validator: what they throw and accept. */
+/** Wrappers of a validator: what they throw and accept. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express5 from 'express'
 import Koa3 from 'koa'
@@ -23,7 +23,7 @@ import { type Answer, linesOf } from '../../support/servers.ts'
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
 type Options = forHttp.AuthenticateOptions
 
-/** The validator on each adapter, after what a listener does first. */
+/** Runs the validator on each adapter, after a listener. */
 function listenersOf(
   validator: Validator,
   options: Options = {},

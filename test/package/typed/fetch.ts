@@ -1,4 +1,4 @@
-/** What users give as the option `fetch`: the global, that of node-fetch and of undici, and wrappers. */
+/** Values of the option `fetch`: the global, those of node-fetch and undici, and wrappers. */
 import { Agent } from 'node:https'
 import nodeFetch from 'node-fetch'
 import { createValidator, type ValidatorOptions } from 'oauth-resource-server'

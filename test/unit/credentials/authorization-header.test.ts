@@ -30,7 +30,7 @@ const shapes: Readonly<Record<string, (value: string) => HttpRequest>> = {
   'a Request of fetch': (value) => {
     return new Request('https://rs.test/p', { headers: { Authorization: value } })
   },
-  // A backend for frontends turns its session cookie into a header that the client did not send.
+  // A backend for frontends adds the header for a session cookie of the client.
   'a header that a middleware has added': (value) => ({
     headers: { authorization: value },
     rawHeaders: ['Cookie', 'session=1'],

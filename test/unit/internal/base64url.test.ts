@@ -4,7 +4,7 @@ import { decodeBase64url } from '../../../src/internal/base64url.ts'
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** What is written again as it was read is canonical: the decoder of Buffer itself is lenient. */
+/** A text is canonical if decoding and encoding it returns the same text: Buffer itself is lenient. */
 const survives = (text: string) => Buffer.from(text, 'base64url').toString('base64url') === text
 const isDecoded = (text: string) => decodeBase64url(text) !== undefined
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
 import { freezeDeep } from '../../../src/internal/deep-freeze.ts'
 
-/** Every object in a JSON value, itself included, found without recursion. */
+/** Returns every object in a JSON value, including the value itself, without recursion. */
 function objectsIn(value: unknown): object[] {
   const found: object[] = []
   const open = [value]

@@ -30,7 +30,7 @@ const failureOf = async (answer: () => Outcome, more = {}): Promise<FetchFailure
   return error as FetchFailure
 }
 
-/** A body of so many octets in chunks, and how many of them were taken; it never ends by itself. */
+/** A body of this many octets in chunks that does not end, and the number of octets that were read. */
 function endless(first: string, chunk = Buffer.alloc(64 * 1024, 0x20)) {
   const state = { sent: 0, cancelled: false }
   const body = new ReadableStream({
@@ -400,7 +400,7 @@ describe('a fetch function whose response is not a WHATWG Response', () => {
 })
 
 describe('a connection that the server resets', () => {
-  /** A real server that answers so many requests before it resets a connection, so many times. */
+  /** A server that responds to a number of requests, and then resets a number of connections. */
   async function resetting(answered: number, resets: number, how: (socket: Socket) => void) {
     let requests = 0
     const server = createServer((request, response) => {

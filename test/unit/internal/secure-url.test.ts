@@ -59,7 +59,7 @@ const insecure = [
   'http://[::2]/',
 ]
 
-/** What the URL parser reads as another text, whatever the URL is for. */
+/** Texts that the URL parser changes, in any kind of URL. */
 const rewritten = [
   'https://as.test/realms/../files/mallory',
   'https://as.test/realms/..',

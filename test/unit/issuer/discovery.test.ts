@@ -8,7 +8,7 @@ const jwks_uri = 'https://keys.test/jwks'
 
 type Served = Readonly<Record<string, object | FetchFailure>>
 
-/** Discovers with documents, and failures, by URL; every other URL is a 404. */
+/** Runs a discovery with documents and failures by URL. Every other URL is a 404. */
 function discovering(served: Served, allowInsecureHttp = false) {
   const asked: string[] = []
   const get = async (url: string): Promise<JsonAnswer> => {

@@ -6,7 +6,7 @@ import { createApi, JWKS_URI } from '../../support/verdict.ts'
 
 const start = 1_800_000_000
 
-/** An API that asks a function for its issuers, by a clock that the test moves. */
+/** An API that finds its issuers with a function, and a clock that the test moves. */
 function createDynamicApi(
   answer: IssuerResolver,
   options: Partial<ValidatorOptions> = {},
@@ -22,7 +22,7 @@ function createDynamicApi(
   return { ...api, clock, asked }
 }
 
-/** A token that is good for a day, so that only the issuer decides. */
+/** A token that is valid for a day, so that only the issuer affects the result. */
 const by = (iss: string, claims: object = {}) =>
   t0({ iss, iat: start, exp: start + 100_000, ...claims })
 const trusting = (iss: string): IssuerOptions => ({ issuer: iss, jwks })
@@ -387,7 +387,7 @@ describe('a function that fails', () => {
     await accepts(by(ISS))
     expect(asked).toHaveLength(2)
     expect(events.filter(({ type }) => type === 'callback.failed')).toHaveLength(1)
-    // It is asked again after a minute, and no more often.
+    // The function is called again after a minute, and not more often.
     clock.seconds = start + 659
     await accepts(token)
     expect(asked).toHaveLength(2)

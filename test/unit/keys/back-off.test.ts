@@ -12,7 +12,7 @@ function failing(random = 1) {
     pass: (seconds: number) => {
       time += seconds
     },
-    /** The waits after so many failures in a row. */
+    /** The delays after a number of consecutive failures. */
     waits: (count: number) =>
       Array.from({ length: count }, () => {
         backOff.recordFailure()

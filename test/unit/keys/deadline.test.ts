@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { isDoneWithin, runWithTimeout } from '../../../src/keys/deadline.ts'
 
-/** Blocks the whole thread, as a process that is suspended does. */
+/** Blocks the thread, like a suspended process. */
 function suspend(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }

@@ -19,7 +19,7 @@ import {
 const keys = { keys: [rsa1.jwk] }
 const otherUri = 'https://other.test/keys'
 
-/** An endpoint whose answers are given by URL; every other URL is a 404. */
+/** A client of an endpoint with responses by URL. Every other URL is a 404. */
 function endpointWith(changes: { jwksUri?: string } = {}) {
   let time = 1e12
   let previous: KeySet | undefined
@@ -50,7 +50,7 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
     pass: (seconds: number) => {
       time += seconds * 1000
     },
-    /** Fetches once more, then the metadata where they are due, and returns what was asked for. */
+    /** Fetches the keys, and the metadata if it is due. Resolves to the result and the requested URLs. */
     async fetch(signal = new AbortController().signal) {
       asked.length = 0
       try {
@@ -330,7 +330,7 @@ describe('the ETag of the keys', () => {
         ? status(304)
         : json({ keys: [ec1.jwk] }, { etag: '"v2"' }),
     )
-    // The caller fails to store this one.
+    // The caller does not store this set.
     await client.fetchKeys(signal)
     const { set } = await client.fetchKeys(signal)
     expect([...set.keys.values()].map(({ kid }) => kid)).toEqual(['ec1'])

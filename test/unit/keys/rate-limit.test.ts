@@ -8,7 +8,7 @@ function spending() {
     pass: (seconds: number) => {
       time += seconds
     },
-    /** How many of so many tries succeed. */
+    /** Returns how many of a number of attempts succeed. */
     take: (tries: number) =>
       Array.from({ length: tries }, rateLimit.tryTake).filter(Boolean).length,
   }

@@ -8,7 +8,7 @@ import { AUD, fixtureOptions, ISS, jwks, rsa1, t0 } from '../../support/fixture.
 
 const added: string[] = []
 
-/** Adds a property to every object, as a prototype pollution does. */
+/** Adds a property to Object.prototype. */
 function pollute(name: string, value: unknown): void {
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true })
   added.push(name)

@@ -105,7 +105,7 @@ describe('time', () => {
   })
 
   it('F-clock keys.maxAge, keys.staleIfError and keys.timeout are numbers of seconds', () => {
-    // What is meant in milliseconds lies beyond: 600,000 and 86,400,000.
+    // Values in milliseconds are beyond the limits: 600,000 and 86,400,000.
     const bounds = {
       maxAge: [1, 86_400, 0.5],
       staleIfError: [0, 31_536_000, -0.5],

@@ -27,7 +27,7 @@ describe('the cache key of a token', () => {
 
 const header = { alg: 'RS256' }
 
-/** A cache that is asked as the validator asks it, about tokens of one header. */
+/** A cache that is used as in a validator, for tokens with the same header. */
 function createCache<V>(maxEntries: number) {
   const cache = createTokenCache<V>(maxEntries)
   return {
@@ -64,7 +64,7 @@ describe('the cache', () => {
     const cache = createCache<object>(maxEntries)
     for (const name of numbered(5 * maxEntries + 3)) {
       cache.set(name, {})
-      // To ask moves entries about, but adds none.
+      // A lookup moves entries, but adds none.
       const held = numbered(5 * maxEntries + 3).filter((other) => cache.get(other) !== undefined)
       expect(held.length).toBeLessThanOrEqual(maxEntries)
     }

@@ -16,7 +16,7 @@ const token = (...scopes: string[]) =>
   ({ issuer: 'https://as.test', scopes, claims: {} }) as never as AccessToken
 
 const evaluate = createRequirementEvaluator({ now: () => 1_000, clockTolerance: 5 })
-/** The same as a promise, whether the result is available at once or later. */
+/** Returns the result as a promise, whether it is available now or later. */
 const satisfy = async (granted: AccessToken, requirements: readonly CompiledRequirement[]) =>
   evaluate(granted, requirements)
 

@@ -19,7 +19,7 @@ const wellKnown = '/.well-known/oauth-protected-resource'
 const entries = ['https://rs.test/', 'https://rs.test/api', 'https://rs.test/a%20b/'].map((item) =>
   entry(item),
 )
-/** The response of the first resource that has one, as where each has a middleware of its own. */
+/** The response of the first resource that has one, as with one middleware for each. */
 const respond = (url: string | undefined, method?: string, resources = entries) =>
   resources.map((item) => respondWithMetadata(item, method, url)).find(Boolean)
 const resourceAt = (url: string, method?: string) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createVerificationQueue } from '../../../src/signature/verification-queue.ts'
 
-/** A queue whose tasks end when the test says so. */
+/** A queue with tasks that the test ends. */
 function createQueue() {
   const queue = createVerificationQueue()
   const running: { name: string; release: () => void }[] = []

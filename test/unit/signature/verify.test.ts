@@ -119,7 +119,7 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
     const { ours, theirs, privateKey, input } = await verifiersFor(alg)
     const half = (getAlgorithm(alg).signatureLength as number) / 2
     for (const part of [0, half]) {
-      // One in 512 is of the rarest shape: that none of 20,000 is has odds of 1 : 10^16.
+      // One in 512 has the rarest form: the probability that none of 20,000 has it is 10^-16.
       let signature = signBytes(alg, privateKey, input)
       for (let tries = 0; tries < 20_000 && !fits(signature.subarray(part)); tries++) {
         signature = signBytes(alg, privateKey, input)

@@ -97,7 +97,7 @@ describe.each<SigningAlgorithm>([
     expect(decodeProtectedHeader(await own.token()).alg).toBe(algorithm)
     await verify(await own.token(), own)
 
-    // Many at once share one key, and it is in the set before the first of them is out.
+    // Concurrent calls share one key, and it is published before the first token.
     const tokens = await Promise.all([1, 2, 3].map(() => issuer.token({}, { alg: algorithm })))
     await Promise.all(tokens.map((token) => verify(token)))
     expect(await publishedKids()).toHaveLength(algorithm === 'ES256' ? 1 : 2)

@@ -71,7 +71,7 @@ describe('a parsed token', () => {
     (part) => {
       const parts = partsOf(t0())
       const text = parts[part] ?? ''
-      // U+0141, say, is read as `A` by the decoder of Buffer.
+      // Buffer decodes U+0141 as `A`, for example.
       const beyond = String.fromCharCode(0x100 + text.charCodeAt(0)) + text.slice(1)
       expect(Buffer.from(beyond, 'base64url')).toEqual(Buffer.from(text, 'base64url'))
       const token = parts.with(part, beyond).join('.')

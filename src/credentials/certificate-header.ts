@@ -1,6 +1,6 @@
 /**
- * @module The formats in which proxies pass a client certificate on in a header field. Whatever is
- * malformed is no certificate: nothing here throws.
+ * @module The formats in which proxies pass a client certificate in a header field. A malformed value is
+ * treated as absent: nothing here throws.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9440#section-2 | RFC 9440, section 2}
  */

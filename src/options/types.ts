@@ -234,6 +234,6 @@ export interface ValidatorOptions {
    * @defaultValue `Date.now`, looked up at each call
    */
   readonly now?: (() => number) | undefined
-  /** Is told of everything that happens. What it throws is reported once, as a process warning. */
+  /** Receives every event. What it throws is reported once, as a process warning. */
   readonly onEvent?: ((event: ValidatorEvent) => void) | undefined
 }

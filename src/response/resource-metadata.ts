@@ -27,7 +27,7 @@ export const defaultMaxAge = 3600
 export interface ResourceContext {
   /** The issuer identifiers; `undefined` where `issuer` is a function. */
   readonly issuers: readonly string[] | undefined
-  /** The option `tokenLocations`. A location that is an object is no method of RFC 6750. */
+  /** The option `tokenLocations`. A location that is an object is not a method of RFC 6750. */
   readonly tokenLocations: readonly (string | object)[]
   readonly dpop?: { readonly algorithms: readonly string[]; readonly required: boolean } | undefined
   /** Whether tokens that are bound to a client certificate are accepted. */

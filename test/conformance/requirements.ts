@@ -75,7 +75,7 @@ export const requirements: Record<string, string> = {
 export const exceptions: Record<string, string> = {
   '9449-6.2-a': 'opaque tokens are not supported yet',
   '8705-3.2-a': 'opaque tokens are not supported yet',
-  '6750-5.2-a': 'TLS is the business of whoever serves; the README says so',
+  '6750-5.2-a': 'TLS is configured in the server of the application; the README says so',
   '9068-4-enc-a': 'encrypted tokens are not supported: they are refused as 9068-4-enc-c tests',
   '9068-4-enc-b': 'encrypted tokens are not supported',
   '9728-3.3-b':

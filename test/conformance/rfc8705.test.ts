@@ -178,7 +178,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '8705-scheme the scheme DPoP is no authentication information where DPoP is off',
+      '8705-scheme the scheme DPoP is ignored if DPoP is disabled',
       'mtls',
       () => authorization(`DPoP ${TM}`, { client: CC }),
       C401,
@@ -190,7 +190,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       P401('missing'),
     ],
     [
-      '8705-scheme A0-mtls-b a token that is bound to a certificate only is no DPoP token',
+      '8705-scheme A0-mtls-b a token that is bound only to a certificate is not a DPoP token',
       'both',
       () => dpop(TM, proof(TM), { client: CC }),
       D401('missing_claim'),
@@ -204,13 +204,13 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       T401('invalid_claim'),
     ],
     [
-      '8705-3.1-b a claim that is no object is refused',
+      '8705-3.1-b a claim that is not an object is refused',
       'mtls',
       () => noObject.map((cnf) => bearer(t0({ cnf }), { client: CC })),
       T401('invalid_claim'),
     ],
     [
-      '8705-3.1-b a claim that is no object is refused where mutual TLS is off',
+      '8705-3.1-b a claim that is not an object is refused if mutual TLS is disabled',
       'off',
       () => noObject.map((cnf) => bearer(t0({ cnf }))),
       T401('unsupported_binding'),
@@ -319,7 +319,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
         '::',
       ]
       return [
-        `8705-6.5-b garbage in ${setup} is no certificate`,
+        `8705-6.5-b garbage in ${setup} is not a certificate`,
         setup,
         () => garbage.map((value) => forwarded(value)),
         T401('binding_mismatch'),

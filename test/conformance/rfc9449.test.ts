@@ -71,7 +71,7 @@ interface ProofChanges {
   readonly key?: TestKey
 }
 
-/** A proof for GET /p with the token, valid but for what is changed. */
+/** A proof for GET /p with the token, valid except for the changes. */
 function proof({ token = TD, claims = {}, header = {}, key = kc1 }: ProofChanges = {}): string {
   const good = {
     jti: randomUUID(),
@@ -186,7 +186,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       T401('unsupported_binding'),
     ],
     [
-      '9110-11.3-a the scheme DPoP is no authentication information where DPoP is off',
+      '9110-11.3-a the scheme DPoP is ignored if DPoP is disabled',
       'off',
       () => dpop(TD, proof()),
       C401,
@@ -288,7 +288,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       D401('binding_mismatch'),
     ],
     [
-      '9449-7.1-j a token in Proxy-Authorization is no token',
+      '9449-7.1-j a token in Proxy-Authorization is ignored',
       'M',
       () => ({ lines: [`Proxy-Authorization: DPoP ${TD}`, `DPoP: ${proof()}`] }),
       C401,
@@ -328,7 +328,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '9449-4.3-2 what is no compact JWS is refused',
+      '9449-4.3-2 a value that is not a compact JWS is refused',
       'M',
       () =>
         [
@@ -414,7 +414,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       P401('bad_signature'),
     ],
     [
-      '9449-4.3-6b 8725-3.4-a a key that does not fit its algorithm, or is no key, is refused',
+      '9449-4.3-6b 8725-3.4-a a key that does not fit its algorithm, or is not a key, is refused',
       'M',
       () => [
         withHeader({ jwk: bareJwk(ec3) }),
@@ -531,7 +531,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '9449-4.3-9c an encoded slash is no slash',
+      '9449-4.3-9c an encoded slash is not a slash',
       'M',
       () => withClaims({ htu: `${origin}%2Fp` }),
       P401('wrong_uri'),
@@ -620,7 +620,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       P401('wrong_token'),
     ],
     [
-      '9449-4.3-12a an empty hash is no hash',
+      '9449-4.3-12a an empty hash is refused',
       'M',
       () => withClaims({ ath: '' }),
       P401('invalid_claim'),
@@ -641,7 +641,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   '§8, §9 nonces': [
     ['9449-9-a 9449-4.3-10a a nonce is required', 'N', () => dpop(TD, proof()), N401],
     [
-      '9449-8-c 9449-4.3-10b what is no nonce of this API is refused with a new one',
+      '9449-8-c 9449-4.3-10b a value that is not a nonce of this API is refused with a new one',
       'N',
       () =>
         ['n', randomBytes(36).toString('base64url'), 'n'.repeat(3_000)].map((nonce) =>

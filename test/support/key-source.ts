@@ -13,7 +13,7 @@ import { ec1, ISS, rsa1 } from './fixture.ts'
 export const setOf = (keys: unknown[]) => readKeySet({ keys }) as KeySet
 export const first = setOf([rsa1.jwk])
 export const second = setOf([ec1.jwk])
-export const lifetime = 100
+const lifetime = 100
 
 export type Fetch = JwksClient['fetchKeys']
 

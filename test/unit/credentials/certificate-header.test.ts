@@ -69,7 +69,7 @@ describe('8705-6.5-b the format rfc9440', () => {
 describe('8705-6.5-b the format escaped-pem', () => {
   it.each([
     ['percent-encoded', escaped],
-    ['percent-encoded but for + = /, as AWS does it', encodeURI(cert)],
+    ['percent-encoded except + = /, as by AWS', encodeURI(cert)],
     ['with spaces for line breaks', cert.replaceAll('\n', ' ')],
     ['with CRLF and tabs, as $ssl_client_cert of nginx', cert.replaceAll('\n', '\r\n\t')],
     ['without its first and last line, as Traefik does it', base64],
@@ -113,7 +113,7 @@ describe('8705-6.5-b the format xfcc', () => {
   it.each([
     ['without Hash and Cert', `${by};${subject}`],
     ['with Chain alone', `Chain="${escaped}"`],
-    ['with a Hash that is no SHA-256', `Hash=${hex.slice(2)}`],
+    ['with a Hash that is not a SHA-256', `Hash=${hex.slice(2)}`],
     ['with a longer Hash', `Hash=${hex}00`],
     ['with a Hash in base64url', `Hash=${thumbprint}`],
     ['with a Cert that is none', 'Cert="certificate"'],

@@ -61,7 +61,7 @@ describe('validateCertificateBinding', () => {
   })
 
   it.each([1, null, true, [thumbprint], { 0: thumbprint }])(
-    '8705-3.1-b refuses %j, which is no text',
+    '8705-3.1-b refuses %j, which is not a string',
     (value) => {
       expect(validate(value, thumbprint)).toMatchObject({ reason: 'invalid_claim', name })
       expect(validate(value)).toMatchObject({ reason: 'invalid_claim', name })

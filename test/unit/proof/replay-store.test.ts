@@ -26,7 +26,7 @@ describe('the replay store in memory', () => {
     expect(setUp().store.local).toBe(true)
   })
 
-  it('accepts the first claim of a key only, whoever makes it and however long it is for', () => {
+  it('accepts only the first claim of a key, for any caller and lifetime', () => {
     const { claim } = setUp()
     expect(claim('a', 60, 'c')).toBe(true)
     expect(claim('a', 60, 'c')).toBe(false)

@@ -96,7 +96,7 @@ describe('the metadata of a resource', () => {
       'resource.policyUri must be an http',
     ],
     [
-      'a page that is no URL',
+      'a page that is not a URL',
       { tosUri: 'https://' },
       'resource.tosUri must be an http or https URL',
     ],

@@ -4,9 +4,11 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { HttpRequest } from 'oauth-resource-server'
+import { authenticate } from 'oauth-resource-server/http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createGetCertificateThumbprint } from '../../src/credentials/client-certificate.ts'
 import { makeCertificate } from '../support/certificate.ts'
+import { fixtureOptions, t0 } from '../support/fixture.ts'
 import { nginxPath, startNginx } from '../support/nginx.ts'
 
 const serverCertificate = await makeCertificate()
@@ -28,9 +30,18 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     trusted,
   })
 
+  const guard = authenticate(
+    fixtureOptions({ mtls: { certificate: { header, format: 'escaped-pem', trusted } } }),
+  )
+
   async function listen(): Promise<Server> {
-    const server = createServer((request, response) => {
-      response.end(JSON.stringify({ thumbprint: getThumbprint(request) ?? null }))
+    const server = createServer(async (request, response) => {
+      if (request.url !== '/token') {
+        response.end(JSON.stringify({ thumbprint: getThumbprint(request) ?? null }))
+        return
+      }
+      const token = await guard(request, response)
+      if (token) response.end(JSON.stringify(token.proofs))
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -53,13 +64,19 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     direct.close()
   })
 
-  async function thumbprintOf(identity: { key?: string; cert?: string }, headers = {}) {
+  async function ask(identity: { key?: string; cert?: string }, headers: object, path = '/') {
     const { port } = nginx
     const options = { host: '127.0.0.1', servername: 'localhost', ca: serverCertificate.cert }
     const { key, cert } = identity
-    const sent = httpsRequest({ ...options, port, key, cert, headers, agent: false }).end()
+    const all = { ...options, port, path, key, cert, headers: { ...headers }, agent: false }
+    const sent = httpsRequest(all).end()
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
-    return JSON.parse(Buffer.concat(await response.toArray()).toString()).thumbprint
+    const body = JSON.parse(Buffer.concat(await response.toArray()).toString())
+    return { status: response.statusCode, body }
+  }
+
+  async function thumbprintOf(identity: { key?: string; cert?: string }, headers = {}) {
+    return (await ask(identity, headers)).body.thumbprint
   }
 
   it('8705-6.5-a is the one that the client authenticated with', async () => {
@@ -81,5 +98,19 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     const headers = { [header]: encodeURIComponent(client.cert) }
     const response = await fetch(`http://127.0.0.1:${portOf(direct)}`, { headers })
     expect(await response.json()).toEqual({ thumbprint: null })
+  })
+
+  it('8705-6.5-a proves possession for its token, and for no other', async () => {
+    const authorization = `Bearer ${t0({ cnf: { 'x5t#S256': client.thumbprint } })}`
+    const forged = { [header]: encodeURIComponent(client.cert) }
+    const statusOf = async (identity: { key?: string; cert?: string }, headers = {}) =>
+      (await ask(identity, { authorization, ...headers }, '/token')).status
+    const accepted = await ask(client, { authorization }, '/token')
+    expect(accepted).toEqual({ status: 200, body: ['mtls'] })
+    expect(await statusOf({})).toBe(401)
+    expect(await statusOf({}, forged)).toBe(401)
+    expect(await statusOf(await makeCertificate({ commonName: 'other' }), forged)).toBe(401)
+    const url = `http://127.0.0.1:${portOf(direct)}/token`
+    expect((await fetch(url, { headers: { authorization, ...forged } })).status).toBe(401)
   })
 })

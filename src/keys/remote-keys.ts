@@ -131,12 +131,10 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return cached.set
   }
 
+  const retryAfter = () => Math.max(1, Math.ceil(backOff.remaining()))
+
   function unavailable(hint?: string): ServiceUnavailableError {
     return createUnavailableError(options.issuer, retryAfter(), failure, hint)
-  }
-
-  function retryAfter(): number {
-    return Math.max(1, Math.ceil(backOff.remaining()))
   }
 
   function begin(isLate: boolean, release: () => void, isForToken = false): Attempt {

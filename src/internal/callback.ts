@@ -7,6 +7,7 @@ import { types } from 'node:util'
 
 /** The callbacks that an application can pass. */
 type CallbackName =
+  | 'authentication.token'
   | 'authorizationDetails'
   | 'check'
   | 'impliedScopes'

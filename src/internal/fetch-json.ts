@@ -1,11 +1,12 @@
 /**
- * @module One outbound request for a JSON object, with limits: no redirects, a maximum size and a
- * timeout. The caller interprets the object.
+ * @module One outbound request for a document, with limits: no redirects, a maximum size and a timeout.
+ * The caller interprets the document.
  */
+import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
 import { copyOwnMembers } from './own-members.ts'
-import { BodyTooLargeError, readBody, releaseBody, type UnlessAborted } from './response-body.ts'
+import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
 
 export { FetchFailure } from './fetch-failure.ts'
 
@@ -19,63 +20,106 @@ export interface JsonAnswer {
   readonly cacheControl: string | undefined
 }
 
-export interface FetchJsonOptions {
+export interface FetchOptions {
   readonly fetch: FetchLike
   /** Ends the request, even if the `fetch` function ignores it. */
   readonly signal: AbortSignal
-  readonly etag?: string | undefined
   /** Milliseconds. Used for a `Retry-After` that is a date. */
   readonly now: () => number
 }
 
+export interface FetchJsonOptions extends FetchOptions {
+  readonly etag?: string | undefined
+}
+
 /**
- * Gets a JSON object. Repeats the request once, immediately, if the connection was reset, because the
- * server may have closed a connection that was kept alive.
+ * Gets a JSON object. Repeats the request once, immediately, if the connection was reset.
  *
  * @throws FetchFailure for every response except 200 with a JSON object, and 304 to a request with an
- * ETag. Redirects are not followed, because the keys of their target would be trusted.
+ * ETag.
+ */
+export function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
+  return repeatAfterReset(options.signal, () => requestJson(url, options))
+}
+
+/**
+ * Repeats a request once, immediately, if the connection was reset, because the server may have closed a
+ * connection that was kept alive. Only for requests that may be made twice.
+ *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1 | RFC 9112, section 9.3.1}
  */
-export async function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
+export async function repeatAfterReset<T>(
+  signal: AbortSignal,
+  request: () => Promise<T>,
+): Promise<T> {
   try {
-    return await requestJson(url, options)
+    return await request()
   } catch (error) {
-    if (options.signal.aborted || !isConnectionReset(error)) throw error
-    return await requestJson(url, options)
+    if (signal.aborted || !isConnectionReset(error)) throw error
+    return await request()
   }
 }
 
 async function requestJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
-  const { signal, etag } = options
+  const { etag: knownEtag } = options
   const headers: Record<string, string> = { accept: 'application/json, application/jwk-set+json' }
-  if (etag !== undefined) headers['if-none-match'] = etag
-  const aborted = rejectionOf(signal)
-  const unlessAborted: UnlessAborted = (promise) => Promise.race([promise, aborted.promise])
+  if (knownEtag !== undefined) headers['if-none-match'] = knownEtag
+  const { body, etag, cacheControl } = await fetchDocument(url, { headers }, options, knownEtag)
+  return { json: body && parseJsonObject(url, body), etag, cacheControl }
+}
+
+/** What a request sends. With a body it is a POST. */
+export interface OutboundRequest {
+  readonly headers: Record<string, string>
+  readonly body?: string
+}
+
+/** A complete response with status 200; without a body, 304. */
+export interface FetchedDocument {
+  readonly body: Uint8Array | undefined
+  readonly contentType: string | undefined
+  readonly etag: string | undefined
+  readonly cacheControl: string | undefined
+}
+
+/**
+ * Makes one request and reads the response.
+ *
+ * @param knownEtag Accepts status 304, which confirms this ETag.
+ * @throws FetchFailure for every other status than 200. Redirects are not followed: a GET would trust
+ * the keys of their target, and a POST would send it the token.
+ */
+export async function fetchDocument(
+  url: string,
+  request: OutboundRequest,
+  { fetch, signal, now }: FetchOptions,
+  knownEtag?: string,
+): Promise<FetchedDocument> {
+  const race = createAbortRace(signal)
   let response: FetchLikeResponse | undefined
   try {
-    response = await unlessAborted(options.fetch(url, createInit(headers, signal)))
+    response = await race.unlessAborted(fetch(url, createInit(request, signal)))
     checkResponse(response)
-    if (response.status === 304 && etag !== undefined) {
-      return { json: undefined, etag, cacheControl: getHeader(response, 'cache-control') }
+    const contentType = getHeader(response, 'content-type')
+    const cacheControl = getHeader(response, 'cache-control')
+    if (response.status === 304 && knownEtag !== undefined) {
+      return { body: undefined, contentType, etag: knownEtag, cacheControl }
     }
-    requireStatus200(url, response, options.now)
-    const json = parseObject(url, await readBody(response, maxBodyBytes, unlessAborted))
-    return {
-      json,
-      etag: getHeader(response, 'etag'),
-      cacheControl: getHeader(response, 'cache-control'),
-    }
+    requireStatus200(url, response, now)
+    const bytes = await readBody(response, maxBodyBytes, race.unlessAborted)
+    return { body: bytes, contentType, etag: getHeader(response, 'etag'), cacheControl }
   } catch (error) {
     throw toFetchFailure(error, url, signal)
   } finally {
-    aborted.stopListening()
+    race.end()
     releaseBody(response)
   }
 }
 
 /** Creates an object without a prototype, because `fetch` reads inherited members such as `method`. */
-function createInit(headers: Record<string, string>, signal: AbortSignal): FetchLikeInit {
-  const init: FetchLikeInit = { headers, redirect: 'manual', signal, credentials: 'omit' }
+function createInit({ headers, body }: OutboundRequest, signal: AbortSignal): FetchLikeInit {
+  const post = body === undefined ? {} : { method: 'POST' as const, body }
+  const init: FetchLikeInit = { ...post, headers, redirect: 'manual', signal, credentials: 'omit' }
   return copyOwnMembers(init) as unknown as FetchLikeInit
 }
 
@@ -134,7 +178,8 @@ function parseRetryAfter(value: string | undefined, now: () => number): number |
 // RFC 8259 §8.1: a parser may ignore a byte order mark. This decoder removes it.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unknown>> {
+/** @throws FetchFailure if the body is not a JSON object in UTF-8. */
+export function parseJsonObject(url: string, body: Uint8Array): Readonly<Record<string, unknown>> {
   let json: unknown
   try {
     json = JSON.parse(utf8.decode(body))
@@ -145,16 +190,4 @@ function parseObject(url: string, body: Uint8Array): Readonly<Record<string, unk
     throw new FetchFailure('not_json', url, 'the response is not a JSON object')
   }
   return copyOwnMembers(json)
-}
-
-/** Returns a promise that rejects when the signal is aborted, and a function that stops listening. */
-function rejectionOf(signal: AbortSignal): { promise: Promise<never>; stopListening: () => void } {
-  let listener = (): void => {}
-  const promise = new Promise<never>((_, reject) => {
-    listener = () => reject(new Error('aborted'))
-    if (signal.aborted) listener()
-    else signal.addEventListener('abort', listener)
-  })
-  promise.catch(() => {})
-  return { promise, stopListening: () => signal.removeEventListener('abort', listener) }
 }

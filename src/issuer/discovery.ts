@@ -32,25 +32,44 @@ export function metadataUrls(issuer: string): string[] {
 }
 
 /**
- * Reads an issuer's metadata. Tries the next URL after a response that is not a metadata document of
- * this issuer, but not after an outage, because another URL may have another document. The only redirect
- * that is followed leads to the same URL with a slash at its end.
+ * Reads from an issuer's metadata where its keys are.
  *
- * @throws FetchFailure: the last one, or the first one for a document of another issuer.
+ * @throws FetchFailure
  */
-export async function discover(
+export function discover(
   issuer: string,
   allowInsecureHttp: boolean,
   get: (url: string) => Promise<JsonAnswer>,
 ): Promise<Metadata> {
+  return fetchMetadata(issuer, get, (json, url, cacheControl) => ({
+    jwksUri: readMetadataUrl(json, 'jwks_uri', { url, issuer, allowInsecureHttp }),
+    cacheControl,
+  }))
+}
+
+/**
+ * Fetches an issuer's metadata. Tries the next URL after a response that is not a metadata document of
+ * this issuer, or that `read` refuses, but not after an outage, because another URL may have another
+ * document. The only redirect that is followed leads to the same URL with a slash at its end.
+ *
+ * @param read Reads the members of a document whose `issuer` is the right one.
+ * @throws FetchFailure: the last of those that say most.
+ */
+export async function fetchMetadata<T>(
+  issuer: string,
+  get: (url: string) => Promise<JsonAnswer>,
+  read: (json: MetadataDocument, url: string, cacheControl: string | undefined) => T,
+): Promise<T> {
   const urls = metadataUrls(issuer)
   let failure: FetchFailure | undefined
   for (let url = urls.shift(); url !== undefined; url = urls.shift()) {
     try {
-      return readMetadata(await get(url), url, issuer, allowInsecureHttp)
+      const { json = {}, cacheControl } = await get(url)
+      validateIssuer(json, url, issuer)
+      return read(json, url, cacheControl)
     } catch (error) {
       if (!(error instanceof FetchFailure) || isOutage(error)) throw error
-      if (failure?.reason !== 'issuer_mismatch') failure = error
+      if (failure === undefined || rank(error) >= rank(failure)) failure = error
       if (leadsToSlash(error, url)) urls.unshift(`${url}/`)
     }
   }
@@ -59,21 +78,26 @@ export async function discover(
 
 const maxUrlLength = 2_048
 
-/** @returns What is wrong with a `jwks_uri`; `undefined` if it may be fetched. */
-function validateJwksUri(
-  jwksUri: unknown,
+/** @returns What is wrong with a URL of the metadata; `undefined` if it may be fetched. */
+function validateMetadataUrl(
+  value: unknown,
   issuer: string,
   allowInsecureHttp: boolean,
 ): string | undefined {
-  const problem = validateFetchedUrl(jwksUri, allowInsecureHttp)
+  const problem = validateFetchedUrl(value, allowInsecureHttp)
   if (problem !== undefined) return problem
-  const url = jwksUri as string
+  const url = value as string
   if (url.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`
   // Any local user may listen on an http port of this machine, so an https issuer cannot name one.
   const isSecure = (text: string) => new URL(text).protocol === 'https:'
   return isSecure(issuer) && !isSecure(url) && !allowInsecureHttp
     ? 'is http, though the issuer is https'
     : undefined
+}
+
+/** How much a failure says: no document, one that lacks something, one of another issuer. */
+function rank({ reason }: FetchFailure): number {
+  return ['not_metadata', 'issuer_mismatch'].indexOf(reason)
 }
 
 function isOutage({ reason, status = 0 }: FetchFailure): boolean {
@@ -85,13 +109,10 @@ function leadsToSlash({ location }: FetchFailure, url: string): boolean {
   return new URL(location, url).href === new URL(`${url}/`).href
 }
 
-function readMetadata(
-  { json, cacheControl }: JsonAnswer,
-  url: string,
-  issuer: string,
-  allowInsecureHttp: boolean,
-): Metadata {
-  const { issuer: actual, jwks_uri: jwksUri } = json ?? {}
+/** The members of a metadata document, unchecked. */
+export type MetadataDocument = Readonly<Record<string, unknown>>
+
+function validateIssuer({ issuer: actual }: MetadataDocument, url: string, issuer: string): void {
   if (typeof actual !== 'string') {
     throw new FetchFailure('not_metadata', url, 'the response is not metadata: it has no issuer')
   }
@@ -104,7 +125,27 @@ function readMetadata(
       `the metadata is of issuer ${printable(actual)}, not of ${printable(issuer)}${hint ? ` (${hint})` : ''}`,
     )
   }
-  const problem = validateJwksUri(jwksUri, issuer, allowInsecureHttp)
-  if (problem !== undefined) throw new FetchFailure('not_metadata', url, `jwks_uri ${problem}`)
-  return { jwksUri: jwksUri as string, cacheControl }
+}
+
+/** Where a member of the metadata was found, and what it may contain. */
+export interface MetadataSource {
+  readonly url: string
+  readonly issuer: string
+  readonly allowInsecureHttp: boolean
+}
+
+/**
+ * Reads a member of the metadata that is a URL to fetch from.
+ *
+ * @throws FetchFailure if it may not be fetched.
+ */
+export function readMetadataUrl(
+  json: MetadataDocument,
+  name: string,
+  { url, issuer, allowInsecureHttp }: MetadataSource,
+): string {
+  const value = json[name]
+  const problem = validateMetadataUrl(value, issuer, allowInsecureHttp)
+  if (problem !== undefined) throw new FetchFailure('not_metadata', url, `${name} ${problem}`)
+  return value as string
 }

@@ -1,11 +1,11 @@
 /**
  * @module Exponential back-off: the next attempt after a failure is due after 1 s, then after twice as
- * long each time, up to 60 s. Delays below 60 s are shortened at random, so that many processes do not
+ * long each time, up to a maximum. Delays below it are shortened at random, so that many processes do not
  * retry at the same time.
  */
 
 const firstDelay = 1
-const maxDelay = 60
+const defaultMaxDelay = 60
 /** The longest `Retry-After` that is followed, in seconds. */
 const maxRetryAfter = 600
 
@@ -19,10 +19,14 @@ export interface BackOff {
   readonly recordFailure: (retryAfter?: number) => void
 }
 
-/** @param now Seconds. */
+/**
+ * @param now Seconds.
+ * @param maxDelay The longest time in seconds between two attempts, unless the server asks for more.
+ */
 export function createBackOff(
   now: () => number,
   random: () => number = () => Math.random(),
+  maxDelay: number = defaultMaxDelay,
 ): BackOff {
   let failures = 0
   let failedAt = 0

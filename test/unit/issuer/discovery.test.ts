@@ -152,7 +152,9 @@ describe('discover', () => {
     ['https://user@as.test/jwks', 'has credentials in it'],
   ])('refuses the jwks_uri %j', async (uri, problem) => {
     const document = { issuer, jwks_uri: uri }
-    await expect(discovering({ [rfc8414]: document }).result).rejects.toMatchObject({ status: 404 })
+    await expect(discovering({ [rfc8414]: document }).result).rejects.toMatchObject({
+      reason: 'not_metadata',
+    })
     const everywhere = { [rfc8414]: document, [inserted]: document, [appended]: document }
     await expect(discovering(everywhere).result).rejects.toMatchObject({
       reason: 'not_metadata',

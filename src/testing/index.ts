@@ -8,6 +8,10 @@ import { type ClientCertificate, createClientCertificates } from './client-certi
 import { createTestClock, type TestClock } from './clock.ts'
 import { createDpopClient, type DpopClient } from './dpop-client.ts'
 import { type AnsweringFault, type FaultName, faults } from './faults.ts'
+import {
+  createIntrospectionEndpoint,
+  type IntrospectionFaultName,
+} from './introspection-endpoint.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
 import { checkOptions, checkRotateOptions, type TestIssuerOptions } from './options.ts'
@@ -30,6 +34,7 @@ export type { ClientCertificate } from './client-certificate.ts'
 export type { TestClock } from './clock.ts'
 export type { DpopClient, DpopProofRequest } from './dpop-client.ts'
 export type { FaultName } from './faults.ts'
+export { type IntrospectionFaultName, introspectionFaultNames } from './introspection-endpoint.ts'
 export type { SigningAlgorithm } from './keys.ts'
 export type { TestClient, TestIssuerOptions } from './options.ts'
 export type { RequestCounts } from './request-listener.ts'
@@ -48,6 +53,15 @@ export interface TestIssuer extends AsyncDisposable {
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
    */
   readonly tokenEndpoint: string
+  /**
+   * Where resource servers ask about tokens: `POST`, authenticated like {@link TestIssuer.tokenEndpoint}.
+   * Answers for opaque tokens and for JWTs; signs the answer for a request that accepts only
+   * `application/token-introspection+jwt`.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-4 | RFC 9701, section 4}
+   */
+  readonly introspectionEndpoint: string
   /** The `aud` of {@link TestIssuer.token}, for `ValidatorOptions.audience`. */
   readonly audience: string
   /**
@@ -76,6 +90,13 @@ export interface TestIssuer extends AsyncDisposable {
    * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3 | RFC 8705, section 3}
    */
   clientCertificate(): ClientCertificate
+  /**
+   * Mints an opaque access token, which the introspection endpoint knows, with the members of
+   * {@link TestIssuer.token} except `iss`. `claims` are merged into the answer; `undefined` leaves one out.
+   */
+  opaqueToken(claims?: object): string
+  /** Makes the introspection endpoint call a token inactive from now on: an opaque one or a JWT. */
+  revoke(token: string): void
   /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
   readonly tokens: BadTokens
   /**
@@ -102,6 +123,12 @@ export interface TestIssuer extends AsyncDisposable {
    * @throws TypeError for an unknown name.
    */
   fault(name: FaultName): void
+  /**
+   * Makes the introspection endpoint fail in this way until {@link TestIssuer.up}.
+   *
+   * @throws TypeError for an unknown name.
+   */
+  introspectionFault(name: IntrospectionFaultName): void
   /** The clock by which tokens are issued. Pass `clock.now` to the validator as `now`. */
   readonly clock: TestClock
   /** How many requests each endpoint has received so far. */
@@ -128,17 +155,19 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const base = path.replace(/\/$/, '')
   const jwksUri = `${server.origin}${base}/jwks`
   const tokenEndpoint = `${server.origin}${base}/token`
+  const introspectionEndpoint = `${server.origin}${base}/introspect`
 
   const clock = createTestClock(now)
   const minter = createMinter({ issuer, audience, expiresIn, keys, clock })
-  const requests: RequestCounts = { metadata: 0, jwks: 0, token: 0 }
+  const requests: RequestCounts = { metadata: 0, jwks: 0, token: 0, introspection: 0 }
   let fault: AnsweringFault | undefined
   let closed = false
 
   const metadata = createDocumentEndpoint({
     counter: 'metadata',
     contentType: 'application/json',
-    read: () => createMetadata({ issuer, jwksUri, tokenEndpoint, algorithm }),
+    read: () =>
+      createMetadata({ issuer, jwksUri, tokenEndpoint, introspectionEndpoint, algorithm }),
     fault: () => fault,
   })
   const jwks = createDocumentEndpoint({
@@ -147,12 +176,14 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     read: keys.jwks,
     fault: () => fault,
   })
+  const introspection = createIntrospectionEndpoint({ issuer, clients, minter })
   const endpoints = new Map<string, Endpoint>([
     [`/.well-known/oauth-authorization-server${base}`, metadata],
     [`/.well-known/openid-configuration${base}`, metadata],
     [`${base}/.well-known/openid-configuration`, metadata],
     [`${base}/jwks`, jwks],
     [`${base}/token`, createTokenEndpoint(clients, minter)],
+    [`${base}/introspect`, introspection.endpoint],
   ])
   server.serve(createRequestListener(endpoints, requests))
 
@@ -165,16 +196,21 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     issuer,
     jwksUri,
     tokenEndpoint,
+    introspectionEndpoint,
     audience,
     token: (claims, header) => minter.token(claims, header),
     clientCertificate: createClientCertificates((claims) => minter.token(claims)),
     dpopClient: () => createDpopClient({ token: minter.token, seconds: minter.seconds }),
+    opaqueToken: introspection.opaqueToken,
+    revoke: introspection.revoke,
+    introspectionFault: introspection.fault,
     tokens: createBadTokens(minter, createKeyRing(algorithm)),
     rotate: (options = {}) => keys.rotate(checkRotateOptions(options)),
     down: server.stop,
     async up() {
       if (closed) throw new Error('The test issuer is closed')
       fault = undefined
+      introspection.endFault()
       await server.start()
     },
     fault(name) {
@@ -200,18 +236,23 @@ interface MetadataMembers {
   readonly issuer: string
   readonly jwksUri: string
   readonly tokenEndpoint: string
+  readonly introspectionEndpoint: string
   readonly algorithm: string
 }
 
 // RFC 8414 §2, with the members that OpenID Connect Discovery 1.0 requires.
-function createMetadata({ issuer, jwksUri, tokenEndpoint, algorithm }: MetadataMembers): object {
+function createMetadata(members: MetadataMembers): object {
+  const { issuer, jwksUri, tokenEndpoint, introspectionEndpoint, algorithm } = members
+  const methods = ['client_secret_basic', 'client_secret_post']
   return {
     issuer,
     token_endpoint: tokenEndpoint,
     jwks_uri: jwksUri,
     response_types_supported: [],
     grant_types_supported: ['client_credentials'],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    token_endpoint_auth_methods_supported: methods,
+    introspection_endpoint: introspectionEndpoint,
+    introspection_endpoint_auth_methods_supported: methods,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [algorithm],
   }

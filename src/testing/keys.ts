@@ -10,6 +10,7 @@ import {
   randomUUID,
   type SigningOptions,
   sign,
+  verify,
 } from 'node:crypto'
 import { promisify } from 'node:util'
 
@@ -45,6 +46,8 @@ export interface SigningKey {
   readonly jwk: PublicJwk
   /** Signs the text. Resolves to the signature in base64url. */
   sign(signingInput: string): Promise<string>
+  /** Returns whether a base64url signature of the text is this key's. */
+  verify(signingInput: string, signature: string): boolean
 }
 
 export interface KeyRing {
@@ -52,6 +55,8 @@ export interface KeyRing {
   current(algorithm?: SigningAlgorithm): Promise<SigningKey>
   /** Replaces the key of the default algorithm now, and those of other algorithms on their next use. */
   rotate(withdraw: boolean): Promise<void>
+  /** Finds a key of the set. */
+  find(kid: unknown): SigningKey | undefined
   /** Returns the key set, oldest key first. */
   jwks(): { readonly keys: readonly PublicJwk[] }
 }
@@ -131,6 +136,7 @@ export function createKeyRing(defaultAlgorithm: SigningAlgorithm): KeyRing {
       current = new Map([[defaultAlgorithm, Promise.resolve(key)]])
       published = withdraw ? [key] : [...published, key]
     },
+    find: (kid) => published.find((key) => key.kid === kid),
     jwks: () => ({ keys: published.map(({ jwk }) => jwk) }),
   }
 }
@@ -147,6 +153,11 @@ async function createSigningKey(algorithm: SigningAlgorithm): Promise<SigningKey
       const data = Buffer.from(signingInput)
       const signature = await signAsync(hash, data, { key: privateKey, ...options })
       return signature.toString('base64url')
+    },
+    verify(signingInput, signature) {
+      const data = Buffer.from(signingInput)
+      const bytes = Buffer.from(signature, 'base64url')
+      return verify(hash, data, { key: publicKey, ...options }, bytes)
     },
   }
 }

@@ -12,6 +12,7 @@ export interface RequestCounts {
   metadata: number
   jwks: number
   token: number
+  introspection: number
 }
 
 export interface Endpoint {

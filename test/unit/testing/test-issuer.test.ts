@@ -217,7 +217,7 @@ describe('metadata and key set', () => {
         response_types_supported: [],
       })
     }
-    expect(tenant.requests).toEqual({ metadata: 3, jwks: 0, token: 0 })
+    expect(tenant.requests).toEqual({ metadata: 3, jwks: 0, token: 0, introspection: 0 })
     await verify(await tenant.token(), tenant)
   })
 

@@ -1,0 +1,219 @@
+/**
+ * Opaque tokens, and the introspection endpoint that knows them. Knows nothing of the validator.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
+ * @module
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { faults } from './faults.ts'
+import type { TestClient } from './options.ts'
+import type { Endpoint } from './request-listener.ts'
+import { answerJson } from './respond.ts'
+import {
+  type Form,
+  invalidRequest,
+  readCredentials,
+  readForm,
+  type TokenError,
+} from './token-request.ts'
+import { defaultClientId, encodeDraft, type Minter } from './tokens.ts'
+
+type OwnFaultName =
+  | 'unauthorized'
+  | 'forbidden'
+  | 'rateLimited'
+  | 'unavailable'
+  | 'activeString'
+  | 'withoutActive'
+  | 'truncated'
+  | 'redirect'
+
+type Answer = (response: ServerResponse) => unknown
+
+const answerWith =
+  (status: number, body: object, headers: Record<string, string> = {}): Answer =>
+  (response) =>
+    answerJson(response, status, body, headers)
+
+const retryAfter = { 'Retry-After': '7' }
+
+// Answers that do not depend on the token.
+const ownFaults: Readonly<Record<OwnFaultName, Answer>> = {
+  unauthorized: answerWith(401, { error: 'invalid_client' }),
+  forbidden: answerWith(403, { error: 'access_denied' }),
+  rateLimited: answerWith(429, { error: 'rate_limited' }, retryAfter),
+  unavailable: answerWith(503, { error: 'temporarily_unavailable' }, retryAfter),
+  activeString: answerWith(200, { active: 'true' }),
+  withoutActive: answerWith(200, {}),
+  truncated(response) {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"active":tr')
+  },
+  redirect(response) {
+    response.writeHead(307, { Location: '/elsewhere' }).end()
+  },
+}
+
+type DocumentFaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized'
+
+/**
+ * A way for the introspection endpoint to fail:
+ *
+ * - `slow`, `hanging`, `html`, `error` and `oversized`: as `fault()` does for the other endpoints
+ * - `unauthorized`, `forbidden`: status 401 or 403 to the caller, whatever its credentials are
+ * - `rateLimited`, `unavailable`: status 429 or 503 with `Retry-After: 7`
+ * - `activeString`, `withoutActive`: `active` is the string `true`, or missing
+ * - `truncated`: half of a JSON document
+ * - `redirect`: status 307 to another path
+ */
+export type IntrospectionFaultName = OwnFaultName | DocumentFaultName
+
+/** The names of all faults of the introspection endpoint. */
+export const introspectionFaultNames: readonly IntrospectionFaultName[] = Object.freeze([
+  ...(Object.keys(faults) as DocumentFaultName[]),
+  ...(Object.keys(ownFaults) as OwnFaultName[]),
+])
+
+function isOwnFault(name: IntrospectionFaultName): name is OwnFaultName {
+  return Object.hasOwn(ownFaults, name)
+}
+
+export interface IntrospectionEndpointOptions {
+  readonly issuer: string
+  readonly clients: readonly TestClient[]
+  readonly minter: Minter
+}
+
+export interface TestIntrospection {
+  readonly endpoint: Endpoint
+  opaqueToken(claims?: object): string
+  revoke(token: string): void
+  fault(name: IntrospectionFaultName): void
+  endFault(): void
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+export function createIntrospectionEndpoint(
+  options: IntrospectionEndpointOptions,
+): TestIntrospection {
+  const { issuer, clients, minter } = options
+  const known = new Map<string, Members>()
+  const revoked = new Set<string>()
+  let fault: IntrospectionFaultName | undefined
+
+  function introspect(token: string): Members {
+    const members = known.get(token) ?? readJwt(token, minter)
+    const isActive =
+      members !== undefined && !revoked.has(token) && isCurrent(members, minter.seconds())
+    return isActive ? { active: true, iss: issuer, ...members } : { active: false }
+  }
+
+  async function sign(audience: string, members: Members): Promise<string> {
+    const key = await minter.keys.current()
+    const header = { alg: key.jwk.alg, typ: 'token-introspection+jwt', kid: key.kid }
+    // RFC 9701 §5
+    const iat = minter.seconds()
+    const claims = { iss: issuer, aud: audience, iat, token_introspection: members }
+    const signingInput = encodeDraft({ header, claims })
+    return `${signingInput}.${await key.sign(signingInput)}`
+  }
+
+  async function answerFor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    form: Form,
+    client: TestClient,
+  ): Promise<void> {
+    const members = introspect(form.get('token') ?? '')
+    const { accept = '' } = request.headers
+    if (!accept.includes(jwtType) || accept.includes('application/json')) {
+      return answerJson(response, 200, members)
+    }
+    response.writeHead(200, { 'Content-Type': jwtType }).end(await sign(client.id, members))
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    const caller = await readCaller(request, clients)
+    if (fault !== undefined && isOwnFault(fault)) return ownFaults[fault](response)
+    if ('error' in caller) return answerError(response, caller)
+    const proceed = () => answerFor(request, response, caller.form, caller.client)
+    if (fault === undefined) return proceed()
+    return faults[fault](response, { active: true }, proceed)
+  }
+
+  return {
+    endpoint: { counter: 'introspection', methods: ['POST'], answer },
+    opaqueToken(claims = {}) {
+      const token = randomBytes(32).toString('base64url')
+      const iat = minter.seconds()
+      known.set(token, {
+        sub: defaultClientId,
+        aud: minter.audience,
+        client_id: defaultClientId,
+        token_type: 'Bearer',
+        iat,
+        exp: iat + minter.expiresIn,
+        jti: randomUUID(),
+        ...claims,
+      })
+      return token
+    },
+    revoke(token) {
+      revoked.add(token)
+    },
+    fault(name) {
+      if (!introspectionFaultNames.includes(name)) {
+        const names = introspectionFaultNames.join(', ')
+        throw new TypeError(`Unknown fault ${name}: introspectionFault() takes ${names}`)
+      }
+      fault = name
+    },
+    endFault() {
+      fault = undefined
+    },
+  }
+}
+
+const jwtType = 'application/token-introspection+jwt'
+
+async function readCaller(
+  request: IncomingMessage,
+  clients: readonly TestClient[],
+): Promise<TokenError | { readonly form: Form; readonly client: TestClient }> {
+  const form = await readForm(request)
+  if ('error' in form) return form
+  const credentials = readCredentials(request.headers.authorization, form)
+  if (credentials && 'error' in credentials) return credentials
+  const client = clients.find(
+    ({ id, secret }) => id === credentials?.id && secret === credentials.secret,
+  )
+  if (client === undefined) {
+    return { error: 'invalid_client', description: 'The client is unknown or its secret is wrong' }
+  }
+  return form.has('token') ? { form, client } : invalidRequest('The parameter token is missing')
+}
+
+function answerError(response: ServerResponse, refusal: TokenError): void {
+  const { error, description: error_description } = refusal
+  const isUnauthorized = error === 'invalid_client'
+  const headers = isUnauthorized ? { 'WWW-Authenticate': 'Basic realm="test-issuer"' } : {}
+  const status = refusal.status ?? (isUnauthorized ? 401 : 400)
+  answerJson(response, status, { error, error_description }, headers)
+}
+
+/** Returns the claims of a JWT that this issuer signed with a key that it still publishes. */
+function readJwt(token: string, { keys }: Minter): Members | undefined {
+  const [header = '', payload = '', signature = ''] = token.split('.')
+  try {
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString())
+    if (!keys.find(kid)?.verify(`${header}.${payload}`, signature)) return undefined
+    return JSON.parse(Buffer.from(payload, 'base64url').toString())
+  } catch {
+    return undefined
+  }
+}
+
+function isCurrent({ exp, nbf }: Members, now: number): boolean {
+  return !(typeof exp === 'number' && exp <= now) && !(typeof nbf === 'number' && nbf > now)
+}

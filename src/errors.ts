@@ -33,6 +33,8 @@ export type InvalidTokenReason = keyof typeof invalidTokenSentences
 const invalidTokenSentences = {
   malformed: 'The access token is not a well-formed JWT',
   encrypted: 'The access token is encrypted',
+  not_encrypted: 'The access token is not encrypted',
+  decryption_failed: 'The access token cannot be decrypted',
   critical_header: 'The access token uses an extension that is not supported',
   wrong_algorithm: 'The signature algorithm of the access token is not accepted',
   wrong_type: 'The token is not an access token of the expected type',

@@ -340,8 +340,9 @@ describe('section 4, alg and the signature', () => {
     const strict = createApi({ ...stopped, maxTokenAge: 600, clockTolerance: 0 })
     const issued = (claims: object, header?: Record<string, unknown>, key = rsa1) =>
       t0({ iat: time, exp: time + 300, ...claims }, header, key)
-    // A key mismatch needs a DPoP proof: see RFC 9449.
-    const tokens: Record<Exclude<InvalidTokenReason, 'binding_mismatch'>, string> = {
+    // These need decryption keys, or a DPoP proof.
+    const elsewhere = ['not_encrypted', 'decryption_failed', 'binding_mismatch'] as const
+    const tokens: Record<Exclude<InvalidTokenReason, (typeof elsewhere)[number]>, string> = {
       malformed: 'a.b.c',
       encrypted: 'a.b.c.d.e',
       critical_header: issued({}, { crit: ['exp'] }),
@@ -359,9 +360,7 @@ describe('section 4, alg and the signature', () => {
       unknown_key: issued({}, { kid: 'rsa2' }),
       bad_signature: issued({}, { kid: 'rsa1' }, { ...rsa1, privateKey: ps1.privateKey }),
     }
-    expect([...Object.keys(tokens), 'binding_mismatch'].sort()).toEqual(
-      [...invalidTokenReasons].sort(),
-    )
+    expect([...Object.keys(tokens), ...elsewhere].sort()).toEqual([...invalidTokenReasons].sort())
     for (const [reason, token] of Object.entries(tokens)) {
       const error = await strict.refuses(token, reason as InvalidTokenReason)
       expect(error.headers['WWW-Authenticate']?.[0]).toMatch(/^Bearer .*error="invalid_token"/)

@@ -1,0 +1,222 @@
+/**
+ * @module Decrypts a token in the JWE compact serialization to the signed JWT in it. Decryption proves
+ * nothing about the sender, because a public key is public: the signed JWT is verified afterwards, as
+ * any other token is.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-5.2 | RFC 7516, section 5.2}
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
+ */
+import { Buffer } from 'node:buffer'
+import { isDeepStrictEqual } from 'node:util'
+import { InvalidTokenError } from '../errors.ts'
+import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import { decodeJsonObject, getMember, type JsonObject } from '../internal/compact-jws.ts'
+import { printable } from '../internal/printable.ts'
+import type { DecryptionKey } from '../options/decryption-keys.ts'
+import { maxTokenLength } from './compact-jws.ts'
+
+/** How the content may be encrypted. */
+const contentEncryptionAlgorithms = [
+  'A128GCM',
+  'A192GCM',
+  'A256GCM',
+  'A128CBC-HS256',
+  'A192CBC-HS384',
+  'A256CBC-HS512',
+]
+
+const maxHeaderLength = 4_096
+/** How many keys are tried. An operation with an RSA key of 4096 bits takes 4 ms of a thread. */
+const maxAttempts = 4
+
+/** The result of decrypting a token. Nothing in it is verified. */
+export interface DecryptedToken {
+  /** The signed JWT, in the compact serialization: three parts. */
+  readonly token: string
+  /** The header of the encrypted token. Its `typ` says nothing about the signed JWT. */
+  readonly header: JsonObject
+  /** The issuers that the key belongs to: the signed JWT must be from one of them. */
+  readonly issuers: readonly string[]
+}
+
+/** Returns whether a token has the five parts of a JWE (RFC 7516 §9). */
+export function isEncrypted(token: string): boolean {
+  let dots = 0
+  for (let at = token.indexOf('.'); at !== -1 && dots < 5; at = token.indexOf('.', at + 1)) dots++
+  return dots === 4
+}
+
+/**
+ * Decrypts a token. Where its header has a `kid`, keys with another `kid` are not tried.
+ *
+ * @param keys The keys of all issuers: nothing outside the encryption says who issued the token.
+ * @throws InvalidTokenError with `malformed` or `critical_header` for the header, and with
+ * `decryption_failed` for everything else: the client learns no more.
+ */
+export async function decryptToken(
+  token: string,
+  keys: readonly DecryptionKey[],
+): Promise<DecryptedToken> {
+  const header = parseHeader(token)
+  const candidates = selectKeys(header, keys)
+  // Loaded here, so that an API without encrypted tokens does not load it.
+  const { compactDecrypt } = await import('jose')
+  for (const key of candidates.slice(0, maxAttempts)) {
+    const plaintext = await decryptWith(compactDecrypt, token, key)
+    if (plaintext === undefined) continue
+    const issuers = keys.filter((other) => other.fingerprint === key.fingerprint)
+    return {
+      token: readNested(plaintext),
+      header,
+      issuers: [...new Set(issuers.map(({ issuer }) => issuer))],
+    }
+  }
+  const hint = 'the token was encrypted for another key, or it was changed'
+  throw failed({ hint, ...kidDetail(header) })
+}
+
+/**
+ * Validates that a signed JWT is from an issuer that the decryption key belongs to, and that claims
+ * which the outer header repeats are the same.
+ *
+ * @param claims Those of the signed JWT.
+ * @throws InvalidTokenError
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-5.3 | RFC 7519, section 5.3}
+ */
+export function validateNestedClaims(
+  { header, issuers }: DecryptedToken,
+  claims: JsonObject,
+): void {
+  const iss = getMember(claims, 'iss')
+  if (!issuers.includes(iss as string)) {
+    const hint = 'the token is encrypted to a key of another issuer'
+    const expected = printable(issuers.join(' '))
+    throw new InvalidTokenError('wrong_issuer', {
+      name: 'iss',
+      expected,
+      actual: printable(iss),
+      hint,
+    })
+  }
+  for (const name of ['iss', 'sub', 'aud']) {
+    if (!Object.hasOwn(header, name)) continue
+    if (isDeepStrictEqual(getMember(header, name), getMember(claims, name))) continue
+    const hint = 'the header of the encrypted token contradicts the claims in it'
+    throw new InvalidTokenError('invalid_claim', { name, hint })
+  }
+}
+
+type CompactDecrypt = typeof import('jose').compactDecrypt
+
+async function decryptWith(
+  compactDecrypt: CompactDecrypt,
+  token: string,
+  { keyObject, algorithms }: DecryptionKey,
+): Promise<Uint8Array | undefined> {
+  try {
+    const { plaintext } = await compactDecrypt(token, keyObject, {
+      keyManagementAlgorithms: [...algorithms],
+      contentEncryptionAlgorithms,
+      maxDecompressedLength: 0,
+    })
+    return plaintext
+  } catch {
+    // The reasons are one: an answer that told them apart would help to forge a ciphertext.
+    return undefined
+  }
+}
+
+/** RFC 7519 §5.2: the content must be a signed JWT, whether or not `cty` says so. */
+function readNested(plaintext: Uint8Array): string {
+  const nested = Buffer.from(
+    plaintext.buffer,
+    plaintext.byteOffset,
+    plaintext.byteLength,
+  ).toString()
+  const parts = isAscii(nested) ? nested.split('.', 4) : []
+  const isEncoded = parts.every((part) => decodeAsciiBase64url(part) !== undefined)
+  if (parts.length !== 3 || !isEncoded) {
+    throw failed({ hint: 'the content of the encrypted token is not a signed JWT' })
+  }
+  return nested
+}
+
+function parseHeader(token: string): JsonObject {
+  if (typeof token !== 'string') throw malformed('the token is not a string')
+  if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
+  if (!isAscii(token)) throw malformed('not ASCII')
+  const parts = token.split('.', 6)
+  if (parts.length !== 5) throw malformed('not five parts separated by dots')
+  const [first = '', ...others] = parts
+  if (first.length > maxHeaderLength) {
+    throw malformed(`header longer than ${maxHeaderLength} characters`)
+  }
+  const header = decodeJsonObject(first)
+  if (typeof header === 'string') throw malformed(`header ${header}`)
+  if (others.some((part) => decodeAsciiBase64url(part) === undefined)) {
+    throw malformed('a part of the encrypted token is not canonical base64url')
+  }
+  validateHeader(header)
+  return header
+}
+
+function validateHeader(header: JsonObject): void {
+  // RFC 7516 §4.1.13: this package implements no extension, so a critical one is refused.
+  if (Object.hasOwn(header, 'crit')) throw new InvalidTokenError('critical_header')
+  for (const name of ['alg', 'enc', 'kid', 'typ', 'cty']) {
+    const isRequired = name === 'alg' || name === 'enc'
+    const value = getMember(header, name)
+    if (typeof value !== 'string' && (isRequired || value !== undefined)) {
+      throw malformed(`${name} is not a string`)
+    }
+  }
+  // RFC 8725 §3.6: compression before encryption reveals the content by its length.
+  if (Object.hasOwn(header, 'zip')) throw failed({ name: 'zip', hint: 'the content is compressed' })
+  // RFC 8725 §3.13 (bis): the sender would choose how long the work takes.
+  if (Object.hasOwn(header, 'p2c')) throw failed({ name: 'p2c', hint: 'PBES2 is not supported' })
+  const enc = getMember(header, 'enc') as string
+  if (!contentEncryptionAlgorithms.includes(enc)) {
+    const expected = contentEncryptionAlgorithms.join(' ')
+    throw failed({ name: 'enc', expected, actual: printable(enc) })
+  }
+}
+
+/** Keys that fit the header, each once: those with its `kid` before those without one. */
+function selectKeys(header: JsonObject, keys: readonly DecryptionKey[]): readonly DecryptionKey[] {
+  const alg = getMember(header, 'alg')
+  const kid = getMember(header, 'kid')
+  const fitting = keys.filter(({ algorithms }) => algorithms.includes(alg as never))
+  if (fitting.length === 0) {
+    const expected = [...new Set(keys.flatMap(({ algorithms }) => algorithms))].join(' ')
+    throw failed({ name: 'alg', expected, actual: printable(alg) })
+  }
+  const candidates =
+    kid === undefined
+      ? fitting
+      : [
+          ...fitting.filter((key) => key.kid === kid),
+          ...fitting.filter((key) => key.kid === undefined),
+        ]
+  if (candidates.length === 0) {
+    const hint = 'no decryption key has this kid and fits the algorithm'
+    throw failed({ hint, ...kidDetail(header) })
+  }
+  const unique = new Map<string, DecryptionKey>()
+  for (const key of candidates) {
+    if (!unique.has(key.fingerprint)) unique.set(key.fingerprint, key)
+  }
+  return [...unique.values()]
+}
+
+function kidDetail(header: JsonObject): { readonly kid?: string } {
+  const kid = getMember(header, 'kid')
+  return kid === undefined ? {} : { kid: printable(kid) }
+}
+
+function failed(detail: ConstructorParameters<typeof InvalidTokenError>[1]): InvalidTokenError {
+  return new InvalidTokenError('decryption_failed', detail)
+}
+
+function malformed(hint: string): InvalidTokenError {
+  return new InvalidTokenError('malformed', { hint })
+}

@@ -82,14 +82,18 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly clientId?: string
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
-  /** The claim `exp`: seconds since 1970. */
+  /**
+   * The claim `exp`: seconds since 1970. Where an introspection response has no `exp`, the end of the time
+   * for which it is cached.
+   */
   readonly expiresAt: number
   /** The scheme of the `Authorization` header; `Bearer` for a token from elsewhere. */
   readonly scheme: 'Bearer' | 'DPoP'
   /** What the request proved. Empty for a bearer token. */
   readonly proofs: readonly Proof[]
   readonly claims: Readonly<C>
-  readonly header: Readonly<JoseHeader>
+  /** The header of a JWT, if encrypted of the one in it. Absent where the issuer was asked about the token. */
+  readonly header?: Readonly<JoseHeader>
   /** The token as received. Not enumerable. */
   readonly token: string
 }

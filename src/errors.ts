@@ -51,6 +51,7 @@ const invalidTokenSentences = {
   binding_mismatch: 'Possession of the key of the access token is not proven',
   unknown_key: 'The access token is signed with an unknown key',
   bad_signature: 'The signature of the access token is not valid',
+  inactive: 'The access token is not active',
 } as const
 
 /** Every value of {@link InvalidTokenReason}. */

@@ -34,7 +34,14 @@ export {
 } from './errors.ts'
 export type {
   CallbackFailedEvent,
+  ClientAuthenticationMethod,
   FetchFailureReason,
+  IntrospectionFailedEvent,
+  IntrospectionFailureReason,
+  IntrospectionLimit,
+  IntrospectionMethodUnlistedEvent,
+  IntrospectionOnlyInactiveEvent,
+  IntrospectionRateLimitedEvent,
   IssuersRateLimitedEvent,
   KeySkippedEvent,
   KeySkipReason,
@@ -50,6 +57,7 @@ export type {
 } from './events.ts'
 export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fetch-like.ts'
 export type { DpopNonceOptions, DpopOptions, ReplayStore } from './options/dpop.ts'
+export type { ClientAuthenticationOptions, IntrospectionOptions } from './options/introspection.ts'
 export type { CertificateHeader, CertificateHeaderFormat, MtlsOptions } from './options/mtls.ts'
 export type {
   ImpliedScopes,

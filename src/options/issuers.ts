@@ -15,6 +15,11 @@ import {
   isPrintable,
   readOwnOptions,
 } from './checks.ts'
+import {
+  checkTokenPrefixes,
+  type ResolvedIntrospection,
+  resolveIntrospection,
+} from './introspection.ts'
 import type { IssuerOptions, Profile, ScopeClaim, ValidatorOptions } from './types.ts'
 
 /** The options of one issuer, checked and complete. */
@@ -33,12 +38,14 @@ export interface IssuerSettings {
   /** Set: no network at all. */
   readonly jwks: unknown
   readonly allowInsecureHttp: boolean
+  /** `undefined`: opaque tokens of this issuer are refused. */
+  readonly introspection: ResolvedIntrospection | undefined
 }
 
 /** What an issuer has from the validator where its own options do not set it. */
 export type IssuerDefaults = Omit<
   IssuerSettings,
-  'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp'
+  'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp' | 'introspection'
 >
 
 /** Finds the settings of an issuer; `undefined` for one that is not trusted. */
@@ -54,6 +61,7 @@ const issuerOptionNames: readonly (keyof IssuerOptions)[] = [
   'scopeClaim',
   'maxTokenAge',
   'allowInsecureHttp',
+  'introspection',
 ]
 
 /** What a validator and each of its issuers may set. */
@@ -107,6 +115,7 @@ export function readRules(
 export function readIssuers(
   issuer: ValidatorOptions['issuer'] | undefined,
   defaults: IssuerDefaults,
+  resource: string | undefined,
 ): readonly IssuerSettings[] | ResolveIssuer {
   if (typeof issuer === 'function') {
     return async (iss) => {
@@ -117,7 +126,7 @@ export function readIssuers(
       }
       // An `await` that was forgotten, as in `jwks: fetchJwks()`, is a TypeError below.
       for (const member of Object.values(options)) ignoreRejection(member)
-      const settings = readIssuer(options, defaults)
+      const settings = readIssuer(options, defaults, resource)
       if (settings.issuer === iss) return settings
       throw new TypeError(
         'issuer, as a function, must answer with options of the issuer it is asked for',
@@ -130,16 +139,21 @@ export function readIssuers(
       'issuer is missing: it takes a URL, issuer options, a list of these, or a function',
     )
   }
-  const issuers = list.map((item) => readIssuer(item, defaults))
+  const issuers = list.map((item) => readIssuer(item, defaults, resource))
   for (const [index, { issuer: name }] of issuers.entries()) {
     if (issuers.findIndex((other) => other.issuer === name) !== index) {
       throw new TypeError(`issuer ${printable(name)} is listed twice`)
     }
   }
+  checkTokenPrefixes(issuers)
   return issuers
 }
 
-function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
+function readIssuer(
+  item: unknown,
+  defaults: IssuerDefaults,
+  resource: string | undefined,
+): IssuerSettings {
   const options = readOwnOptions<IssuerOptions>(
     typeof item === 'string' ? { issuer: item } : item,
     issuerOptionNames,
@@ -156,6 +170,11 @@ function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
   const problem = jwksUri === undefined ? undefined : validateFetchedUrl(jwksUri, allowInsecureHttp)
   if (problem !== undefined) throw new TypeError(`jwksUri of issuer ${label} ${problem}`)
   const rules = readRules(options, `issuer ${label}: `)
+  const introspection = resolveIntrospection(options.introspection, {
+    issuer,
+    allowInsecureHttp,
+    resource,
+  })
   return {
     audience: rules.audience ?? defaults.audience,
     profile: rules.profile ?? defaults.profile,
@@ -168,6 +187,7 @@ function readIssuer(item: unknown, defaults: IssuerDefaults): IssuerSettings {
     // A copy, because keys that are removed from the original later would still be used.
     jwks: copyOf(jwks, label),
     allowInsecureHttp,
+    introspection,
   }
 }
 

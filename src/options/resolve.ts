@@ -84,6 +84,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   jwksUri: 'issuer: { issuer, jwksUri }',
   jwks: 'issuer: { issuer, jwks }',
   allowInsecureHttp: 'issuer: { issuer, allowInsecureHttp }',
+  introspection: 'issuer: { issuer, introspection }',
   scopes: 'requirement: { scopes }',
   anyScope: 'requirement: { anyScope }',
   authentication: 'requirement: { authentication }',
@@ -116,7 +117,7 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
     scopeClaim: rules.scopeClaim,
   }
   for (const name of ['fetch', 'now', 'onEvent'] as const) checkFunction(options[name], name)
-  const issuers = readIssuers(options.issuer, defaults)
+  const issuers = readIssuers(options.issuer, defaults, resource?.identifier)
   return {
     issuers,
     audiences: audiencesOf([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),

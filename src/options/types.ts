@@ -7,6 +7,7 @@ import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 import type { DpopOptions } from './dpop.ts'
+import type { IntrospectionOptions } from './introspection.ts'
 import type { MtlsOptions } from './mtls.ts'
 
 /** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
@@ -83,6 +84,8 @@ export interface IssuerOptions {
    * @defaultValue false
    */
   readonly allowInsecureHttp?: boolean | undefined
+  /** How opaque tokens of this issuer are verified. Without it they are refused. */
+  readonly introspection?: IntrospectionOptions | undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Proof } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import { createObserver, type Observer } from '../events.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { createTrustedIssuers, type TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { createRequirementEvaluator, type EvaluateRequirements } from '../requirement/evaluate.ts'
@@ -16,6 +17,7 @@ import { createResourceMetadata, type ResourceMetadata } from '../response/resou
 import type { Claims } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
+import { createIntrospectors, type Introspectors } from './introspection-verifier.ts'
 import { createProofVerifier } from './proof-verifier.ts'
 import { createTokenCache, type TokenCache } from './token-cache.ts'
 import type { VerificationResult } from './verification-result.ts'
@@ -61,6 +63,9 @@ export interface Pipeline {
   readonly issuers: TrustedIssuers
   /** `undefined`: no token is cached. */
   readonly cache: TokenCache<VerificationResult> | undefined
+  /** Listed issuers with introspection. Empty: opaque tokens are refused. */
+  readonly opaqueIssuers: readonly TrustedIssuer[]
+  readonly introspectors: Introspectors
   readonly proof: ProofVerifier
   /** The validator's own requirements: none or one. */
   readonly requirements: readonly CompiledRequirement[]
@@ -82,11 +87,15 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
   const observer = createObserver(options.onEvent)
   const requirement = compileOwnRequirement(options)
   const resourceMetadata = describeResource(options)
+  const environment = { ...options, observer }
+  const issuers = createTrustedIssuers(options.issuers, environment)
   return {
     options,
     observer,
-    issuers: createTrustedIssuers(options.issuers, { ...options, observer }),
+    issuers,
     cache: maxCachedTokens > 0 ? createTokenCache(maxCachedTokens) : undefined,
+    opaqueIssuers: [...issuers.inUse()].filter(({ introspection }) => introspection !== undefined),
+    introspectors: createIntrospectors(environment, maxCachedTokens),
     proof: createProofVerifier(options),
     requirements: requirement,
     evaluateRequirements: createRequirementEvaluator({

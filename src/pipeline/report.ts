@@ -111,7 +111,11 @@ function completeDetail(
   error: InvalidTokenError,
   { issuer, header, claims }: ValidationContext,
 ): void {
-  if (header === undefined) return
+  if (header === undefined) {
+    // An opaque token, of an issuer that was found by its form, or no token.
+    if (issuer !== undefined) error.detail = { issuer: printable(issuer.issuer), ...error.detail }
+    return
+  }
   const detail = claims === undefined ? error.detail : withHint(error, header, claims)
   error.detail = detail
   if (issuer === undefined) return

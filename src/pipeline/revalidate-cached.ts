@@ -13,6 +13,7 @@
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { nextOrder, recordArrival } from '../keys/arrival.ts'
+import type { KeySet } from '../keys/key-set.ts'
 import { validateTime } from '../token/time.ts'
 import type { ValidationContext } from './context.ts'
 import type { VerificationResult } from './verification-result.ts'
@@ -47,10 +48,14 @@ function revalidateWith(
   // the token is verified anew, the same keys are not fetched twice.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
-  if (!isPromise(keys)) return keys.has(result.key)
+  if (!isPromise(keys)) return isPublished(result, keys)
   context.arrival ??= { time: performance.now(), order }
   return keys.then((set) => {
     validateTime(result, issuer, seconds())
-    return set.has(result.key)
+    return isPublished(result, set)
   })
+}
+
+function isPublished({ key }: VerificationResult, keys: KeySet): boolean {
+  return key !== undefined && keys.has(key)
 }

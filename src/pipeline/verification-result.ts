@@ -6,8 +6,7 @@ import { freezeDeep } from '../internal/deep-freeze.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { VerificationKey } from '../signature/algorithms.ts'
-import { getClaim } from '../token/claim.ts'
-import type { ParsedJwt } from '../token/compact-jws.ts'
+import { type Claims, getClaim } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import { readScopes } from '../token/scope.ts'
 import type { TimeClaims } from '../token/time.ts'
@@ -15,29 +14,44 @@ import type { TimeClaims } from '../token/time.ts'
 /** The result of verifying a token, which may be cached: it does not contain the token. */
 export interface VerificationResult extends TimeClaims {
   readonly issuer: TrustedIssuer
-  readonly key: VerificationKey
+  /** `undefined` where the result comes from introspection. */
+  readonly key: VerificationKey | undefined
   readonly subject: string | undefined
   readonly clientId: string | undefined
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
   /** What the token is bound to; `undefined` for a bearer token. */
   readonly confirmation: Confirmation | undefined
+  /** The claim `exp`. The member `exp` is Infinity for an introspected token without one. */
+  readonly expiresAt: number
   readonly claims: Readonly<JwtClaims>
-  readonly header: Readonly<JoseHeader>
+  /** `undefined` where the result comes from introspection. */
+  readonly header: Readonly<JoseHeader> | undefined
+}
+
+/** What was verified: a JWT, or an introspection response, which has no header. */
+interface VerifiedContent {
+  readonly claims: Claims
+  readonly header: JoseHeader | undefined
 }
 
 const noAudience: readonly string[] = Object.freeze([])
 const listOfOne = sharedLists((text) => [text])
 
-/** Creates the result for a token whose signature is verified. */
+/**
+ * Creates the result for claims that have been validated.
+ *
+ * @param key What the token is signed with; `undefined` for an introspection response.
+ */
 export function createVerificationResult(
-  jwt: ParsedJwt,
+  content: VerifiedContent,
   { exp, nbf, iat }: TimeClaims,
   issuer: TrustedIssuer,
-  key: VerificationKey,
+  key: VerificationKey | undefined,
   confirmation: Confirmation | undefined,
+  scopes: readonly string[] = readScopes(content.claims, issuer.scopeClaim),
 ): VerificationResult {
-  const claims = freezeDeep(jwt.claims) as Readonly<JwtClaims>
+  const claims = freezeDeep(content.claims) as Readonly<JwtClaims>
   const aud = getClaim(claims, 'aud')
   // Every member is set, because spreading optional ones takes longer.
   return {
@@ -47,18 +61,25 @@ export function createVerificationResult(
     issuer,
     key,
     subject: text(getClaim(claims, 'sub')),
-    clientId:
-      text(getClaim(claims, 'client_id')) ??
-      text(getClaim(claims, 'azp')) ??
-      text(getClaim(claims, 'cid')),
+    clientId: readClientId(claims),
     // `validateAudience` has checked the type. An array is frozen with the claims.
     audience:
       typeof aud === 'string' ? listOfOne(aud) : ((aud as string[] | undefined) ?? noAudience),
-    scopes: readScopes(claims, issuer.scopeClaim),
+    scopes,
     confirmation,
+    expiresAt: claims.exp,
     claims,
-    header: freezeDeep(jwt.header),
+    header: content.header === undefined ? undefined : freezeDeep(content.header),
   }
+}
+
+/** Reads the claim `client_id`, else `azp`, else `cid`. */
+export function readClientId(claims: Claims): string | undefined {
+  return (
+    text(getClaim(claims, 'client_id')) ??
+    text(getClaim(claims, 'azp')) ??
+    text(getClaim(claims, 'cid'))
+  )
 }
 
 function text(value: unknown): string | undefined {

@@ -28,7 +28,7 @@ class VerifiedToken implements AccessToken {
   declare readonly scheme: 'Bearer' | 'DPoP'
   declare readonly proofs: readonly Proof[]
   declare readonly claims: JwtClaims
-  declare readonly header: JoseHeader
+  declare readonly header?: JoseHeader
   readonly #token: string
   readonly #location: TokenLocation | undefined
   readonly #requirements: readonly CompiledRequirement[]
@@ -49,11 +49,11 @@ class VerifiedToken implements AccessToken {
     if (verified.clientId !== undefined) this.clientId = verified.clientId
     this.audience = verified.audience
     this.scopes = verified.scopes
-    this.expiresAt = verified.exp
+    this.expiresAt = verified.expiresAt
     this.scheme = scheme ?? 'Bearer'
     this.proofs = proofs
     this.claims = verified.claims
-    this.header = verified.header
+    if (verified.header !== undefined) this.header = verified.header
     Object.freeze(this)
   }
 

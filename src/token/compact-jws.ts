@@ -14,7 +14,8 @@ import { type Claims, getClaim } from './claim.ts'
 
 /** The longest token that is parsed, in characters: Node's limit for all headers of a request. */
 export const maxTokenLength = 16_384
-const maxHeaderLength = 4_096
+/** The longest header that is parsed, in characters. */
+export const maxHeaderLength = 4_096
 
 /** A parsed token. Claims and header are untrusted until the signature is verified. */
 export interface ParsedJwt {
@@ -64,7 +65,7 @@ export function parseCompactJws(token: string, known?: JoseHeader): ParsedJwt {
 const encryptedHint =
   'a JWE: decryption is not supported. Some issuers send one when the client requests no audience'
 const opaqueHint =
-  'not three parts separated by dots: this is an opaque token, which is not supported, or no token'
+  'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'
 const noValueHint = 'the client sent the text undefined or null: it had no token when it sent this'
 
 // RFC 7519 §7.2

@@ -13,7 +13,7 @@ import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import { decodeJsonObject, getMember, type JsonObject } from '../internal/compact-jws.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
-import { maxTokenLength } from './compact-jws.ts'
+import { maxHeaderLength, maxTokenLength } from './compact-jws.ts'
 
 /** How the content may be encrypted. */
 const contentEncryptionAlgorithms = [
@@ -25,7 +25,6 @@ const contentEncryptionAlgorithms = [
   'A256CBC-HS512',
 ]
 
-const maxHeaderLength = 4_096
 /** How many keys are tried. An operation with an RSA key of 4096 bits takes 4 ms of a thread. */
 const maxAttempts = 4
 

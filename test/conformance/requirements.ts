@@ -65,6 +65,13 @@ export const requirements: Record<string, string> = {
     8705-6.2-b 8705-6.5-a 8705-6.5-b 8705-scheme 8705-resum 8705-h2 8705-meta 7800-3.1 A0-dpop-a
     A0-dpop-b A0-mtls-a A0-mtls-b MCP-dpop
   `,
+  'Token introspection': `
+    7662-2.1-a 7662-2.1-b 7662-2.1-c 7662-2.1-d 7662-2.1-e 7662-2.1-f 7662-2.2-a 7662-2.2-b
+    7662-2.2-c 7662-2.2-d 7662-2.2-e 7662-2.2-f 7662-2.2-g 7662-2.2-h 7662-2.2-i 7662-2.2-j
+    7662-2.2-k 7662-2.2-l 7662-2.3-a 7662-2.3-b 7662-4-cache-a 7662-4-cache-b 7662-4-cache-c
+    7662-4-cache-d 7662-4-cache-e 7662-4-cache-f 7662-4-tls 7662-conc 7662-route 9701-a 9701-b 9701-c
+    9701-d
+  `,
   'Failure and adapters': `
     F-503 F-500 F-throw F-clock F-cfg F-cfg2 F-err-shape AD-exp-a AD-exp-b AD-exp-c AD-koa-a
     AD-koa-b AD-http-a AD-http-b AD-same AD-mut AD-type AD-ctx AD-conc

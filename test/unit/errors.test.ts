@@ -141,6 +141,7 @@ describe('the reasons why a token is refused', () => {
       'decryption_failed',
       'encrypted',
       'expired',
+      'inactive',
       'invalid_claim',
       'issued_in_future',
       'malformed',

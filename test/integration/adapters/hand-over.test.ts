@@ -276,7 +276,7 @@ describe('other middleware', () => {
 
   it('AD-type claims without a verified type are unknown, unless the caller names their type', () => {
     expectTypeOf<AccessToken['claims']['roles']>().toEqualTypeOf<unknown>()
-    expectTypeOf<AccessToken['header']['x5t']>().toEqualTypeOf<unknown>()
+    expectTypeOf<NonNullable<AccessToken['header']>['x5t']>().toEqualTypeOf<unknown>()
     expectTypeOf<JwtClaims['sub']>().toEqualTypeOf<string | undefined>()
     interface Claims extends JwtClaims {
       readonly roles: readonly string[]

@@ -64,6 +64,7 @@ describe('the names of options', () => {
         scopeClaim: 'scp',
         maxTokenAge: 60,
         allowInsecureHttp: false,
+        introspection: { authentication: { method: 'none' }, endpoint: `${ISS}/introspect` },
       },
       audience: AUD,
       resource: AUD,

@@ -5,7 +5,7 @@ import { base64url, rsa1, signParts, t0 } from '../../support/fixture.ts'
 import { partsOf } from '../../support/verdict.ts'
 
 const opaqueHint =
-  'not three parts separated by dots: this is an opaque token, which is not supported, or no token'
+  'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'
 
 const failing = (token: string) => {
   try {

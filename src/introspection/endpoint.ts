@@ -1,0 +1,133 @@
+/**
+ * @module Where an issuer's introspection endpoint is: from the options, or from the metadata.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
+ */
+
+import type { ClientAuthenticationMethod, Observer } from '../events.ts'
+import { FetchFailure, type FetchOptions, fetchJson } from '../internal/fetch-json.ts'
+import type { FetchLike } from '../internal/fetch-like.ts'
+import { printable } from '../internal/printable.ts'
+import {
+  fetchMetadata,
+  type MetadataDocument,
+  type MetadataSource,
+  readMetadataUrl,
+} from '../issuer/discovery.ts'
+import { freshnessLifetime } from '../keys/freshness-lifetime.ts'
+
+export interface EndpointOptions {
+  readonly issuer: string
+  /** Set: the metadata are not read. */
+  readonly endpoint: string | undefined
+  readonly allowInsecureHttp: boolean
+  readonly method: ClientAuthenticationMethod
+  /** Seconds for which metadata are used that do not say so themselves. */
+  readonly metadataMaxAge: number
+  readonly fetch: FetchLike
+  /** Milliseconds. */
+  readonly now: () => number
+  readonly observer: Observer
+}
+
+export interface IntrospectionEndpoint {
+  /** @throws FetchFailure */
+  readonly locate: (signal: AbortSignal) => string | Promise<string>
+  /** Whether the metadata list the method of authentication; `undefined` where they list none. */
+  readonly isMethodListed: () => boolean | undefined
+  /** Reads the metadata again before the next request, at most once a minute: the endpoint may have moved. */
+  readonly reportFailure: () => void
+}
+
+/** Seconds between two reads of the metadata that failures cause. */
+const minRereadSeconds = 60
+
+interface Located {
+  readonly url: string
+  readonly methods: readonly string[] | undefined
+}
+
+export function createIntrospectionEndpoint(options: EndpointOptions): IntrospectionEndpoint {
+  const { issuer, method, now, observer, fetch } = options
+  let located: Located | undefined =
+    options.endpoint === undefined ? undefined : { url: options.endpoint, methods: undefined }
+  let readAt = Number.NEGATIVE_INFINITY
+  let expiresAt = located === undefined ? 0 : Number.POSITIVE_INFINITY
+  let pending: Promise<string> | undefined
+
+  const isFresh = () => now() >= readAt && now() < expiresAt
+
+  async function read(signal: AbortSignal): Promise<string> {
+    readAt = now()
+    const request: FetchOptions = { fetch, now, signal }
+    try {
+      const found = await fetchMetadata(
+        issuer,
+        (url) => fetchJson(url, request),
+        (json, url, cacheControl) => ({
+          url: readEndpoint(json, { ...options, url }),
+          methods: readMethods(json),
+          cacheControl,
+        }),
+      )
+      expiresAt = now() + freshnessLifetime(found.cacheControl, options.metadataMaxAge) * 1000
+      if (!isSame(found, located)) reportMethod(found)
+      located = found
+      return found.url
+    } catch (error) {
+      // A known URL stays in use; the metadata are read again later.
+      if (located === undefined) throw error
+      expiresAt = now() + options.metadataMaxAge * 1000
+      const reason = error instanceof FetchFailure ? error.reason : 'network'
+      observer.emit({ type: 'metadata.failed', issuer, reason, cause: error })
+      return located.url
+    }
+  }
+
+  function reportMethod({ methods }: Located): void {
+    if (methods === undefined || isListed(methods, method)) return
+    const listed = printable(methods)
+    observer.emit({ type: 'introspection.method_unlisted', issuer, method, listed })
+  }
+
+  return {
+    locate(signal) {
+      if (located !== undefined && isFresh()) return located.url
+      pending ??= read(signal).finally(() => {
+        pending = undefined
+      })
+      return pending
+    },
+    isMethodListed() {
+      const methods = located?.methods
+      return methods === undefined ? undefined : isListed(methods, method)
+    },
+    reportFailure() {
+      if (options.endpoint !== undefined) return
+      if (now() - readAt >= minRereadSeconds * 1000) expiresAt = 0
+    },
+  }
+}
+
+function readEndpoint(json: MetadataDocument, source: MetadataSource): string {
+  if (json.introspection_endpoint !== undefined) {
+    return readMetadataUrl(json, 'introspection_endpoint', source)
+  }
+  const message = 'the metadata have no introspection_endpoint: set introspection.endpoint'
+  throw new FetchFailure('not_metadata', source.url, message)
+}
+
+function readMethods(json: MetadataDocument): readonly string[] | undefined {
+  const methods = json.introspection_endpoint_auth_methods_supported
+  if (!Array.isArray(methods)) return undefined
+  return methods.filter((method) => typeof method === 'string')
+}
+
+// RFC 8414 §2: names of methods, or of types of access tokens such as Bearer, which ignore case.
+function isListed(methods: readonly string[], method: ClientAuthenticationMethod): boolean {
+  return methods.some((listed) => listed === method || listed.toLowerCase() === method)
+}
+
+function isSame(a: Located, b: Located | undefined): boolean {
+  return a.url === b?.url && String(a.methods) === String(b?.methods)
+}

@@ -1,0 +1,83 @@
+/**
+ * @module Results of introspection, for a short time: accepted tokens, refused ones in a separate
+ * bound, and the hashes of tokens that were accepted before. Keys are the SHA-256 of issuer and token;
+ * the token itself is not kept. Separate from the cache of JWTs.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-4 | RFC 7662, section 4}
+ */
+import type { ErrorDetail, InvalidTokenReason } from '../errors.ts'
+import { createGenerationMap } from '../internal/generation-map.ts'
+import { sha256 } from '../internal/sha256.ts'
+
+/** Why a token was refused. Every request gets an error of its own from it. */
+interface Refusal {
+  readonly reason: InvalidTokenReason
+  readonly detail: ErrorDetail
+}
+
+/** The result for one token: what was accepted, or why it was refused. */
+export type IntrospectionResult<V> = { readonly value: V } | { readonly refusal: Refusal }
+
+/** From when until when a result may be used, in seconds since 1970. */
+interface Validity {
+  readonly from: number
+  readonly until: number
+}
+
+export interface IntrospectionCache<V> {
+  readonly find: (key: string, now: number) => IntrospectionResult<V> | undefined
+  /** @param size Octets of the response. */
+  readonly set: (
+    key: string,
+    result: IntrospectionResult<V>,
+    validity: Validity,
+    size: number,
+  ) => void
+  /** Whether the token was accepted when it was introspected last, however long ago. */
+  readonly wasAccepted: (key: string) => boolean
+}
+
+/** Refused tokens, which any client can add to. An entry takes some 500 octets. */
+const maxRefused = 5_000
+/** Hashes of accepted tokens, 100 octets each. */
+const maxKnown = 20_000
+/** A larger response counts as several entries. */
+const typicalSize = 1_024
+
+interface Entry<V> extends Validity {
+  readonly result: IntrospectionResult<V>
+}
+
+/** Returns the key of a token of one introspector. (No scope contains a NUL.) */
+export function createCacheKey(scope: string, token: string): string {
+  return sha256(`${scope}\0${token}`)
+}
+
+/** @param maxEntries Accepted tokens. */
+export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCache<V> {
+  const accepted = createGenerationMap<Entry<V>>(maxEntries)
+  const refused = createGenerationMap<Entry<V>>(maxRefused)
+  const known = createGenerationMap<true>(maxKnown)
+
+  return {
+    find(key, now) {
+      const entry = accepted.get(key) ?? refused.get(key)
+      // A result from the future means that the clock was set back: its age is not known.
+      if (entry === undefined || !(now >= entry.from && now < entry.until)) return undefined
+      return entry.result
+    },
+    set(key, result, { from, until }, size) {
+      const isAccepted = 'value' in result
+      if (isAccepted) known.set(key, true)
+      else known.delete(key)
+      accepted.delete(key)
+      refused.delete(key)
+      if (!(until > from)) return
+      const weight = Math.max(1, Math.ceil(size / typicalSize))
+      const entry = { result, from, until }
+      if (isAccepted) accepted.set(key, entry, weight)
+      else refused.set(key, entry)
+    },
+    wasAccepted: (key) => known.get(key) === true,
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * @module One introspection request: authentication, endpoint, POST, response. Caches nothing and
+ * limits nothing; see `introspector.ts`.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
+ */
+import { createAbortRace } from '../internal/abort-race.ts'
+import type { JsonObject } from '../internal/compact-jws.ts'
+import {
+  FetchFailure,
+  fetchDocument,
+  parseJsonObject,
+  repeatAfterReset,
+} from '../internal/fetch-json.ts'
+import type { FetchLike } from '../internal/fetch-like.ts'
+import type { ResolvedClientAuthentication } from '../options/introspection.ts'
+import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
+import type { IntrospectionEndpoint } from './endpoint.ts'
+import { IntrospectionFailure, toServerFailure, toTokenFailure } from './failure.ts'
+import { type IntrospectionResponse, readIntrospectionResponse } from './response.ts'
+
+export interface IntrospectionClientOptions {
+  readonly authentication: ResolvedClientAuthentication
+  readonly endpoint: IntrospectionEndpoint
+  /** Verifies a signed response. Set: no other response is accepted. */
+  readonly verifySigned: ((text: string) => Promise<JsonObject>) | undefined
+  /** Seconds for the whole introspection, with metadata and authentication. */
+  readonly timeout: number
+  readonly fetch: FetchLike
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+export interface IntrospectionClient {
+  /** @throws IntrospectionFailure */
+  readonly introspect: (token: string) => Promise<FetchedResponse>
+}
+
+export interface FetchedResponse {
+  readonly response: IntrospectionResponse
+  /** Octets of the body. */
+  readonly size: number
+}
+
+const jsonType = 'application/json'
+// RFC 9701 §4
+const jwtType = 'application/token-introspection+jwt'
+
+export function createIntrospectionClient(
+  options: IntrospectionClientOptions,
+): IntrospectionClient {
+  const { authentication, endpoint, verifySigned, timeout, fetch, now } = options
+  const authenticate = createClientAuthentication(authentication, now)
+  const accept = verifySigned === undefined ? jsonType : jwtType
+
+  async function send(token: string, signal: AbortSignal): Promise<FetchedResponse> {
+    const url = await locate(signal)
+    // Again for a repeated request: an assertion may be used once only.
+    const { headers, parameters } = await authenticate()
+    const form = { token, token_type_hint: 'access_token', ...parameters }
+    const request = {
+      headers: { accept, 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      body: new URLSearchParams(form).toString(),
+    }
+    try {
+      const { body = new Uint8Array(), contentType } = await fetchDocument(url, request, {
+        fetch,
+        now,
+        signal,
+      })
+      const response = await readBody(url, body, contentType)
+      return { response, size: body.byteLength }
+    } catch (error) {
+      endpoint.reportFailure()
+      throw explainRefusal(error)
+    }
+  }
+
+  async function locate(signal: AbortSignal): Promise<string> {
+    try {
+      return await endpoint.locate(signal)
+    } catch (error) {
+      throw toServerFailure(error)
+    }
+  }
+
+  async function readBody(url: string, body: Uint8Array, contentType: string | undefined) {
+    requireType(url, contentType, accept)
+    const json =
+      verifySigned === undefined
+        ? parseJsonObject(url, body)
+        : await verifySigned(new TextDecoder().decode(body).trim())
+    const response = readIntrospectionResponse(json)
+    if (response !== undefined) return response
+    throw new IntrospectionFailure(
+      'not_introspection',
+      'the answer is no introspection response: active is not a boolean',
+      { isTokenSpecific: true },
+    )
+  }
+
+  // RFC 7662 §2.3: the server refuses this API, which says nothing about the token.
+  function explainRefusal(error: unknown): unknown {
+    const status = error instanceof FetchFailure ? error.status : undefined
+    if (status !== 401 && status !== 403) return error
+    const { method, clientId } = authentication
+    const client = clientId === undefined ? 'this API' : `client ${JSON.stringify(clientId)}`
+    return new IntrospectionFailure(
+      'credentials_refused',
+      `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
+      { hint: hintForRefusal(), cause: error },
+    )
+  }
+
+  function hintForRefusal(): string {
+    const { method } = authentication
+    if (endpoint.isMethodListed() === false) {
+      return `the metadata of the issuer do not list the method ${method}`
+    }
+    if (isChangedByEncoding(authentication)) {
+      return "clientId or clientSecret has special characters: a server that does not decode them needs encoding: 'raw'"
+    }
+    return 'check clientId, the secret or key, and whether this client may introspect tokens'
+  }
+
+  async function introspect(token: string): Promise<FetchedResponse> {
+    const controller = new AbortController()
+    const timer = setTimeout(() => controller.abort(), timeout * 1000)
+    const { signal } = controller
+    const race = createAbortRace(signal)
+    try {
+      return await race.unlessAborted(repeatAfterReset(signal, () => send(token, signal)))
+    } catch (error) {
+      if (signal.aborted) {
+        throw new IntrospectionFailure('timeout', `no introspection within ${timeout} s`, {
+          cause: error,
+        })
+      }
+      throw toTokenFailure(error)
+    } finally {
+      clearTimeout(timer)
+      race.end()
+    }
+  }
+
+  return { introspect }
+}
+
+/**
+ * The media type must be the one that was asked for: a login page is no response, and neither is an
+ * unsigned response where a signed one is required.
+ */
+function requireType(url: string, contentType: string | undefined, expected: string): void {
+  const [type = ''] = (contentType ?? '').split(';', 1)
+  if (type.trim().toLowerCase() === expected) return
+  throw new FetchFailure('not_json', url, `the answer is not ${expected}`)
+}

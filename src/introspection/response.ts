@@ -1,0 +1,89 @@
+/**
+ * @module Reads an introspection response: whether the token is active, and whether it is an access
+ * token of this issuer. Time, audience and scope are validated as those of a JWT, by the pipeline.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2.2 | RFC 7662, section 2.2}
+ */
+import { InvalidTokenError } from '../errors.ts'
+import { getMember, type JsonObject } from '../internal/compact-jws.ts'
+import { printable } from '../internal/printable.ts'
+
+/** The members of a response for an active token. */
+export type IntrospectionResponse =
+  | { readonly active: false }
+  | { readonly active: true; readonly claims: JsonObject }
+
+/**
+ * Reads whether a token is active. Members that are null count as absent, except `cnf`: some servers
+ * send null for everything that a token does not have.
+ *
+ * @returns `undefined` where the object is not an introspection response: `active` is not a boolean.
+ */
+export function readIntrospectionResponse(json: JsonObject): IntrospectionResponse | undefined {
+  const active = getMember(json, 'active')
+  // RFC 7662 §2.2: a boolean. "true" and 1 are not.
+  if (active === false) return { active }
+  if (active !== true) return undefined
+  const members = Object.entries(json).filter(([name, value]) => value !== null || name === 'cnf')
+  return { active, claims: Object.fromEntries(members) }
+}
+
+const stringMembers = ['iss', 'sub', 'client_id', 'jti', 'token_type']
+
+/**
+ * Validates what is specific to introspection: the issuer and the kind of the token.
+ *
+ * @throws InvalidTokenError
+ */
+export function validateIntrospectedClaims(claims: JsonObject, issuer: string): void {
+  for (const name of stringMembers) {
+    const value = getMember(claims, name)
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
+      throw new InvalidTokenError('invalid_claim', {
+        name,
+        expected: 'a string that is not empty',
+        actual: printable(value),
+      })
+    }
+  }
+  const iss = getMember(claims, 'iss')
+  if (iss !== undefined && iss !== issuer) {
+    throw new InvalidTokenError('wrong_issuer', {
+      name: 'iss',
+      expected: printable(issuer),
+      actual: printable(iss),
+      hint: 'the introspection endpoint answers for a token of another issuer',
+    })
+  }
+  validateKind(claims)
+  validateTokenType(claims)
+}
+
+// Refresh tokens are active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in `token_use`.
+const kindMembers = ['token_type', 'token_use', 'typ']
+const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
+
+function validateKind(claims: JsonObject): void {
+  for (const name of kindMembers) {
+    const value = getMember(claims, name)
+    if (typeof value !== 'string' || !otherKind.test(value)) continue
+    throw new InvalidTokenError('wrong_type', {
+      name,
+      expected: 'an access token',
+      actual: printable(value),
+      hint: 'the client must send its access token instead',
+    })
+  }
+}
+
+// RFC 9449 §6.2: a token of type DPoP is bound to a key.
+function validateTokenType(claims: JsonObject): void {
+  const type = getMember(claims, 'token_type')
+  if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') return
+  const cnf = getMember(claims, 'cnf')
+  if (typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, 'jkt')) return
+  throw new InvalidTokenError('missing_claim', {
+    name: 'cnf.jkt',
+    hint: 'the token is of type DPoP, but the response does not say to which key it is bound',
+  })
+}

@@ -1,0 +1,151 @@
+/**
+ * @module Verifies a signed introspection response. Whatever is wrong with it is a failure of the
+ * server, not of the token.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-5 | RFC 9701, section 5}
+ */
+import { Buffer } from 'node:buffer'
+import type { JoseHeader } from '../access-token.ts'
+import { AccessTokenError, ServiceUnavailableError } from '../errors.ts'
+import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import {
+  decodeJsonObject,
+  getMember,
+  type JsonObject,
+  splitCompact,
+} from '../internal/compact-jws.ts'
+import { copyOwnMembers } from '../internal/own-members.ts'
+import { printable } from '../internal/printable.ts'
+import { IntrospectionFailure } from './failure.ts'
+
+/** A parsed response whose signature is not verified. */
+interface SignedResponse {
+  readonly header: JoseHeader
+  readonly claims: JsonObject
+  readonly signingInput: () => Buffer
+  readonly signature: Buffer
+}
+
+export interface SignedResponseRules {
+  readonly issuer: string
+  /** One of these must be in `aud`: the client id or the identifier of this API. */
+  readonly audiences: readonly string[]
+  readonly algorithms: readonly string[]
+  /** Seconds. */
+  readonly clockTolerance: number
+  /**
+   * Finds the issuer's key that verifies the signature; `undefined` where there is none. May throw or
+   * reject with the errors of a token that is signed with it.
+   */
+  readonly findKey: (response: SignedResponse) => unknown
+}
+
+// RFC 9701 §5; RFC 7515 §4.1.9: the prefix of the media type may be left out.
+const responseType = /^(?:application\/)?token-introspection\+jwt$/i
+/** Seconds by which `iat` may lie in the past: a response is created for one request. */
+const maxResponseAge = 60
+
+/**
+ * Verifies a signed response and returns its member `token_introspection`.
+ *
+ * @param now Seconds since 1970.
+ * @throws IntrospectionFailure with `invalid_signed_response` or `keys_unavailable`
+ */
+export async function verifySignedResponse(
+  text: string,
+  rules: SignedResponseRules,
+  now: number,
+): Promise<JsonObject> {
+  const response = parseSignedResponse(text)
+  const { header, claims } = response
+  validateHeader(header, rules)
+  validateResponseClaims(claims, rules, now)
+  await requireKey(response, rules)
+  const result = getMember(claims, 'token_introspection')
+  // RFC 9701 §5: nowhere else. Members of the JWT itself are not about the token.
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) {
+    throw invalid('it has no member token_introspection')
+  }
+  return result as JsonObject
+}
+
+function invalid(problem: string, cause?: unknown): IntrospectionFailure {
+  return new IntrospectionFailure(
+    'invalid_signed_response',
+    `the signed introspection response is not accepted: ${problem}`,
+    { isTokenSpecific: true, cause },
+  )
+}
+
+function parseSignedResponse(text: string): SignedResponse {
+  const segments = isAscii(text) ? splitCompact(text) : undefined
+  if (segments === undefined) throw invalid('it is not a JWS in the compact serialization')
+  const header = decodeJsonObject(segments.header)
+  if (typeof header === 'string') throw invalid(`its header ${header}`)
+  const claims = decodeJsonObject(segments.payload)
+  if (typeof claims === 'string') throw invalid(`its payload ${claims}`)
+  const signature = decodeAsciiBase64url(segments.signature)
+  if (signature === undefined) throw invalid('its signature is not canonical base64url')
+  const signingInput = () => Buffer.from(segments.signingInput, 'latin1')
+  return { header: copyOwnMembers(header) as JoseHeader, claims, signingInput, signature }
+}
+
+function validateHeader(header: JoseHeader, { algorithms }: SignedResponseRules): void {
+  // RFC 7515 §4.1.11: no extension is supported.
+  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
+    throw invalid('it uses an extension that is not supported')
+  }
+  const { typ, alg, kid } = header as Readonly<Record<string, unknown>>
+  if (typeof typ !== 'string' || !responseType.test(typ)) {
+    throw invalid(`its typ is ${printable(typ)}, not token-introspection+jwt`)
+  }
+  if (typeof alg !== 'string' || !algorithms.includes(alg)) {
+    throw invalid(`its algorithm ${printable(alg)} is not accepted`)
+  }
+  if (kid !== undefined && typeof kid !== 'string') throw invalid('its kid is not a string')
+}
+
+function validateResponseClaims(
+  claims: JsonObject,
+  { issuer, audiences, clockTolerance }: SignedResponseRules,
+  now: number,
+): void {
+  const iss = getMember(claims, 'iss')
+  if (iss !== issuer) throw invalid(`its iss is ${printable(iss)}, not the issuer`)
+  const aud = getMember(claims, 'aud')
+  const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
+  if (!values.some((value) => audiences.includes(value as string))) {
+    throw invalid(`its aud is ${printable(aud)}, not ${printable(audiences)}`)
+  }
+  const iat = getMember(claims, 'iat')
+  if (typeof iat !== 'number' || !Number.isFinite(iat)) throw invalid('it has no iat')
+  const tolerance = Math.max(clockTolerance, maxResponseAge)
+  if (Math.abs(now - iat) > tolerance) {
+    throw invalid(`its iat is ${iat}, more than ${tolerance} s from now`)
+  }
+  // RFC 9701 §5 discourages exp; where it is present, it counts.
+  const exp = getMember(claims, 'exp')
+  if (exp !== undefined && !(typeof exp === 'number' && now < exp + clockTolerance)) {
+    throw invalid('it has expired')
+  }
+}
+
+async function requireKey(response: SignedResponse, { findKey }: SignedResponseRules) {
+  let key: unknown
+  try {
+    key = await findKey(response)
+  } catch (error) {
+    if (error instanceof ServiceUnavailableError) {
+      const { message, retryAfter, detail } = error
+      const hint = detail.hint
+      throw new IntrospectionFailure('keys_unavailable', message, {
+        hint,
+        retryAfter,
+        cause: error,
+      })
+    }
+    if (error instanceof AccessTokenError) throw invalid('its signature is not valid', error)
+    throw error
+  }
+  if (key === undefined) throw invalid('no key of the issuer fits its header')
+}

@@ -1,0 +1,145 @@
+/**
+ * @module Checks the option `introspection.authentication` and imports its private key. No error
+ * contains a secret.
+ */
+import { createPrivateKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
+import type { JWK } from 'jose'
+import {
+  type Algorithm,
+  allAlgorithms,
+  findKeyType,
+  getAlgorithm,
+  isAlgorithm,
+} from '../signature/algorithms.ts'
+import { checkFunction, isFilledString, readOwnOptions } from './checks.ts'
+import type { ClientAuthenticationOptions, ResolvedClientAuthentication } from './introspection.ts'
+
+const label = 'issuer.introspection.authentication'
+
+type Method = ClientAuthenticationOptions['method']
+
+// Every method with the options that it takes.
+const optionNames: Readonly<Record<Method, readonly string[]>> = {
+  client_secret_basic: ['method', 'clientId', 'clientSecret', 'encoding'],
+  client_secret_post: ['method', 'clientId', 'clientSecret'],
+  private_key_jwt: ['method', 'clientId', 'key', 'algorithm', 'audience'],
+  tls_client_auth: ['method', 'clientId'],
+  none: ['method', 'clientId'],
+  bearer: ['method', 'token'],
+}
+
+type Options = Readonly<Record<string, unknown>>
+
+/** @throws TypeError that names the option */
+export function readClientAuthentication(
+  value: unknown,
+  issuer: string,
+): ResolvedClientAuthentication {
+  const method = readMethod(value)
+  const options = readOwnOptions<Options>(value, optionNames[method], label)
+  switch (method) {
+    case 'client_secret_basic':
+      return readBasic(options)
+    case 'client_secret_post':
+      return { method, clientId: readText(options, 'clientId'), ...readSecret(options) }
+    case 'private_key_jwt':
+      return readPrivateKey(options, issuer)
+    case 'bearer':
+      return { method, clientId: undefined, token: readToken(options) }
+    default: {
+      const isNamed = options.clientId !== undefined
+      return { method, clientId: isNamed ? readText(options, 'clientId') : undefined }
+    }
+  }
+}
+
+function readMethod(value: unknown): Method {
+  const takes = `${label} takes an object with method: ${Object.keys(optionNames).join(', ')}`
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(takes)
+  }
+  const method: unknown = Object.hasOwn(value, 'method')
+    ? (value as { method: unknown }).method
+    : undefined
+  if (typeof method === 'string' && Object.hasOwn(optionNames, method)) return method as Method
+  throw new TypeError(takes)
+}
+
+function readText(options: Options, name: string): string {
+  const value = options[name]
+  if (isFilledString(value)) return value
+  throw new TypeError(`${label}.${name} must be a string that is not empty`)
+}
+
+function readSecret(options: Options): { readonly clientSecret: string } {
+  return { clientSecret: readText(options, 'clientSecret') }
+}
+
+function readBasic(options: Options): ResolvedClientAuthentication {
+  const { encoding = 'form' } = options
+  if (encoding !== 'form' && encoding !== 'raw') {
+    throw new TypeError(`${label}.encoding must be 'form' or 'raw'`)
+  }
+  const clientId = readText(options, 'clientId')
+  // RFC 7617 §2: the first colon ends the user name.
+  if (encoding === 'raw' && clientId.includes(':')) {
+    throw new TypeError(`${label}.clientId must not have a colon where encoding is 'raw'`)
+  }
+  return { method: 'client_secret_basic', clientId, ...readSecret(options), encoding }
+}
+
+function readToken({ token }: Options): () => string | Promise<string> {
+  if (token === undefined) throw new TypeError(`${label}.token is missing: it takes a function`)
+  checkFunction(token, `${label}.token`)
+  return token as () => string | Promise<string>
+}
+
+function readPrivateKey(options: Options, issuer: string): ResolvedClientAuthentication {
+  const clientId = readText(options, 'clientId')
+  const jwk = readJwk(options.key)
+  return {
+    method: 'private_key_jwt',
+    clientId,
+    key: importPrivateKey(jwk),
+    kid: isFilledString(jwk.kid) ? jwk.kid : undefined,
+    algorithm: readAlgorithm(options.algorithm, jwk),
+    audience: options.audience === undefined ? issuer : readText(options, 'audience'),
+  }
+}
+
+const takesKey = `${label}.key must be a private JWK of type RSA, EC or OKP`
+
+function readJwk(key: unknown): JWK {
+  if (typeof key !== 'object' || key === null || Array.isArray(key)) throw new TypeError(takesKey)
+  const jwk: JWK = Object.assign(Object.create(null), key)
+  if (jwk.kty === 'oct' || !isFilledString(jwk.d)) throw new TypeError(takesKey)
+  if (jwk.use !== undefined && jwk.use !== 'sig') {
+    throw new TypeError(`${label}.key has a use other than sig`)
+  }
+  return jwk
+}
+
+/** The cause of a failure is not kept: it could contain a part of the key. */
+function importPrivateKey(jwk: JWK): KeyObject {
+  let key: KeyObject
+  try {
+    key = createPrivateKey({ key: { ...jwk } as JsonWebKeyInput['key'], format: 'jwk' })
+  } catch {
+    throw new TypeError(takesKey)
+  }
+  // RFC 7518 §3.3: a key of 2048 bits or larger MUST be used.
+  if ((key.asymmetricKeyDetails?.modulusLength ?? minModulusBits) >= minModulusBits) return key
+  throw new TypeError(`${label}.key must have at least ${minModulusBits} bits`)
+}
+
+const minModulusBits = 2048
+
+function readAlgorithm(option: unknown, jwk: JWK): Algorithm {
+  const keyType = findKeyType(jwk.kty, jwk.crv)
+  const fitting = allAlgorithms.filter((name) => getAlgorithm(name).keyType === keyType)
+  const name = option === undefined ? 'key.alg' : 'algorithm'
+  const algorithm: unknown = option ?? jwk.alg ?? fitting[0]
+  if (isAlgorithm(algorithm) && fitting.includes(algorithm)) return algorithm
+  const takes = fitting.length > 0 ? `one of ${fitting.join(', ')}` : 'that of a key for signatures'
+  throw new TypeError(`${label}.${name} must be ${takes}`)
+}

@@ -1,0 +1,92 @@
+/**
+ * @module Validates the members of an introspection response by the rules for the claims of a JWT, and
+ * creates the result that is cached.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { splitScopes } from '../internal/scope-syntax.ts'
+import { validateIntrospectedClaims } from '../introspection/response.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import { validateAudience } from '../token/audience.ts'
+import { type Claims, getClaim, invalidClaim } from '../token/claim.ts'
+import { readConfirmation } from '../token/confirmation.ts'
+import { readScopes } from '../token/scope.ts'
+import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
+import {
+  createVerificationResult,
+  readClientId,
+  type VerificationResult,
+} from './verification-result.ts'
+
+/** What decides about a response, besides the response itself. */
+export interface IntrospectionRules {
+  readonly issuer: TrustedIssuer
+  /** Seconds for which a token without `exp` is considered valid. */
+  readonly maxAge: number
+}
+
+/**
+ * Validates the members of a response for an active token. What the token is bound to is read, and has to
+ * be proven by each request.
+ *
+ * @param now Seconds since 1970.
+ * @param jwt The result for the same token, where it is a JWT that was verified here.
+ * @throws InvalidTokenError
+ */
+export function validateIntrospectedToken(
+  response: Claims,
+  { issuer, maxAge }: IntrospectionRules,
+  now: number,
+  jwt?: VerificationResult,
+): VerificationResult {
+  const members = jwt === undefined ? response : combineWithJwt(response, jwt)
+  validateIntrospectedClaims(members, issuer.issuer)
+  const times = readTimes(members)
+  validateTime(times, issuer, now)
+  // An issuer need not follow RFC 9068 here: it has answered for this token.
+  validateAudience(members, { audience: issuer.audience, profile: 'jwt' })
+  const confirmation = readConfirmation(members)
+  const exp = Number.isFinite(times.exp) ? Math.min(times.exp, jwt?.exp ?? times.exp) : now + maxAge
+  const claims = { ...members, iss: issuer.issuer, exp }
+  const scopes = readGrantedScopes(claims, issuer)
+  const content = { claims, header: undefined }
+  return createVerificationResult(content, times, issuer, undefined, confirmation, scopes)
+}
+
+/** Which token it is, for whom, and to which key it is bound: members that a response may leave out. */
+const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp']
+
+/**
+ * Combines a response with the JWT that it is about. What the token grants comes from the response alone.
+ * What identifies the token must agree, and comes from the JWT where the response leaves it out.
+ */
+function combineWithJwt(response: Claims, jwt: VerificationResult): Claims {
+  requireEqual('sub', getClaim(response, 'sub'), jwt.subject)
+  requireEqual('client_id', readClientId(response), jwt.clientId)
+  requireEqual('cnf', getClaim(response, 'cnf'), getClaim(jwt.claims, 'cnf'))
+  const missing = identity.filter(
+    (name) => !Object.hasOwn(response, name) && Object.hasOwn(jwt.claims, name),
+  )
+  return { ...response, ...Object.fromEntries(missing.map((name) => [name, jwt.claims[name]])) }
+}
+
+function requireEqual(name: string, actual: unknown, expected: unknown): void {
+  if (actual === undefined || expected === undefined || isDeepStrictEqual(actual, expected)) return
+  const hint = 'the introspection response contradicts the JWT'
+  throw invalidClaim(name, actual, 'that of the JWT', hint)
+}
+
+function readTimes(response: Claims): TimeClaims {
+  if (getClaim(response, 'exp') !== undefined) return readTimeClaims(response)
+  const { nbf, iat } = readTimeClaims({ ...response, exp: 0 })
+  return { exp: Number.POSITIVE_INFINITY, nbf, iat }
+}
+
+// RFC 7662 §2.2: `scope` is a string here, and an array grants nothing. Other claims are read as in a JWT.
+function readGrantedScopes(
+  claims: Claims,
+  { scopeClaim = 'scope' }: TrustedIssuer,
+): readonly string[] {
+  if (scopeClaim !== 'scope') return readScopes(claims, scopeClaim)
+  const scope = getClaim(claims, 'scope')
+  return Object.freeze(typeof scope === 'string' ? splitScopes(scope) : [])
+}

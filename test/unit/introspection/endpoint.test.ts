@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
+import { createIntrospectionEndpoint } from '../../../src/introspection/endpoint.ts'
+import { ISS } from '../../support/fixture.ts'
+import { active, createApi, startAuthorizationServer } from '../../support/introspection.ts'
+import { json, metadataUrl, status } from '../../support/simulated-issuer.ts'
+
+const url = `${ISS}/introspect`
+
+function endpointWith(metadata: object | undefined, changes: { allowInsecureHttp?: boolean } = {}) {
+  let time = 1e12
+  const events: ValidatorEvent[] = []
+  const urls: string[] = []
+  const served = { metadata }
+  const endpoint = createIntrospectionEndpoint({
+    issuer: ISS,
+    endpoint: undefined,
+    allowInsecureHttp: false,
+    method: 'client_secret_basic',
+    metadataMaxAge: 600,
+    now: () => time,
+    observer: createObserver((event) => events.push(event)),
+    fetch: async (input) => {
+      urls.push(String(input))
+      const isThere = input === metadataUrl && served.metadata !== undefined
+      return isThere ? json({ issuer: ISS, ...served.metadata }) : status(404)
+    },
+    ...changes,
+  })
+  return {
+    endpoint,
+    events,
+    urls,
+    served,
+    locate: async () => endpoint.locate(new AbortController().signal),
+    pass(seconds: number) {
+      time += seconds * 1000
+    },
+  }
+}
+
+describe('an introspection endpoint from the metadata', () => {
+  it('is read once, for concurrent requests too, until the metadata are too old', async () => {
+    const { locate, urls, pass } = endpointWith({ introspection_endpoint: url })
+    expect(await Promise.all([locate(), locate()])).toEqual([url, url])
+    pass(599)
+    expect(await locate()).toBe(url)
+    expect(urls).toEqual([metadataUrl])
+    pass(1)
+    await locate()
+    expect(urls).toHaveLength(2)
+  })
+
+  it('needs no jwks_uri, because an issuer may have opaque tokens only', async () => {
+    const { locate } = endpointWith({ introspection_endpoint: url, jwks_uri: undefined })
+    expect(await locate()).toBe(url)
+  })
+
+  it.each([
+    ['the metadata have no introspection_endpoint', {}],
+    ['introspection_endpoint is not an absolute URL', { introspection_endpoint: '/introspect' }],
+    ['introspection_endpoint is an http', { introspection_endpoint: 'http://as.test/introspect' }],
+    ['introspection_endpoint has credentials', { introspection_endpoint: 'https://a:b@as.test/' }],
+  ])('is refused: %s', async (message, metadata) => {
+    await expect(endpointWith(metadata).locate()).rejects.toMatchObject({
+      reason: 'not_metadata',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('may be http beyond loopback with allowInsecureHttp', async () => {
+    const insecure = { introspection_endpoint: 'http://as.test/introspect' }
+    const { locate } = endpointWith(insecure, { allowInsecureHttp: true })
+    expect(await locate()).toBe('http://as.test/introspect')
+  })
+
+  it('stays in use where the metadata cannot be read again', async () => {
+    const { locate, served, events, pass, urls } = endpointWith({ introspection_endpoint: url })
+    await locate()
+    served.metadata = undefined
+    pass(600)
+    expect(await locate()).toBe(url)
+    expect(events).toMatchObject([{ type: 'metadata.failed', issuer: ISS, reason: 'status' }])
+    const { length } = urls
+    pass(599)
+    expect(await locate()).toBe(url)
+    expect(urls).toHaveLength(length)
+  })
+
+  it('is read again after a failure, at most once a minute', async () => {
+    const { endpoint, locate, served, pass, urls } = endpointWith({ introspection_endpoint: url })
+    await locate()
+    served.metadata = { introspection_endpoint: `${url}2` }
+    pass(59)
+    endpoint.reportFailure()
+    expect(await locate()).toBe(url)
+    pass(1)
+    endpoint.reportFailure()
+    expect(await locate()).toBe(`${url}2`)
+    endpoint.reportFailure()
+    await locate()
+    expect(urls).toHaveLength(2)
+  })
+
+  it('reports a method that the metadata do not list, once, and uses it', async () => {
+    const { endpoint, locate, events, pass } = endpointWith({
+      introspection_endpoint: url,
+      introspection_endpoint_auth_methods_supported: ['private_key_jwt', 7, 'Bearer\n'],
+    })
+    expect(await locate()).toBe(url)
+    expect(endpoint.isMethodListed()).toBe(false)
+    expect(events).toEqual([
+      {
+        type: 'introspection.method_unlisted',
+        issuer: ISS,
+        method: 'client_secret_basic',
+        listed: 'private_key_jwt Bearer?',
+      },
+    ])
+    pass(600)
+    await locate()
+    expect(events).toHaveLength(1)
+  })
+
+  it.each([
+    [undefined, undefined],
+    ['client_secret_basic', undefined],
+    [['client_secret_basic'], true],
+  ])('does not report a method where the metadata list %j', async (listed, isListed) => {
+    const { endpoint, locate, events } = endpointWith({
+      introspection_endpoint: url,
+      introspection_endpoint_auth_methods_supported: listed,
+    })
+    await locate()
+    expect(endpoint.isMethodListed()).toBe(isListed)
+    expect(events).toEqual([])
+  })
+})
+
+describe('the metadata of a real server', () => {
+  it('lead to the endpoint', async () => {
+    const server = await startAuthorizationServer(({ url: path }) =>
+      path?.startsWith('/.well-known/')
+        ? { issuer: server.origin, introspection_endpoint: server.endpoint }
+        : active(),
+    )
+    const api = createApi(server, { options: { endpoint: undefined } })
+    expect(await api.verdict('op-1')).toBe('OK')
+    expect(server.received.map(({ method, url: path }) => `${method} ${path}`)).toEqual([
+      'GET /.well-known/oauth-authorization-server',
+      'POST /introspect',
+    ])
+  })
+
+  it('that are missing are answered with 503, and back-off for every token', async () => {
+    const server = await startAuthorizationServer((_request, response) =>
+      response.writeHead(404).end(),
+    )
+    const api = createApi(server, { options: { endpoint: undefined } })
+    expect(await api.verdict('op-1')).toBe('X503')
+    const { length } = server.received
+    expect(await api.verdict('op-2')).toBe('X503')
+    expect(server.received).toHaveLength(length)
+    expect(api.events).toMatchObject([{ type: 'introspection.failed', reason: 'status' }])
+  })
+
+  it('explain that the credentials are refused where the method is not listed', async () => {
+    const server = await startAuthorizationServer(({ url: path }, response) =>
+      path?.startsWith('/.well-known/')
+        ? {
+            issuer: server.origin,
+            introspection_endpoint: server.endpoint,
+            introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+          }
+        : response.writeHead(401).end(),
+    )
+    const api = createApi(server, { options: { endpoint: undefined } })
+    expect(await api.verdict('op-1')).toBe('X503')
+    expect(api.events).toMatchObject([
+      { type: 'introspection.method_unlisted', listed: 'private_key_jwt' },
+      {
+        type: 'introspection.failed',
+        hint: 'the metadata of the issuer do not list the method client_secret_basic',
+      },
+    ])
+  })
+})

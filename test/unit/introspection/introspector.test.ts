@@ -1,0 +1,258 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { validateToken } from '../../../src/pipeline/authenticate.ts'
+import { ISS, jwks, t0 } from '../../support/fixture.ts'
+import {
+  active,
+  createApi,
+  type Respond,
+  startAuthorizationServer,
+} from '../../support/introspection.ts'
+
+const fail =
+  (status: number): Respond =>
+  (_request, response) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
+
+const random = () => randomBytes(16).toString('base64url')
+
+/** Answers active for tokens that begin with `good`. */
+const judge: Respond = ({ form }) =>
+  form.get('token')?.startsWith('good') ? active() : { active: false }
+
+describe('a cached result', () => {
+  it('is returned without a promise', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    await validateToken(api.pipeline, 'good')
+    expect(validateToken(api.pipeline, 'good')).not.toBeInstanceOf(Promise)
+  })
+
+  it('of a token without exp expires when the cache does', async () => {
+    const server = await startAuthorizationServer(() => active({ exp: undefined, iss: undefined }))
+    const api = createApi(server)
+    const token = await api.introspect('good')
+    expect(token.expiresAt).toBe(api.seconds() + 10)
+    expect(token.claims).toMatchObject({ iss: server.origin, exp: token.expiresAt })
+  })
+
+  it('is not used when the clock was set back', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    await api.introspect('good')
+    api.pass(-3_600)
+    await api.introspect('good')
+    expect(server.received).toHaveLength(2)
+  })
+
+  it('serves no longer than maxAge while the endpoint is down', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    expect(await api.verdict('good')).toBe('OK')
+    server.respond = fail(503)
+    const verdicts: string[] = []
+    for (let second = 0; second < 13; second++) {
+      verdicts.push(await api.verdict('good'))
+      api.pass(1)
+    }
+    expect(verdicts).toEqual([...Array(10).fill('OK'), 'X503', 'X503', 'X503'])
+  })
+})
+
+describe('a flood of random strings', () => {
+  it('costs a bounded number of requests, and is answered with 503 beyond that', async () => {
+    const server = await startAuthorizationServer(judge)
+    const api = createApi(server)
+    const verdicts = new Map<string, number>()
+    for (let count = 0; count < 10_000; count++) {
+      const verdict = await api.verdict(random())
+      verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
+      if (count % 1_000 === 999) api.pass(6)
+    }
+    // A burst of 200, and 10 each second, in the minute that passes.
+    expect(server.received.length).toBeLessThanOrEqual(200 + 600)
+    expect(verdicts.get('T401 inactive')).toBe(server.received.length)
+    expect(verdicts.get('X503')).toBe(10_000 - server.received.length)
+    expect(api.events).toContainEqual({
+      type: 'introspection.rate_limited',
+      issuer: server.origin,
+      limit: 'inactive_tokens',
+    })
+  }, 60_000)
+
+  it('does not delay tokens that were accepted before', async () => {
+    const server = await startAuthorizationServer(judge)
+    const api = createApi(server)
+    expect(await api.verdict('good-1')).toBe('OK')
+    for (let count = 0; count < 300; count++) await api.verdict(random())
+    expect(await api.verdict(random())).toBe('X503')
+    api.pass(120)
+    for (let count = 0; count < 300; count++) await api.verdict(random())
+    expect(await api.verdict(random())).toBe('X503')
+    expect(await api.verdict('good-1')).toBe('OK')
+  })
+
+  it('is not what many new valid tokens are', async () => {
+    const server = await startAuthorizationServer(judge)
+    const api = createApi(server)
+    for (let count = 0; count < 500; count++) expect(await api.verdict(`good-${count}`)).toBe('OK')
+    expect(server.received).toHaveLength(500)
+  })
+
+  it('does not delay JWTs that were verified here', async () => {
+    const server = await startAuthorizationServer(({ form }) =>
+      form.get('token')?.startsWith('ey') ? active() : { active: false },
+    )
+    const api = createApi(server, {
+      settings: { issuer: ISS, jwks },
+      options: { tokens: 'all' },
+    })
+    for (let count = 0; count < 201; count++) await api.verdict(random())
+    expect(await api.verdict('good-1')).toBe('X503')
+    expect(await api.verdict(t0({ sub: 'user-1', client_id: 'c' }))).toBe('OK')
+  })
+
+  it('keeps at most 100 requests in flight', async () => {
+    const answers: (() => void)[] = []
+    const server = await startAuthorizationServer(
+      () => new Promise((resolve) => answers.push(() => resolve(active()))),
+    )
+    const api = createApi(server)
+    const verdicts = Array.from({ length: 101 }, (_, count) => api.verdict(`good-${count}`))
+    expect(await verdicts[100]).toBe('X503')
+    expect(api.events).toMatchObject([{ limit: 'requests_in_flight' }])
+    while (answers.length < 100) await new Promise(setImmediate)
+    for (const answer of answers) answer()
+    expect(new Set(await Promise.all(verdicts.slice(0, 100)))).toEqual(new Set(['OK']))
+  })
+
+  it('limits a token again that was revoked', async () => {
+    const server = await startAuthorizationServer(judge)
+    const api = createApi(server)
+    expect(await api.verdict('good-1')).toBe('OK')
+    server.respond = () => ({ active: false })
+    api.pass(10)
+    expect(await api.verdict('good-1')).toBe('T401 inactive')
+    for (let count = 0; count < 250; count++) await api.verdict(random())
+    api.pass(-1)
+    expect(await api.verdict('good-1')).toBe('X503')
+  })
+})
+
+describe('an outage', () => {
+  it('is asked about by one request at a time, after a growing time', async () => {
+    const server = await startAuthorizationServer(fail(503))
+    const api = createApi(server)
+    for (let second = 0; second < 120; second++) {
+      await Promise.all(['good-1', 'good-2', 'good-3'].map((token) => api.verdict(token)))
+      api.pass(1)
+    }
+    // The first three are in flight together; the longest time between two attempts is 10 s.
+    expect(server.received.length).toBeGreaterThanOrEqual(3 + 12)
+    expect(server.received.length).toBeLessThan(3 + 20)
+  })
+
+  it('of requests that were in flight together counts once', async () => {
+    const server = await startAuthorizationServer(fail(503))
+    const api = createApi(server)
+    await Promise.all(Array.from({ length: 50 }, (_, count) => api.verdict(`good-${count}`)))
+    server.respond = () => active()
+    api.pass(2)
+    expect(await api.verdict('good-1')).toBe('OK')
+  })
+
+  it('ends with the first response', async () => {
+    const server = await startAuthorizationServer(fail(503))
+    const api = createApi(server)
+    await api.verdict('good-1')
+    server.respond = judge
+    api.pass(2)
+    const first = api.verdict('good-1')
+    expect(await api.verdict('good-2')).toBe('X503')
+    expect(await first).toBe('OK')
+    expect(await api.verdict('good-2')).toBe('OK')
+  })
+
+  it('is not caused by a token that the server cannot handle', async () => {
+    const server = await startAuthorizationServer((request, response) =>
+      request.form.get('token') === 'bomb' ? fail(500)(request, response) : active(),
+    )
+    const api = createApi(server)
+    expect(await api.verdict('bomb')).toBe('X503')
+    expect(await api.verdict('good')).toBe('OK')
+    expect(api.events).toMatchObject([{ reason: 'status', retryAfter: 0 }])
+  })
+
+  it('is caused by a failure for a token that was accepted before', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    expect(await api.verdict('good')).toBe('OK')
+    server.respond = fail(500)
+    api.pass(10)
+    expect(await api.verdict('good')).toBe('X503')
+    expect(await api.verdict('new')).toBe('X503')
+    expect(server.received).toHaveLength(2)
+  })
+})
+
+describe('only inactive tokens', () => {
+  async function inactiveFor(seconds: number, responses: number, respond: Respond = judge) {
+    const server = await startAuthorizationServer(respond)
+    const api = createApi(server)
+    for (let count = 0; count < responses; count++) {
+      await api.verdict(random())
+      api.pass(seconds / (responses - 1))
+    }
+    return { server, api }
+  }
+
+  it('are reported once after 20 responses and ten minutes', async () => {
+    const { server, api } = await inactiveFor(1_200, 41)
+    expect(api.events).toEqual([
+      {
+        type: 'introspection.only_inactive',
+        issuer: server.origin,
+        clientId: 'rs:1',
+        responses: 21,
+        seconds: 600,
+        hint: expect.stringContaining('aud'),
+      },
+    ])
+  })
+
+  it.each([
+    [599, 30],
+    [6_000, 19],
+  ])('are not reported after %i seconds and %i responses', async (seconds, responses) => {
+    expect((await inactiveFor(seconds, responses)).api.events).toEqual([])
+  })
+
+  it('are not reported where one was active in between', async () => {
+    let count = 0
+    const { api } = await inactiveFor(1_100, 40, () =>
+      ++count === 20 ? active() : { active: false },
+    )
+    expect(api.events).toEqual([])
+  })
+})
+
+describe('what the application does', () => {
+  it('a scopeClaim function that throws is its own error, not an outage', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server, {
+      settings: {
+        scopeClaim: () => {
+          throw new Error('broken')
+        },
+      },
+    })
+    await expect(api.verdict('good')).rejects.toThrow('The callback scopeClaim failed')
+    expect(api.events).toMatchObject([{ type: 'callback.failed' }])
+  })
+
+  it('reads scopes from another claim as in a JWT', async () => {
+    const server = await startAuthorizationServer(() => active({ scp: ['a', 'b'] }))
+    const api = createApi(server, { settings: { scopeClaim: 'scp' } })
+    expect((await api.introspect('good')).scopes).toEqual(['a', 'b'])
+  })
+})

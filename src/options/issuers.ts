@@ -15,6 +15,7 @@ import {
   isPrintable,
   readOwnOptions,
 } from './checks.ts'
+import { type DecryptionKey, readDecryptionKeys } from './decryption-keys.ts'
 import {
   checkTokenPrefixes,
   type ResolvedIntrospection,
@@ -40,12 +41,14 @@ export interface IssuerSettings {
   readonly allowInsecureHttp: boolean
   /** `undefined`: opaque tokens of this issuer are refused. */
   readonly introspection: ResolvedIntrospection | undefined
+  /** Set: every token of this issuer has to be encrypted. */
+  readonly decryptionKeys: readonly DecryptionKey[] | undefined
 }
 
 /** What an issuer has from the validator where its own options do not set it. */
 export type IssuerDefaults = Omit<
   IssuerSettings,
-  'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp' | 'introspection'
+  'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp' | 'introspection' | 'decryptionKeys'
 >
 
 /** Finds the settings of an issuer; `undefined` for one that is not trusted. */
@@ -62,6 +65,7 @@ const issuerOptionNames: readonly (keyof IssuerOptions)[] = [
   'maxTokenAge',
   'allowInsecureHttp',
   'introspection',
+  'decryptionKeys',
 ]
 
 /** What a validator and each of its issuers may set. */
@@ -188,6 +192,11 @@ function readIssuer(
     jwks: copyOf(jwks, label),
     allowInsecureHttp,
     introspection,
+    decryptionKeys: readDecryptionKeys(
+      options.decryptionKeys,
+      issuer,
+      `decryptionKeys of issuer ${label}`,
+    ),
   }
 }
 

@@ -85,6 +85,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   jwks: 'issuer: { issuer, jwks }',
   allowInsecureHttp: 'issuer: { issuer, allowInsecureHttp }',
   introspection: 'issuer: { issuer, introspection }',
+  decryptionKeys: 'issuer: { issuer, decryptionKeys }',
   scopes: 'requirement: { scopes }',
   anyScope: 'requirement: { anyScope }',
   authentication: 'requirement: { authentication }',

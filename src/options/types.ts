@@ -86,6 +86,14 @@ export interface IssuerOptions {
   readonly allowInsecureHttp?: boolean | undefined
   /** How opaque tokens of this issuer are verified. Without it they are refused. */
   readonly introspection?: IntrospectionOptions | undefined
+  /**
+   * The private keys that decrypt the tokens of this issuer: a JWK Set of 1 to 16 keys. Set: a token that
+   * is not encrypted is refused, and so is one that is encrypted to a key of another issuer. With a function
+   * as `issuer`, the header of an encrypted token must repeat `iss` (RFC 7519, section 5.3).
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
+   */
+  readonly decryptionKeys?: JSONWebKeySet | undefined
 }
 
 /**

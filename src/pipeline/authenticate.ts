@@ -20,6 +20,7 @@ import { isOpaque } from '../token/form.ts'
 import { readTimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
 import { createContext, type ValidationContext } from './context.ts'
+import { validateEncryption } from './decryption.ts'
 import { claimRulesOf, introspectJwt, opaqueVerifier } from './introspection-verifier.ts'
 import type { Pipeline, TokenVerifier } from './pipeline.ts'
 import { completeRefusal, createMissingTokenError, reportAccepted } from './report.ts'
@@ -172,8 +173,13 @@ async function verifyJwt(
   context: ValidationContext,
 ): Promise<VerificationResult> {
   try {
-    const { cache, issuers, proof, seconds } = context.pipeline
-    const jwt = parseCompactJws(presented.token, lookup.known?.header)
+    const { cache, decrypt, issuers, proof, seconds } = context.pipeline
+    const decryption = decrypt?.(presented.token)
+    const decrypted = decryption === undefined ? undefined : await decryption
+    const jwt =
+      decrypted === undefined
+        ? parseCompactJws(presented.token, lookup.known?.header)
+        : parseCompactJws(decrypted.token)
     context.header = jwt.header
     context.claims = jwt.claims
     const arrival = context.arrival ?? recordArrival()
@@ -184,6 +190,7 @@ async function verifyJwt(
     const now = seconds()
     validateAlgorithm(jwt.header, issuer.algorithms)
     validateType(jwt.header, issuer.profile)
+    validateEncryption(decrypted, jwt.claims, issuer)
     const times = readTimeClaims(jwt.claims)
     validateTime(times, issuer, now)
     validateClaims(jwt.claims, claimRulesOf(issuer, jwt.claims))
@@ -195,7 +202,7 @@ async function verifyJwt(
     validateTime(times, issuer, seconds())
     issuers.recordVerified(issuer)
     const result = createVerificationResult(jwt, times, issuer, key, confirmation)
-    cache?.set(presented.token, lookup, jwt.header, result)
+    cache?.set(presented.token, lookup, decrypted === undefined ? jwt.header : undefined, result)
     return introspectJwt(result, presented, context)
   } catch (error) {
     // Rejects one microtask later, for the reason given at `refuse`.

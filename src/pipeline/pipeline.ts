@@ -17,6 +17,7 @@ import { createResourceMetadata, type ResourceMetadata } from '../response/resou
 import type { Claims } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
+import { createDecryption, type DecryptToken } from './decryption.ts'
 import { createIntrospectors, type Introspectors } from './introspection-verifier.ts'
 import { createProofVerifier } from './proof-verifier.ts'
 import { createTokenCache, type TokenCache } from './token-cache.ts'
@@ -66,6 +67,8 @@ export interface Pipeline {
   /** Listed issuers with introspection. Empty: opaque tokens are refused. */
   readonly opaqueIssuers: readonly TrustedIssuer[]
   readonly introspectors: Introspectors
+  /** `undefined`: encrypted tokens are refused. */
+  readonly decrypt: DecryptToken | undefined
   readonly proof: ProofVerifier
   /** The validator's own requirements: none or one. */
   readonly requirements: readonly CompiledRequirement[]
@@ -96,6 +99,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
     cache: maxCachedTokens > 0 ? createTokenCache(maxCachedTokens) : undefined,
     opaqueIssuers: [...issuers.inUse()].filter(({ introspection }) => introspection !== undefined),
     introspectors: createIntrospectors(environment, maxCachedTokens),
+    decrypt: createDecryption(options.issuers, issuers),
     proof: createProofVerifier(options),
     requirements: requirement,
     evaluateRequirements: createRequirementEvaluator({

@@ -21,8 +21,17 @@ export interface TokenCache<V> {
    * takes a tenth of the time of a digest.
    */
   readonly find: (token: string) => CacheLookup<V>
-  /** @param lookup What {@link find} returned for the token. */
-  readonly set: (token: string, lookup: CacheLookup<V>, header: JoseHeader, value: V) => void
+  /**
+   * @param lookup What {@link find} returned for the token.
+   * @param header What the first part of the token decodes to; `undefined` for an encrypted token, whose
+   * first part is not the header of the JWT in it.
+   */
+  readonly set: (
+    token: string,
+    lookup: CacheLookup<V>,
+    header: JoseHeader | undefined,
+    value: V,
+  ) => void
 }
 
 export const notCached: CacheLookup<never> = {
@@ -43,7 +52,8 @@ export function digestOf(token: string): string {
 interface KnownHeader {
   /** The first part of the token, with its dot. */
   readonly segment: string
-  readonly header: JoseHeader
+  /** `undefined` if only encrypted tokens have had it: nothing else may be taken for their header. */
+  readonly header: JoseHeader | undefined
 }
 
 interface Entry<V> {

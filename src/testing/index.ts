@@ -3,10 +3,12 @@
  * loopback port, for the tests of an API. Not for production. Imports nothing of the validator, so that
  * a mistake in one of the two does not hide the same mistake in the other.
  */
+import type { JSONWebKeySet } from 'jose'
 import { type BadTokens, createBadTokens } from './bad-tokens.ts'
 import { type ClientCertificate, createClientCertificates } from './client-certificate.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 import { createDpopClient, type DpopClient } from './dpop-client.ts'
+import { createTokenEncrypter } from './encrypted-tokens.ts'
 import { type AnsweringFault, type FaultName, faults } from './faults.ts'
 import {
   createIntrospectionEndpoint,
@@ -95,6 +97,17 @@ export interface TestIssuer extends AsyncDisposable {
    * {@link TestIssuer.token} except `iss`. `claims` are merged into the answer; `undefined` leaves one out.
    */
   opaqueToken(claims?: object): string
+  /**
+   * Mints a token as {@link TestIssuer.token} does, and encrypts it to the key of the API.
+   *
+   * @param header Merged into the header of the encrypted token; `undefined` leaves a member out. Does not
+   * change the signed token in it.
+   * @throws TypeError for an `alg` or `enc` that the key does not allow
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
+   */
+  encryptedToken(claims?: object, header?: object): Promise<string>
+  /** The private key of the API, for `IssuerOptions.decryptionKeys`. */
+  readonly decryptionKeys: JSONWebKeySet
   /** Makes the introspection endpoint call a token inactive from now on: an opaque one or a JWT. */
   revoke(token: string): void
   /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
@@ -176,6 +189,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     read: keys.jwks,
     fault: () => fault,
   })
+  const encrypter = createTokenEncrypter(minter.token)
   const introspection = createIntrospectionEndpoint({ issuer, clients, minter })
   const endpoints = new Map<string, Endpoint>([
     [`/.well-known/oauth-authorization-server${base}`, metadata],
@@ -202,6 +216,10 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     clientCertificate: createClientCertificates((claims) => minter.token(claims)),
     dpopClient: () => createDpopClient({ token: minter.token, seconds: minter.seconds }),
     opaqueToken: introspection.opaqueToken,
+    encryptedToken: encrypter.encryptedToken,
+    get decryptionKeys() {
+      return encrypter.decryptionKeys
+    },
     revoke: introspection.revoke,
     introspectionFault: introspection.fault,
     tokens: createBadTokens(minter, createKeyRing(algorithm)),

@@ -63,7 +63,7 @@ export function parseCompactJws(token: string, known?: JoseHeader): ParsedJwt {
 }
 
 const encryptedHint =
-  'a JWE: decryption is not supported. Some issuers send one when the client requests no audience'
+  'a JWE: no issuer has decryptionKeys. Some issuers send one when the client requests no audience'
 const opaqueHint =
   'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'
 const noValueHint = 'the client sent the text undefined or null: it had no token when it sent this'

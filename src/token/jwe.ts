@@ -75,6 +75,15 @@ export async function decryptToken(
 }
 
 /**
+ * Reads the issuer that the header of an encrypted token names. Nothing protects it.
+ *
+ * @throws InvalidTokenError with `malformed` or `critical_header`
+ */
+export function readUnverifiedIssuer(token: string): unknown {
+  return getMember(parseHeader(token), 'iss')
+}
+
+/**
  * Validates that a signed JWT is from an issuer that the decryption key belongs to, and that claims
  * which the outer header repeats are the same.
  *

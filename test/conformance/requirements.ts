@@ -83,10 +83,6 @@ export const exceptions: Record<string, string> = {
   '9449-6.2-a': 'opaque tokens are not supported yet',
   '8705-3.2-a': 'opaque tokens are not supported yet',
   '6750-5.2-a': 'TLS is configured in the server of the application; the README says so',
-  '9068-4-enc-a': 'encrypted tokens are not supported: they are refused as 9068-4-enc-c tests',
-  '9068-4-enc-b': 'encrypted tokens are not supported',
   '9728-3.3-b':
     'clients compare; the guide resource-metadata says what that means for the identifier',
-  '9470-6.2': 'introspection is not supported yet',
-  '9396-9-f': 'introspection is not supported yet',
 }

@@ -4,6 +4,7 @@ import { CompactEncrypt, calculateJwkThumbprint, exportSPKI } from 'jose'
 import { InvalidRequestError } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { certificateOf } from '../support/certificate.ts'
+import { encrypt, makeRsaKey } from '../support/encryption.ts'
 import {
   AUD,
   base64url,
@@ -215,6 +216,9 @@ describe('sections 3.2 to 3.5, cryptography', () => {
     )
   })
 
+  const key = makeRsaKey({ kid: 'enc' })
+  const decrypting = createApi({ issuer: { issuer: ISS, jwks, decryptionKeys: { keys: [key] } } })
+
   const jwe = (plaintext: string | Buffer, header: object = {}) =>
     new CompactEncrypt(Buffer.from(plaintext))
       .setProtectedHeader({
@@ -227,16 +231,25 @@ describe('sections 3.2 to 3.5, cryptography', () => {
       .encrypt(publicKey)
 
   it('8725-3.3-a claims that are only encrypted to a public key are refused', async () => {
-    await api.refuses(await jwe(JSON.stringify(claimsT0())), 'encrypted')
+    const claims = JSON.stringify(claimsT0())
+    await api.refuses(await jwe(claims), 'encrypted')
+    await decrypting.refuses(await encrypt(claims, key), 'decryption_failed')
   })
 
-  it('8725-3.3-b a nested token is refused', async () => {
+  it('8725-3.3-b both layers of a nested token are verified', async () => {
     await api.refuses(await jwe(good, { cty: 'JWT' }), 'encrypted')
-    await api.refuses(await jwe(t0({}, {}, makeKey('RS256', 'rsa1')), { cty: 'JWT' }), 'encrypted')
+    await decrypting.accepts(await encrypt(good, key, { cty: 'JWT' }))
+    const foreign = t0({}, {}, makeKey('RS256', 'rsa1'))
+    await decrypting.refuses(await encrypt(foreign, key, { cty: 'JWT' }), 'bad_signature')
+    const [header, encryptedKey, iv, text, tag = ''] = (await encrypt(good, key)).split('.')
+    const changed = [header, encryptedKey, iv, text, `A${tag.slice(1, -1)}A`].join('.')
+    await decrypting.refuses(changed, 'decryption_failed')
   })
 
-  it('8725-3.11-b a nested token is refused, for any types of its two layers', async () => {
-    await api.refuses(await jwe(t0({}, { typ: 'JWT' }), { cty: 'JWT' }), 'encrypted')
+  it('8725-3.11-b the type of a nested token is that of the inner JWT', async () => {
+    const outer = { typ: 'at+jwt', cty: 'JWT' }
+    await decrypting.refuses(await encrypt(t0({}, { typ: 'JWT' }), key, outer), 'wrong_type')
+    await decrypting.accepts(await encrypt(good, key, { typ: 'JWT', cty: 'JWT' }))
   })
 
   it('8725-3.4-a a key whose point is not on its curve is not used', async () => {

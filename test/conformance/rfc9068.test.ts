@@ -6,6 +6,7 @@ import {
   invalidTokenReasons,
 } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
+import { encrypt, makeRsaKey } from '../support/encryption.ts'
 import {
   AUD,
   base64url,
@@ -133,6 +134,21 @@ describe('section 5, ID tokens', () => {
 })
 
 describe('section 4, encryption', () => {
+  const key = makeRsaKey({ kid: 'enc' })
+  const encrypted = createApi({ issuer: { issuer: ISS, jwks, decryptionKeys: { keys: [key] } } })
+
+  it('9068-4-enc-a an encrypted token is decrypted, and the token in it verified', async () => {
+    expect((await encrypted.accepts(await encrypt(good, key))).subject).toBe('user-1')
+    const [header, payload] = partsOf(good)
+    const forged = `${header}.${payload}.${base64url('0'.repeat(256))}`
+    await encrypted.refuses(await encrypt(forged, key), 'bad_signature')
+    await encrypted.refuses(await encrypt(t0({ aud: 'x' }), key), 'wrong_audience')
+  })
+
+  it('9068-4-enc-b a token that is not encrypted is refused where the issuer encrypts', async () => {
+    await encrypted.refuses(good, 'not_encrypted')
+  })
+
   const segment = base64url('0123456789abcdef')
   const opaque = base64url('{"alg":"dir","enc":"A256GCM","iss":"https://as.test/"}')
 

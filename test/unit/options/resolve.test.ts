@@ -5,6 +5,7 @@ import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { resolveOptions } from '../../../src/options/resolve.ts'
 import { allAlgorithms } from '../../../src/signature/algorithms.ts'
+import { makeCurveKey } from '../../support/encryption.ts'
 import { AUD, ec1, fixtureOptions, fixtureValidator, ISS, jwks, t0 } from '../../support/fixture.ts'
 import {
   accepts,
@@ -65,6 +66,7 @@ describe('the names of options', () => {
         maxTokenAge: 60,
         allowInsecureHttp: false,
         introspection: { authentication: { method: 'none' }, endpoint: `${ISS}/introspect` },
+        decryptionKeys: { keys: [makeCurveKey('P-256')] },
       },
       audience: AUD,
       resource: AUD,

@@ -7,6 +7,11 @@ import {
 import { describe, expect, it } from 'vitest'
 import { parseChallenges } from '../support/challenge-parser.ts'
 import { AUD, fixtureValidator, t0 } from '../support/fixture.ts'
+import {
+  active,
+  createApi as createIntrospectingApi,
+  startAuthorizationServer,
+} from '../support/introspection.ts'
 
 const payment = { type: 'payment', actions: ['initiate'], locations: [AUD] }
 const mayPay = (details: readonly AuthorizationDetail[]) =>
@@ -88,5 +93,17 @@ describe('§2 request parameter', () => {
         },
       },
     ])
+  })
+})
+
+describe('RFC 9396 section 9.2, introspection', () => {
+  it('9396-9-f uses the details of an introspection response as those of a JWT', async () => {
+    const server = await startAuthorizationServer(({ form }) =>
+      active({ authorization_details: form.get('token') === 'paying' ? [payment] : [] }),
+    )
+    const { validator } = createIntrospectingApi(server)
+    const requirement = { authorizationDetails: mayPay }
+    await expect(validator.validate('paying', requirement)).resolves.toBeDefined()
+    await expect(validator.validate('other', requirement)).rejects.toMatchObject({ status: 403 })
   })
 })

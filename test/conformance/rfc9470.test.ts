@@ -9,6 +9,11 @@ import {
 import { describe, expect, it } from 'vitest'
 import { parseChallenges } from '../support/challenge-parser.ts'
 import { AUD, claimsT0, fixtureValidator, seconds, signParts, t0 } from '../support/fixture.ts'
+import {
+  active,
+  createApi as createIntrospectingApi,
+  startAuthorizationServer,
+} from '../support/introspection.ts'
 
 const stepUp: Requirement = { authentication: { acrValues: ['gold', 'silver'], maxAge: 300 } }
 const levelOnly: Requirement = { authentication: { acrValues: ['gold', 'silver'] } }
@@ -159,5 +164,24 @@ describe('§3 authentication requirements challenge', () => {
       requirement: { authentication: { maxAge: 60 }, scopes: 'read:a' },
     })
     expect(parameters).toMatchObject({ acr_values: 'gold silver', max_age: '60', scope: 'read:a' })
+  })
+})
+
+describe('RFC 9470 section 6.2, introspection', () => {
+  it('9470-6.2 uses acr and auth_time of an introspection response as those of a JWT', async () => {
+    const now = Math.floor(Date.now() / 1000)
+    const server = await startAuthorizationServer(({ form }) =>
+      form.get('token') === 'strong'
+        ? active({ acr: 'gold', auth_time: now })
+        : active({ acr: 'bronze', auth_time: now - 3_600 }),
+    )
+    const { validator } = createIntrospectingApi(server)
+    const requirement = { authentication: { acrValues: ['gold', 'silver'], maxAge: 300 } }
+    expect((await validator.validate('strong', requirement)).claims.acr).toBe('gold')
+    await expect(validator.validate('weak', requirement)).rejects.toMatchObject({
+      code: 'insufficient_user_authentication',
+      acrValues: ['gold', 'silver'],
+      maxAge: 300,
+    })
   })
 })

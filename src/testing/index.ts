@@ -16,6 +16,7 @@ import {
 } from './introspection-endpoint.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
+import { createMetadata } from './metadata.ts'
 import { checkOptions, checkRotateOptions, type TestIssuerOptions } from './options.ts'
 import {
   createDocumentEndpoint,
@@ -247,31 +248,5 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     requests,
     close,
     [Symbol.asyncDispose]: close,
-  }
-}
-
-interface MetadataMembers {
-  readonly issuer: string
-  readonly jwksUri: string
-  readonly tokenEndpoint: string
-  readonly introspectionEndpoint: string
-  readonly algorithm: string
-}
-
-// RFC 8414 §2, with the members that OpenID Connect Discovery 1.0 requires.
-function createMetadata(members: MetadataMembers): object {
-  const { issuer, jwksUri, tokenEndpoint, introspectionEndpoint, algorithm } = members
-  const methods = ['client_secret_basic', 'client_secret_post']
-  return {
-    issuer,
-    token_endpoint: tokenEndpoint,
-    jwks_uri: jwksUri,
-    response_types_supported: [],
-    grant_types_supported: ['client_credentials'],
-    token_endpoint_auth_methods_supported: methods,
-    introspection_endpoint: introspectionEndpoint,
-    introspection_endpoint_auth_methods_supported: methods,
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [algorithm],
   }
 }

@@ -64,14 +64,20 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
   const { etag: knownEtag } = options
   const headers: Record<string, string> = { accept: 'application/json, application/jwk-set+json' }
   if (knownEtag !== undefined) headers['if-none-match'] = knownEtag
-  const { body, etag, cacheControl } = await fetchDocument(url, { headers }, options, knownEtag)
+  const { body, etag, cacheControl } = await fetchDocument(
+    url,
+    { headers, body: undefined },
+    options,
+    knownEtag,
+  )
   return { json: body && parseJsonObject(url, body), etag, cacheControl }
 }
 
 /** What a request sends. With a body it is a POST. */
 export interface OutboundRequest {
   readonly headers: Record<string, string>
-  readonly body?: string
+  /** Always a property of the object itself, because `Object.prototype` may have one. */
+  readonly body: string | undefined
 }
 
 /** A complete response with status 200; without a body, 304. */

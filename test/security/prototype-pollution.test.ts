@@ -6,6 +6,10 @@ import { createValidator } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readKeySet } from '../../src/keys/key-set.ts'
 import { AUD, ec1, fixtureValidator, ISS, jwks, makeKey, rsa1, t0 } from '../support/fixture.ts'
+import {
+  createApi as createIntrospectingApi,
+  startAuthorizationServer,
+} from '../support/introspection.ts'
 import { simulateIssuer, status, verdict } from '../support/simulated-issuer.ts'
 
 const added: string[] = []
@@ -107,5 +111,17 @@ describe('a property of Object.prototype', () => {
     for (const name of ['method', 'body', 'dispatcher'])
       expect(name in (inits[0] ?? {})).toBe(false)
     expect(status(204).status).toBe(204)
+  })
+
+  it('is no member of an introspection response, and no parameter of the request', async () => {
+    const server = await startAuthorizationServer(() => ({}))
+    const api = createIntrospectingApi(server)
+    pollute({ active: true, aud: AUD, exp: 4e9, client_secret: 'x', method: 'GET' })
+    expect(await api.verdict('opaque')).toBe('X503')
+    const [request] = server.received
+    expect(request?.method).toBe('POST')
+    expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint'])
+    server.respond = () => ({ active: true })
+    expect(await api.verdict('other')).toBe('T401 missing_claim')
   })
 })

@@ -50,6 +50,7 @@ const invalidTokenSentences = {
     'The access token is bound to a key, and the binding cannot be verified here',
   binding_mismatch: 'Possession of the key of the access token is not proven',
   unknown_key: 'The access token is signed with an unknown key',
+  revoked: 'The access token was revoked',
   bad_signature: 'The signature of the access token is not valid',
   inactive: 'The access token is not active',
 } as const

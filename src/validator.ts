@@ -67,9 +67,9 @@ export function pipelineOf(validator: Validator<object>): Pipeline | undefined {
  * encrypted where the issuer has `decryptionKeys`, and opaque tokens of issuers with `introspection`.
  * Fetches nothing until the first token arrives or {@link Validator.ready} is called.
  *
- * Does not check whether a JWT was revoked, unless `introspection.tokens` is `'all'`: it is valid until it
- * expires or its key is removed. Accepts tokens that are bound to a key only with the options `dpop` and
- * `mtls`.
+ * Does not check whether a JWT was revoked, unless `introspection.tokens` is `'all'` or the option
+ * `revoked` does: it is valid until it expires or its key is removed. Accepts tokens that are bound to a key
+ * only with the options `dpop` and `mtls`.
  *
  * @throws TypeError for a wrong option, which it names.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}

@@ -16,6 +16,7 @@ type CallbackName =
   | 'mtls.certificate.trusted'
   | 'now'
   | 'onEvent'
+  | 'revoked'
   | 'scopeClaim'
 
 /**

@@ -2,7 +2,7 @@
  * @module Checks the options of a validator and fills in their defaults. The result is complete and
  * valid: no other module checks an option again.
  */
-import type { Requirement } from '../access-token.ts'
+import type { AccessToken, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
@@ -39,6 +39,7 @@ export interface ResolvedOptions {
   readonly impliedScopes: ImpliedScopes | undefined
   /** Its other members are checked by the pipeline. */
   readonly resource: NamedResource | undefined
+  readonly revoked: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
   /** `undefined`: DPoP is off. */
@@ -65,6 +66,7 @@ export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'scopeClaim',
   'requirement',
   'impliedScopes',
+  'revoked',
   'tokenLocations',
   'realm',
   'publicUrl',
@@ -117,7 +119,8 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
     maxTokenAge: rules.maxTokenAge,
     scopeClaim: rules.scopeClaim,
   }
-  for (const name of ['fetch', 'now', 'onEvent'] as const) checkFunction(options[name], name)
+  for (const name of ['revoked', 'fetch', 'now', 'onEvent'] as const)
+    checkFunction(options[name], name)
   const issuers = readIssuers(options.issuer, defaults, resource?.identifier)
   return {
     issuers,
@@ -126,6 +129,7 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
     requirement: options.requirement,
     impliedScopes: options.impliedScopes,
     resource,
+    revoked: options.revoked,
     tokenLocations: readLocations(options.tokenLocations),
     realm: readRealm(options.realm, defaults.audience),
     dpop: readDpop(options.dpop, options.publicUrl, resource),

@@ -2,7 +2,7 @@
  * @module The options and their documented defaults. Types only: `resolve.ts` checks them.
  */
 import type { JSONWebKeySet } from 'jose'
-import type { JwtClaims, Requirement } from '../access-token.ts'
+import type { AccessToken, JwtClaims, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
@@ -199,6 +199,12 @@ export interface ValidatorOptions {
    * the challenges contain no implied scopes.
    */
   readonly impliedScopes?: ImpliedScopes | undefined
+  /**
+   * Returns whether a token was revoked. Called on every request, for cached tokens too, after every check
+   * except the requirement. Requests with the same token share a call that is in progress. `true` refuses
+   * the token with 401. A throw, anything but a boolean, and no answer within `keys.timeout` are 503.
+   */
+  readonly revoked?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   /**
    * Where a token may stand. `'header'` is always looked at. `'query'` puts tokens into logs and
    * histories (RFC 9700 §4.3.2): leave it off if you can.

@@ -23,7 +23,7 @@ import { createContext, type ValidationContext } from './context.ts'
 import { validateEncryption } from './decryption.ts'
 import { claimRulesOf, introspectJwt, opaqueVerifier } from './introspection-verifier.ts'
 import type { Pipeline, TokenVerifier } from './pipeline.ts'
-import { completeRefusal, createMissingTokenError, reportAccepted } from './report.ts'
+import { completeRefusal, createMissingTokenError, refuse, reportAccepted } from './report.ts'
 import { revalidateCached } from './revalidate-cached.ts'
 import { type CacheLookup, lookUpToken } from './token-cache.ts'
 import { createVerificationResult, type VerificationResult } from './verification-result.ts'
@@ -102,6 +102,14 @@ function proveAndAuthorize(
 }
 
 function authorize(token: AccessToken, context: ValidationContext): MaybePromise<AccessToken> {
+  // Before step 4: has the application revoked the token, perhaps since it was cached?
+  const revocation = context.pipeline.checkRevocation?.(token)
+  return revocation === undefined
+    ? evaluate(token, context)
+    : revocation.then(() => evaluate(token, context))
+}
+
+function evaluate(token: AccessToken, context: ValidationContext): MaybePromise<AccessToken> {
   const { pipeline, requirements } = context
   // Step 4, requirement: does the token allow this operation? RFC 6750 §3.1
   const pending =
@@ -109,12 +117,6 @@ function authorize(token: AccessToken, context: ValidationContext): MaybePromise
   return pending === undefined
     ? reportAccepted(token, context)
     : pending.then(() => reportAccepted(token, context))
-}
-
-/** Rejects one microtask later: Node first records a promise that rejects at once as unhandled: 1 µs. */
-async function refuse(error: unknown, context: ValidationContext): Promise<never> {
-  await undefined
-  throw completeRefusal(error, context)
 }
 
 function findCredentials(token: string | undefined, context: ValidationContext): PresentedToken {

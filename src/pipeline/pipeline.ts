@@ -20,6 +20,7 @@ import type { ValidationContext } from './context.ts'
 import { createDecryption, type DecryptToken } from './decryption.ts'
 import { createIntrospectors, type Introspectors } from './introspection-verifier.ts'
 import { createProofVerifier } from './proof-verifier.ts'
+import { type CheckRevocation, createRevocationCheck } from './revocation.ts'
 import { createTokenCache, type TokenCache } from './token-cache.ts'
 import type { VerificationResult } from './verification-result.ts'
 
@@ -70,6 +71,8 @@ export interface Pipeline {
   /** `undefined`: encrypted tokens are refused. */
   readonly decrypt: DecryptToken | undefined
   readonly proof: ProofVerifier
+  /** `undefined`: the application does not check revocation. */
+  readonly checkRevocation: CheckRevocation | undefined
   /** The validator's own requirements: none or one. */
   readonly requirements: readonly CompiledRequirement[]
   readonly evaluateRequirements: EvaluateRequirements
@@ -101,6 +104,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
     introspectors: createIntrospectors(environment, maxCachedTokens),
     decrypt: createDecryption(options.issuers, issuers),
     proof: createProofVerifier(options),
+    checkRevocation: createRevocationCheck(options, observer),
     requirements: requirement,
     evaluateRequirements: createRequirementEvaluator({
       now: seconds,

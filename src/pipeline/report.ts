@@ -76,6 +76,12 @@ export function completeRefusal(thrown: unknown, context: ValidationContext): Er
   return completeError(error, context.pipeline, schemeOf(error, context))
 }
 
+/** Rejects one microtask later: Node first records a promise that rejects at once as unhandled: 1 µs. */
+export async function refuse(error: unknown, context: ValidationContext): Promise<never> {
+  await undefined
+  throw completeRefusal(error, context)
+}
+
 /** Completes an error with the headers of its response. */
 export function completeError(
   thrown: unknown,

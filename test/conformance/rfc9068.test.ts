@@ -356,12 +356,13 @@ describe('section 4, alg and the signature', () => {
     const strict = createApi({ ...stopped, maxTokenAge: 600, clockTolerance: 0 })
     const issued = (claims: object, header?: Record<string, unknown>, key = rsa1) =>
       t0({ iat: time, exp: time + 300, ...claims }, header, key)
-    // These need introspection, decryption keys, or a DPoP proof.
+    // These need introspection, decryption keys, a DPoP proof, or a function of the application.
     const elsewhere = [
       'inactive',
       'not_encrypted',
       'decryption_failed',
       'binding_mismatch',
+      'revoked',
     ] as const
     const tokens: Record<Exclude<InvalidTokenReason, (typeof elsewhere)[number]>, string> = {
       malformed: 'a.b.c',

@@ -51,7 +51,7 @@ describe('the names of options', () => {
 
   it('F-cfg the error lists all options, and each of them is accepted', () => {
     const names =
-      'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, tokenLocations, realm, publicUrl, dpop, mtls, keys, tokenCache, fetch, now, onEvent'
+      'issuer, audience, resource, profile, algorithms, clockTolerance, maxTokenAge, scopeClaim, requirement, impliedScopes, revoked, tokenLocations, realm, publicUrl, dpop, mtls, keys, tokenCache, fetch, now, onEvent'
     expect(() => construct({ x: 1 })).toThrow(
       `createValidator has no option "x"; its options are ${names}`,
     )
@@ -77,6 +77,7 @@ describe('the names of options', () => {
       scopeClaim: 'scope',
       requirement: { scopes: 'a', anyScope: 'b', check: () => true },
       impliedScopes: { admin: ['a'] },
+      revoked: () => false,
       tokenLocations: ['header'],
       realm: 'api',
       publicUrl: 'https://rs.test/prefix',
@@ -101,6 +102,7 @@ describe('the names of options', () => {
         'maxTokenAge',
         'scopeClaim',
         'requirement',
+        'revoked',
         'tokenLocations',
         'realm',
         'keys',

@@ -1,0 +1,155 @@
+import { inspect } from 'node:util'
+import {
+  type AccessToken,
+  InvalidTokenError,
+  ServiceUnavailableError,
+  type ValidatorEvent,
+} from 'oauth-resource-server'
+import { describe, expect, it } from 'vitest'
+import { resolveOptions } from '../../../src/options/resolve.ts'
+import { validateToken } from '../../../src/pipeline/authenticate.ts'
+import { createPipeline } from '../../../src/pipeline/pipeline.ts'
+import { fixtureOptions, t0 } from '../../support/fixture.ts'
+
+type Revoked = (token: AccessToken) => boolean | Promise<boolean>
+
+function createApi(revoked: Revoked, timeout = 5) {
+  const events: ValidatorEvent[] = []
+  const onEvent = (event: ValidatorEvent) => {
+    events.push(event)
+  }
+  const pipeline = createPipeline(
+    resolveOptions(fixtureOptions({ revoked, onEvent, keys: { timeout } })),
+  )
+  const validate = (token: string, requirement?: object) =>
+    Promise.resolve(validateToken(pipeline, token, requirement))
+  const failure = (token: string) =>
+    validate(token).then(
+      () => undefined,
+      (error) => error,
+    )
+  return { pipeline, events, validate, failure }
+}
+
+describe('revoked', () => {
+  it('is called on every request, for cached tokens too, with the verified token', async () => {
+    const seen: AccessToken[] = []
+    let isRevoked = false
+    const { validate, failure } = createApi((token) => {
+      seen.push(token)
+      return isRevoked
+    })
+    const token = t0()
+    await validate(token)
+    await validate(token)
+    isRevoked = true
+    expect(await failure(token)).toMatchObject({ reason: 'revoked', status: 401 })
+    isRevoked = false
+    await validate(token)
+    expect(seen).toHaveLength(4)
+    expect(seen[0]).toMatchObject({ subject: 'user-1', claims: { jti: expect.any(String) } })
+  })
+
+  it('creates no promise for a cached token where it returns a boolean', async () => {
+    const { pipeline, validate } = createApi(() => false)
+    const token = t0()
+    await validate(token)
+    expect(validateToken(pipeline, token)).not.toBeInstanceOf(Promise)
+  })
+
+  it('is called before the requirement, and not for a token that fails a check', async () => {
+    let calls = 0
+    const { validate, failure } = createApi(() => {
+      calls++
+      return true
+    })
+    await expect(validate(t0(), { scopes: 'x' })).rejects.toMatchObject({ reason: 'revoked' })
+    expect((await failure(t0({ exp: 1 }))).reason).toBe('expired')
+    expect(calls).toBe(1)
+  })
+
+  it('is called once for the same token while a call is in progress', async () => {
+    const calls: ((isRevoked: boolean) => void)[] = []
+    const { validate, failure } = createApi(
+      () => new Promise<boolean>((resolve) => calls.push(resolve)),
+    )
+    const [token, other] = [t0(), t0()]
+    const warm = [validate(token), validate(other)]
+    while (calls.length < 2) await new Promise(setImmediate)
+    for (const answer of calls.splice(0)) answer(false)
+    await Promise.all(warm)
+    const errors = Array.from({ length: 50 }, () => failure(token))
+    const good = validate(other)
+    expect(calls).toHaveLength(2)
+    calls[0]?.(true)
+    calls[1]?.(false)
+    const refusals = await Promise.all(errors)
+    expect(new Set(refusals).size).toBe(50)
+    for (const error of refusals) expect(error).toBeInstanceOf(InvalidTokenError)
+    await good
+    const later = validate(token)
+    expect(calls).toHaveLength(3)
+    calls[2]?.(false)
+    await later
+  })
+
+  it.each<[string, () => unknown]>([
+    [
+      'throws an Error',
+      () => {
+        throw new Error('down')
+      },
+    ],
+    [
+      'throws undefined',
+      () => {
+        throw undefined
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('down'))],
+    ['rejects with undefined', () => Promise.reject()],
+    ['returns undefined', () => undefined],
+    ['returns 1', () => 1],
+    ['returns a string', async () => 'false'],
+    ['returns null', async () => null],
+    [
+      'throws a refusal',
+      () => {
+        throw new InvalidTokenError('expired')
+      },
+    ],
+  ])('that %s is answered with 503, and reported', async (_what, revoked) => {
+    const { events, failure } = createApi(revoked as Revoked)
+    const token = t0()
+    const error = await failure(token)
+    expect(error).toBeInstanceOf(ServiceUnavailableError)
+    expect(error).toMatchObject({ service: 'revocation', status: 503, retryAfter: 1 })
+    expect(error.cause).toBeInstanceOf(Error)
+    expect(events.map(({ type }) => type)).toEqual(['callback.failed', 'token.refused'])
+    expect(inspect([error, events], { depth: 9 })).not.toContain(token.slice(-20))
+  })
+
+  it('that does not settle is answered with 503 after keys.timeout, and called again', async () => {
+    let calls = 0
+    const { failure } = createApi(() => {
+      calls++
+      return new Promise(() => {})
+    }, 0.05)
+    const token = t0()
+    const errors = await Promise.all([failure(token), failure(token)])
+    for (const error of errors) {
+      expect(error).toMatchObject({
+        service: 'revocation',
+        cause: { message: expect.stringContaining('0.05 s') },
+      })
+    }
+    expect(calls).toBeLessThanOrEqual(2)
+    const before = calls
+    await failure(token)
+    expect(calls).toBe(before + 1)
+  })
+
+  it('must be a function', () => {
+    expect(() => createApi(true as never)).toThrow(new TypeError('revoked must be a function'))
+  })
+})

@@ -14,7 +14,18 @@ const isTest = (code: string) => code.includes("from 'vitest'")
 const isServer = (code: string) => code.includes('listen(3000)')
 // docs-guides-*.test.ts run these: they need a client, a proxy or a file of their own.
 const hasOwnTest = (path: string) =>
-  ['ws', 'socket-io', 'http-proxy', 'private-ca', 'pem-public-key', 'docker', 'ad-fs']
+  [
+    'ws',
+    'socket-io',
+    'http-proxy',
+    'private-ca',
+    'pem-public-key',
+    'docker',
+    'ad-fs',
+    'introspection',
+    'encrypted-tokens',
+    'revocation',
+  ]
     .map((name) => `docs/guides/${name}.md`)
     .includes(path)
 

@@ -12,7 +12,17 @@ import { client, runFlow, tokenRequest } from './demo/flow.js'
 
 const issuer = await createTestIssuer({ audience: 'https://api.example.com', clients: [client] })
 const apis = await startApis({
-  issuer: issuer.issuer,
+  issuer: {
+    issuer: issuer.issuer,
+    introspection: {
+      authentication: {
+        method: 'client_secret_basic',
+        clientId: client.id,
+        clientSecret: client.secret,
+      },
+      maxAge: 0, // asks about every request, so that the demo need not wait
+    },
+  },
   audience: issuer.audience,
   publicUrl: issuer.audience,
   dpop: true,

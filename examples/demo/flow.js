@@ -108,6 +108,16 @@ proof names the public address of the API, ${issuer.audience}.`,
   })
 
   report.step(
+    'An opaque token, before and after it is revoked',
+    `Not every token is a JWT. This one is a random string: each API asks the
+authorization server about it, on every request here, so revocation takes effect at once.`,
+  )
+  const opaque = issuer.opaqueToken({ client_id: client.id, scope: 'read:reports' })
+  await tryAll(`200 with the claims of ${client.id}`, { token: opaque })
+  issuer.revoke(opaque)
+  await tryAll('401 invalid_token: The access token is not active', { token: opaque })
+
+  report.step(
     'The authorization server changes its key',
     `The new token names a key that the APIs do not have, so each of them fetches the
 keys again. (The invalid tokens above did not cause a fetch.)`,

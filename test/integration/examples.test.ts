@@ -332,11 +332,12 @@ describe('examples/demo.js', () => {
       '7. A token for another API',
       '8. A token that is bound to a key of the client',
       '9. The same token, stolen',
-      '10. The authorization server changes its key',
-      '11. The authorization server is down',
+      '10. An opaque token, before and after it is revoked',
+      '11. The authorization server changes its key',
+      '12. The authorization server is down',
     ])
     expect(stdout).not.toContain('✗')
-    expect(stdout.match(/✓/g)).toHaveLength(11 * 3 + 3 + 1)
+    expect(stdout.match(/✓/g)).toHaveLength(13 * 3 + 3 + 1)
     expect(stdout).toContain('client_secret=a-secret-for-the-demo')
     expect(stdout).toContain('"client_id": "report-robot"')
     expect(stdout).toContain('WWW-Authenticate: Bearer realm="https://api.example.com"')

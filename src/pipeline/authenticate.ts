@@ -11,7 +11,7 @@ import type { PresentedToken } from '../credentials/presented-token.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { recordArrival } from '../keys/arrival.ts'
-import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
+import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { validateAlgorithm } from '../token/algorithm.ts'
 import { getClaim } from '../token/claim.ts'
 import { validateClaims } from '../token/claims.ts'
@@ -19,7 +19,7 @@ import { parseCompactJws } from '../token/compact-jws.ts'
 import { isOpaque } from '../token/form.ts'
 import { readTimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
-import { createContext, type ValidationContext } from './context.ts'
+import { addRequirement, createContext, type ValidationContext } from './context.ts'
 import { validateEncryption } from './decryption.ts'
 import { claimRulesOf, introspectJwt, opaqueVerifier } from './introspection-verifier.ts'
 import type { Pipeline, TokenVerifier } from './pipeline.ts'
@@ -244,11 +244,4 @@ export function refuseAnonymous(
   const context = createContext(pipeline, undefined)
   context.requirements = [...context.requirements, ...requirements]
   return refuse(createMissingTokenError(context), context)
-}
-
-/** @throws TypeError for a wrong requirement. */
-function addRequirement(requirement: Requirement, context: ValidationContext): void {
-  const compiled = compileRequirement(requirement, 'requirement')
-  const before = context.requirements
-  context.requirements = before.length === 0 ? [compiled] : [...before, compiled]
 }

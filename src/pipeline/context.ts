@@ -2,12 +2,12 @@
  * @module What is known about one request while it is decided. The steps fill it in; the reports read
  * it.
  */
-import type { AccessToken, HttpRequest, JoseHeader } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JoseHeader, Requirement } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { Arrival } from '../keys/arrival.ts'
 import type { DpopResult } from '../proof/dpop-verifier.ts'
-import type { CompiledRequirement } from '../requirement/requirement.ts'
+import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import type { Claims } from '../token/claim.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -58,4 +58,11 @@ export function createContext(
     issuer: undefined,
     cached: false,
   }
+}
+
+/** @throws TypeError for a wrong requirement. */
+export function addRequirement(requirement: Requirement, context: ValidationContext): void {
+  const compiled = compileRequirement(requirement, 'requirement')
+  const own = context.requirements
+  context.requirements = own.length === 0 ? [compiled] : [...own, compiled]
 }

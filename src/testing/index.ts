@@ -101,9 +101,7 @@ export interface TestIssuer extends AsyncDisposable {
   /**
    * Mints a token as {@link TestIssuer.token} does, and encrypts it to the key of the API.
    *
-   * @param header Merged into the header of the encrypted token; `undefined` leaves a member out. Does not
-   * change the signed token in it.
-   * @throws TypeError for an `alg` or `enc` that the key does not allow
+   * @param header Merged into the header of the encrypted token, not into that of the signed token in it.
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
    */
   encryptedToken(claims?: object, header?: object): Promise<string>

@@ -7,9 +7,8 @@ import { CompactEncrypt, type JWK } from 'jose'
 import { createValidator, type Validator } from 'oauth-resource-server'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { certificateOf } from '../support/certificate.ts'
+import { makeCertificate } from '../support/certificate.ts'
 import { docsFile } from '../support/docs.ts'
-import { rsa1 } from '../support/fixture.ts'
 import { createGuideRunner, publicIssuer, type WithValidator } from '../support/guides.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 
@@ -44,13 +43,9 @@ describe('guide: opaque tokens', () => {
   })
 
   it('presents the client certificate', async () => {
-    const pem = (label: string, der: Buffer) =>
-      `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`
-    const cert = folder.write('cert.pem', pem('CERTIFICATE', certificateOf(rsa1)))
-    const key = folder.write(
-      'key.pem',
-      `${rsa1.privateKey.export({ type: 'pkcs8', format: 'pem' })}`,
-    )
+    const certificate = await makeCertificate()
+    const cert = folder.write('cert.pem', certificate.cert)
+    const key = folder.write('key.pem', certificate.key)
     const presented: unknown[] = []
     const server = createTlsServer(
       {

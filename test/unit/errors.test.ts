@@ -148,6 +148,7 @@ describe('the reasons why a token is refused', () => {
       'missing_claim',
       'not_encrypted',
       'not_yet_valid',
+      'revoked',
       'too_old',
       'unknown_key',
       'unsupported_binding',

@@ -80,8 +80,6 @@ export const requirements: Record<string, string> = {
 
 /** Requirements that are not tested, with the reason. */
 export const exceptions: Record<string, string> = {
-  '9449-6.2-a': 'opaque tokens are not supported yet',
-  '8705-3.2-a': 'opaque tokens are not supported yet',
   '6750-5.2-a': 'TLS is configured in the server of the application; the README says so',
   '9728-3.3-b':
     'clients compare; the guide resource-metadata says what that means for the identifier',

@@ -52,7 +52,7 @@ const cnfOf = (jwt: string) => {
 }
 
 describe('an opaque token that is bound by DPoP', () => {
-  it('7662-2.2-g is accepted with a proof on every request, and refused as a bearer token', async () => {
+  it('7662-2.2-g, 9449-6.2-a is accepted with a proof on every request, and refused as a bearer token', async () => {
     const { authenticate, validate } = createApi()
     const client = issuer.dpopClient()
     const cnf = cnfOf(await client.token())
@@ -87,7 +87,7 @@ describe('an opaque token that is bound by DPoP', () => {
 })
 
 describe('an opaque token that is bound to a certificate', () => {
-  it('7662-2.2-g is accepted with this certificate only', async () => {
+  it('7662-2.2-g, 8705-3.2-a is accepted with this certificate only', async () => {
     const { authenticate } = createApi()
     const [mine, other] = [issuer.clientCertificate(), issuer.clientCertificate()]
     const cnf = cnfOf(await mine.token())

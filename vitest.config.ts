@@ -10,7 +10,10 @@ export default defineConfig({
       { find: /^oauth-resource-server$/, replacement: src('index.ts') },
       { find: /^oauth-resource-server\/redis$/, replacement: src('redis/replay-store.ts') },
       { find: /^oauth-resource-server\/testing$/, replacement: src('testing/index.ts') },
-      { find: /^oauth-resource-server\/(express|koa|http)$/, replacement: src('adapters/$1.ts') },
+      {
+        find: /^oauth-resource-server\/(express|koa|http|fetch)$/,
+        replacement: src('adapters/$1.ts'),
+      },
     ],
   },
   test: {

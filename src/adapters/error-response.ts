@@ -95,7 +95,7 @@ export function setDpopNonce(response: Response, nonce: string): void {
 const defaultChallenges = createChallenges({ realm: 'api' })
 
 /** Returns the headers of an error. Adds them to one that the application created. */
-function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
+export function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   if (Object.keys(error.headers).length > 0) return error.headers
   const headers = headersOf(error as AnyAccessTokenError, defaultChallenges)
   setHeadersOf(error, headers)

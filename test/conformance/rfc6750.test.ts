@@ -28,6 +28,7 @@ import { AUD, fixtureOptions, fixtureValidator, seconds, t0 } from '../support/f
 import {
   type Api,
   type ApiOptions,
+  allNames,
   closeApis,
   linesOf,
   type Request,
@@ -53,7 +54,7 @@ type Setup = keyof typeof setups
 const apis = {} as Record<Setup, Api[]>
 beforeAll(async () => {
   for (const [name, options] of Object.entries(setups)) {
-    apis[name as Setup] = await startApis(options)
+    apis[name as Setup] = await startApis(options, name === 'header' ? allNames : undefined)
   }
 })
 afterEach(() => expectAlive(apis.header))
@@ -701,27 +702,29 @@ describe('RFC 6750 §5 a token is a secret', () => {
 })
 
 describe('optional and repeated authentication', () => {
+  const mountable = () => apis.header.filter(({ name }) => name !== 'hono')
+
   it('6750-opt-a without credentials, or with those of another scheme, a request is anonymous', async () => {
     const requests = [{ path: '/optional' }, authorization('Basic dTpw', { path: '/optional' })]
     for (const request of requests) {
-      await expectEverywhere(apis.header, request, OK)
-      for (const api of apis.header) expect(api.seen).toMatchObject([{ auth: undefined }])
+      await expectEverywhere(mountable(), request, OK)
+      for (const api of mountable()) expect(api.seen).toMatchObject([{ auth: undefined }])
     }
   })
 
   it('6750-opt-a with a valid token, a request is not anonymous', async () => {
-    await expectEverywhere(apis.header, bearer(T0, { path: '/optional' }), OK)
-    for (const api of apis.header) expect(api.seen).toMatchObject([{ auth: { subject: 'user-1' } }])
+    await expectEverywhere(mountable(), bearer(T0, { path: '/optional' }), OK)
+    for (const api of mountable()) expect(api.seen).toMatchObject([{ auth: { subject: 'user-1' } }])
   })
 
   it('6750-multi-a a middleware that is mounted twice verifies once and responds once', async () => {
     const token = t0()
-    await expectEverywhere(apis.header, bearer(token, { path: '/twice' }), OK)
-    for (const api of apis.header) {
+    await expectEverywhere(mountable(), bearer(token, { path: '/twice' }), OK)
+    for (const api of mountable()) {
       const accepted = api.events.filter(({ type }) => type === 'token.accepted')
       expect(accepted).toMatchObject([{ cached: false }, { cached: true }])
     }
-    await expectEverywhere(apis.header, { path: '/twice' }, C401)
-    await expectEverywhere(apis.header, bearer(expired, { path: '/twice' }), T401('expired'))
+    await expectEverywhere(mountable(), { path: '/twice' }, C401)
+    await expectEverywhere(mountable(), bearer(expired, { path: '/twice' }), T401('expired'))
   })
 })

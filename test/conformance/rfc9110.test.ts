@@ -21,6 +21,7 @@ import {
   type Answer,
   type Api,
   type ApiOptions,
+  allNames,
   closeApis,
   linesOf,
   type Request,
@@ -33,7 +34,7 @@ const http1 = { onlyHttp1: true }
 
 let apis: Api[]
 beforeAll(async () => {
-  apis = await startApis()
+  apis = await startApis({}, allNames)
 })
 afterEach(() => expectAlive(apis))
 afterAll(() => closeApis(apis))

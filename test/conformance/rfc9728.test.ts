@@ -16,6 +16,7 @@ import {
   authorization,
   bearer,
   C401,
+  canSend,
   type Expected,
   expectAlike,
   expectAlive,
@@ -28,6 +29,7 @@ import { AUD, fixtureOptions, ISS, t0 } from '../support/fixture.ts'
 import {
   type Answer,
   type Api,
+  allNames,
   closeApis,
   linesOf,
   type Request,
@@ -43,7 +45,8 @@ let apis: Api[]
 beforeAll(async () => {
   vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   const resource = { identifier: AUD, scopes: both }
-  apis = await startApis({ validator: { audience: undefined, resource }, resources: identifiers })
+  const options = { validator: { audience: undefined, resource }, resources: identifiers }
+  apis = await startApis(options, allNames)
 })
 afterEach(() => expectAlive(apis))
 afterAll(async () => {
@@ -53,7 +56,7 @@ afterAll(async () => {
 
 /** Sends a request to every adapter, expects the same response of each, and returns one. */
 async function send(request: Request, among = apis): Promise<Answer> {
-  const able = among.filter(({ name }) => name !== 'http2' || !request.onlyHttp1)
+  const able = among.filter((api) => canSend(api, request))
   const answers = await Promise.all(able.map((api) => api.send(request)))
   expectAlike(answers)
   return answers[0] as Answer

@@ -165,6 +165,51 @@ describe('guide: other servers', () => {
   })
 })
 
+describe('guide: web-standard servers', () => {
+  const send = async (
+    handle: (request: Request) => Response | Promise<Response>,
+    headers: Record<string, string> = {},
+  ) => await handle(new Request('https://api.example.com/reports', { headers }))
+
+  it('answers a route handler with 200, 401 and 403', async () => {
+    const { GET } = await importGuide<{ GET: (request: Request) => Promise<Response> }>(
+      'web-standard-servers',
+      'authenticateReader',
+      { [publicIssuer]: issuer.issuer },
+    )
+    const reader = await send(GET, bearer(await issuer.token({ scope: 'read:reports' })))
+    expect(await reader.json()).toEqual({ client: 'test-client' })
+    const missing = await send(GET)
+    expect(missing.status).toBe(401)
+    expect(missing.headers.get('www-authenticate')).toContain('scope="read:reports"')
+    expect((await send(GET, bearer(await issuer.token()))).status).toBe(403)
+  })
+
+  it('responds with the metadata document, and refuses other requests', async () => {
+    const { handle } = await importGuide<{ handle: (request: Request) => Promise<Response> }>(
+      'web-standard-servers',
+      'respondWithMetadata',
+      { [publicIssuer]: issuer.issuer },
+    )
+    const missing = await send(handle)
+    const [, url = ''] =
+      /resource_metadata="(.*?)"/.exec(missing.headers.get('www-authenticate') ?? '') ?? []
+    const metadata = await handle(new Request(url))
+    expect(await metadata.json()).toMatchObject({ authorization_servers: [issuer.issuer] })
+  })
+
+  it('answers in Hono with 200 and 401', async () => {
+    const { app } = await importGuide<{ app: { fetch: (request: Request) => Promise<Response> } }>(
+      'web-standard-servers',
+      'new Hono',
+      { [publicIssuer]: issuer.issuer },
+    )
+    const reader = await send(app.fetch, bearer(await issuer.token()))
+    expect(await reader.json()).toEqual({ client: 'test-client' })
+    expect((await send(app.fetch)).status).toBe(401)
+  })
+})
+
 describe('guide: AWS Lambda', () => {
   type Handler = (event: object) => Promise<{
     statusCode: number

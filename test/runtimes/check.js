@@ -9,7 +9,12 @@ import { join } from 'node:path'
 import { answers, install, manifest, pack, root, run, versions } from './project.js'
 
 /** What does not work, and why: `{ 'Koa 2 on Bun': 'a short reason' }`. @type {Record<string, string>} */
-const explained = {}
+const explained = {
+  'Bun.serve on Node': 'only Bun',
+  'Bun.serve on Deno': 'only Bun',
+  'Deno.serve on Node': 'only Deno',
+  'Deno.serve on Bun': 'only Deno',
+}
 
 const cache = join(root, '.cache/runtimes')
 const modules = join(cache, 'node_modules')
@@ -32,6 +37,9 @@ const rows = [
   'node:http2',
   'Fastify',
   'NestJS',
+  'Hono',
+  'Bun.serve',
+  'Deno.serve',
 ].map((framework) => [framework, ['serve.js', framework], answers])
 rows.push(['every algorithm', ['signatures.js'], 'accepted, tampered bad_signature'])
 
@@ -47,7 +55,7 @@ try {
   const project = join(temp, 'project')
   await install(project, {
     [manifest.name]: await pack(temp),
-    ...versions('express', 'express4', 'koa', 'koa2'),
+    ...versions('express', 'express4', 'koa', 'koa2', 'hono', '@hono/node-server'),
     fastify: '5.12.8',
     '@fastify/middie': '9.3.6',
     '@nestjs/common': '12.5.1',

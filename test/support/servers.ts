@@ -30,6 +30,7 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { fixtureOptions } from './fixture.ts'
+import { onHono } from './hono-server.ts'
 
 // Older versions are installed under another name, which has no types.
 const require = createRequire(import.meta.url)
@@ -97,7 +98,7 @@ interface Records {
   readonly failures: unknown[]
 }
 
-interface Setup extends Records {
+export interface Setup extends Records {
   readonly validator: Validator
   /** Those that describe their resource. */
   readonly described: readonly Validator[]
@@ -106,7 +107,7 @@ interface Setup extends Records {
   readonly options: ApiOptions
 }
 
-type Listener = (request: IncomingMessage, response: ServerResponse) => void
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
 export interface Request {
   readonly method?: string
@@ -128,6 +129,8 @@ export interface Answer {
   /** Names and values as received, in their order. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
+  /** The server made it of a fetch Response, which has names in lower case only. */
+  readonly byFetch?: boolean
 }
 
 export interface Api extends Records {
@@ -310,8 +313,13 @@ const adapters = {
   http2: onHttp,
 }
 
-export type AdapterName = keyof typeof adapters
-export const adapterNames = Object.keys(adapters) as AdapterName[]
+const webAdapters = { hono: onHono }
+
+export type AdapterName = keyof typeof adapters | keyof typeof webAdapters
+/** The adapters that have all options. */
+export const adapterNames = Object.keys(adapters) as (keyof typeof adapters)[]
+/** With web-standard servers: `before`, `parseBodies`, `optional` and `authorize` are not for these. */
+export const allNames: readonly AdapterName[] = [...adapterNames, 'hono']
 
 /** Starts the API on one adapter. */
 export async function startApi(name: AdapterName, options: ApiOptions = {}): Promise<Api> {
@@ -337,7 +345,7 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
   const others = (options.resources ?? []).map((resource) =>
     createValidator({ ...fixtureOptions(), audience: undefined, resource }),
   )
-  const listener = adapters[name]({
+  const listener = { ...adapters, ...webAdapters }[name]({
     ...records,
     validator: options.direct
       ? validator
@@ -365,7 +373,8 @@ export async function startApi(name: AdapterName, options: ApiOptions = {}): Pro
     send(request) {
       if (isHttp2 && tls) return sendSecureHttp2(port, request)
       if (session) return sendHttp2(session, request)
-      return exchange(port, bytesOf(request), tls && (request.client ?? {})).then(readAnswer)
+      const sent = exchange(port, bytesOf(request), tls && (request.client ?? {}))
+      return sent.then((bytes) => ({ ...readAnswer(bytes), byFetch: name in webAdapters }))
     },
     forget() {
       for (const record of Object.values(records)) record.length = 0
@@ -388,8 +397,11 @@ function createServerFor(isHttp2: boolean, tls: Identity | undefined, listener: 
 }
 
 /** Starts the API on every adapter. */
-export function startApis(options?: ApiOptions): Promise<Api[]> {
-  return Promise.all(adapterNames.map((name) => startApi(name, options)))
+export function startApis(
+  options?: ApiOptions,
+  names: readonly AdapterName[] = adapterNames,
+): Promise<Api[]> {
+  return Promise.all(names.map((name) => startApi(name, options)))
 }
 
 export async function closeApis(apis: readonly Api[]): Promise<void> {

@@ -15,7 +15,7 @@ import {
   X503,
 } from '../../support/expectations.ts'
 import { ISS, t0 } from '../../support/fixture.ts'
-import { type Api, closeApis, type Request, startApis } from '../../support/servers.ts'
+import { type Api, allNames, closeApis, type Request, startApis } from '../../support/servers.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })
@@ -23,7 +23,7 @@ const both = 'read:a write:a'
 
 let apis: Api[]
 beforeAll(async () => {
-  apis = await startApis()
+  apis = await startApis({}, allNames)
 })
 afterEach(() => expectAlive(apis))
 afterAll(() => closeApis(apis))

@@ -15,6 +15,9 @@ export const frameworks = {
   'node:http2': async (rules) => createHttp2(await plainListener(rules)),
   Fastify: fastifyServer,
   NestJS: nestServer,
+  Hono: honoServer,
+  'Bun.serve': bunServer,
+  'Deno.serve': denoServer,
 }
 
 async function expressServer(name, { options, requirement }) {
@@ -86,4 +89,47 @@ async function nestServer({ options, requirement }) {
   const app = await NestFactory.create(Root, { logger: ['error'] })
   await app.init()
   return app.getHttpServer()
+}
+
+/** A handler that takes a Request and returns a Response, as in a Next.js route. */
+async function routeHandler({ options, requirement }) {
+  const { authenticate } = await import('oauth-resource-server/fetch')
+  const authenticated = authenticate(options, { requirement })
+  return async function GET(request) {
+    const token = await authenticated(request)
+    return token instanceof Response ? token : Response.json(token.claims)
+  }
+}
+
+async function honoServer(rules) {
+  const handle = await routeHandler(rules)
+  const { Hono } = await import('hono')
+  const { createAdaptorServer } = await import('@hono/node-server')
+  const app = new Hono()
+  app.get('/', (context) => handle(context.req.raw))
+  return createAdaptorServer(app)
+}
+
+async function bunServer(rules) {
+  const fetch = await routeHandler(rules)
+  let server
+  return {
+    listen(port, hostname) {
+      server = Bun.serve({ port, hostname, fetch })
+    },
+    address: () => ({ port: server.port }),
+    close: () => server.stop(true),
+  }
+}
+
+async function denoServer(rules) {
+  const handle = await routeHandler(rules)
+  let server
+  return {
+    listen(port, hostname) {
+      server = Deno.serve({ port, hostname, onListen() {} }, handle)
+    },
+    address: () => server.addr,
+    close: () => server.shutdown(),
+  }
 }

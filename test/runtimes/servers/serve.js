@@ -17,7 +17,8 @@ const server = await frameworks[framework]({
   requirement: { scopes: 'read:reports' },
 })
 server.listen(0, '127.0.0.1')
-await once(server, 'listening')
+// Bun.serve and Deno.serve listen at once.
+if ('once' in server) await once(server, 'listening')
 const url = `http://127.0.0.1:${server.address().port}`
 
 async function fetchAnswer(headers) {

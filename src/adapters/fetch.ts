@@ -1,0 +1,93 @@
+/**
+ * @module Web-standard servers, which take a `Request` and return a `Response`: Hono, Bun, Deno,
+ * Next.js route handlers. Imports nothing of Node's servers.
+ */
+import type { AccessToken, JwtClaims, Requirement } from '../access-token.ts'
+import { AccessTokenError } from '../errors.ts'
+import { toError } from '../internal/callback.ts'
+import { readOwnOptions } from '../options/checks.ts'
+import type { ValidatorOptions } from '../options/types.ts'
+import { respondWithMetadata } from '../response/metadata-response.ts'
+import type { Validator } from '../validator.ts'
+import { bodyOf, ensureHeaders } from './error-response.ts'
+import { authenticateRequest, createMiddlewareContext } from './middleware.ts'
+import { type DescribedValidator, readMetadataEntry } from './resource-metadata.ts'
+
+/** The options of `authenticate`. */
+export interface FetchAuthenticateOptions {
+  /** Holds for every request that passes here. */
+  readonly requirement?: Requirement | undefined
+}
+
+/**
+ * Resolves to the verified token, or to the response that must be returned to the client. Check
+ * `instanceof Response` first: both are objects, so a check for a value accepts refused requests too.
+ */
+export type FetchAuthenticator<C extends object> = (
+  request: Request,
+) => Promise<AccessToken<C> | Response>
+
+// There is no response yet that could get headers.
+const noResponse: object = Object.freeze({})
+
+/**
+ * Creates a function that verifies the access token of a request.
+ *
+ * Does not read the body, so the location `body` of the option `tokenLocations` finds no token here. A
+ * request does not show its TLS connection, so `mtls` needs the certificate from a header or a function.
+ * A new DPoP nonce is sent with refusals only.
+ * The promise rejects with an Error where a function of the application fails.
+ *
+ * @throws TypeError for a wrong option.
+ */
+export function authenticate<C extends object = JwtClaims>(
+  validatorOrOptions: Validator<C> | ValidatorOptions,
+  options: FetchAuthenticateOptions = {},
+): FetchAuthenticator<C> {
+  const own = readOwnOptions<FetchAuthenticateOptions>(options, ['requirement'], 'authenticate')
+  const context = createMiddlewareContext(validatorOrOptions, own)
+  return async function authenticate(request) {
+    try {
+      // The record on the request lets a second call accept the same DPoP proof.
+      const token = await authenticateRequest(context, request, noResponse, request, {})
+      return token as unknown as AccessToken<C>
+    } catch (thrown) {
+      const error = toError(thrown)
+      if (!(error instanceof AccessTokenError)) throw error
+      return createErrorResponse(error)
+    }
+  }
+}
+
+/**
+ * Creates a function that responds to requests for the metadata document of the API, without a token.
+ * Call it before `authenticate`. It returns `undefined` for every other URL.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(
+  validator: DescribedValidator,
+): (request: Request) => Response | undefined {
+  const entry = readMetadataEntry(validator)
+  return function resourceMetadata({ method, url }) {
+    const found = respondWithMetadata(entry, method, url)
+    return found && createResponse(found.status, new Headers(found.headers), found.body)
+  }
+}
+
+function createErrorResponse(error: AccessTokenError): Response {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(ensureHeaders(error))) {
+    // One line for each challenge, where the server does not join lines of the same name.
+    for (const line of [value].flat()) headers.append(name, line)
+  }
+  const body = bodyOf(error)
+  headers.set('Content-Length', String(new TextEncoder().encode(body).length))
+  return createResponse(error.status, headers, body)
+}
+
+/** A text, even an empty one, would get a media type, and is not allowed with 204. */
+function createResponse(status: number, headers: Headers, body: string): Response {
+  return new Response(body === '' ? null : body, { status, headers })
+}

@@ -4,6 +4,8 @@
  * a mistake in one of the two does not hide the same mistake in the other.
  */
 import type { JSONWebKeySet } from 'jose'
+import { createAuthorizationCodes } from './authorization-codes.ts'
+import { createAuthorizationEndpoint } from './authorization-endpoint.ts'
 import { type BadTokens, createBadTokens } from './bad-tokens.ts'
 import { type ClientCertificate, createClientCertificates } from './client-certificate.ts'
 import { createTestClock, type TestClock } from './clock.ts'
@@ -49,8 +51,9 @@ export interface TestIssuer extends AsyncDisposable {
   /** The URL of the key set. Accepts `GET` and `HEAD`; the response has an `ETag`. */
   readonly jwksUri: string
   /**
-   * The URL at which clients request tokens: `POST` with the client credentials grant, authenticated
-   * with `client_secret_basic` or `client_secret_post`. `audience` or `resource` selects the API.
+   * The URL at which clients request tokens: `POST` with the client credentials or the authorization
+   * code grant, authenticated with `client_secret_basic` or `client_secret_post`. `audience` or
+   * `resource` selects the API. There are no refresh tokens.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
@@ -65,6 +68,14 @@ export interface TestIssuer extends AsyncDisposable {
    * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-4 | RFC 9701, section 4}
    */
   readonly introspectionEndpoint: string
+  /**
+   * The URL to which clients send the user: `GET` with the authorization code grant and PKCE (S256).
+   * The one user, `test-user`, agrees at once, so the response is the redirect to the client. Every
+   * redirect URI is accepted.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1 | RFC 6749, section 4.1}
+   */
+  readonly authorizationEndpoint: string
   /** The `aud` of {@link TestIssuer.token}, for `ValidatorOptions.audience`. */
   readonly audience: string
   /**
@@ -167,11 +178,19 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const base = path.replace(/\/$/, '')
   const jwksUri = `${server.origin}${base}/jwks`
   const tokenEndpoint = `${server.origin}${base}/token`
+  const authorizationEndpoint = `${server.origin}${base}/authorize`
   const introspectionEndpoint = `${server.origin}${base}/introspect`
 
   const clock = createTestClock(now)
   const minter = createMinter({ issuer, audience, expiresIn, keys, clock })
-  const requests: RequestCounts = { metadata: 0, jwks: 0, token: 0, introspection: 0 }
+  const codes = createAuthorizationCodes(clock)
+  const requests: RequestCounts = {
+    metadata: 0,
+    jwks: 0,
+    authorization: 0,
+    token: 0,
+    introspection: 0,
+  }
   let fault: AnsweringFault | undefined
   let closed = false
 
@@ -179,7 +198,14 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     counter: 'metadata',
     contentType: 'application/json',
     read: () =>
-      createMetadata({ issuer, jwksUri, tokenEndpoint, introspectionEndpoint, algorithm }),
+      createMetadata({
+        issuer,
+        jwksUri,
+        authorizationEndpoint,
+        tokenEndpoint,
+        introspectionEndpoint,
+        algorithm,
+      }),
     fault: () => fault,
   })
   const jwks = createDocumentEndpoint({
@@ -195,7 +221,8 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     [`/.well-known/openid-configuration${base}`, metadata],
     [`${base}/.well-known/openid-configuration`, metadata],
     [`${base}/jwks`, jwks],
-    [`${base}/token`, createTokenEndpoint(clients, minter)],
+    [`${base}/authorize`, createAuthorizationEndpoint({ issuer, clients, codes, audience })],
+    [`${base}/token`, createTokenEndpoint({ clients, minter, codes })],
     [`${base}/introspect`, introspection.endpoint],
   ])
   server.serve(createRequestListener(endpoints, requests))
@@ -209,6 +236,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     issuer,
     jwksUri,
     tokenEndpoint,
+    authorizationEndpoint,
     introspectionEndpoint,
     audience,
     token: (claims, header) => minter.token(claims, header),

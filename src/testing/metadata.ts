@@ -8,6 +8,7 @@
 interface MetadataMembers {
   readonly issuer: string
   readonly jwksUri: string
+  readonly authorizationEndpoint: string
   readonly tokenEndpoint: string
   readonly introspectionEndpoint: string
   readonly algorithm: string
@@ -15,14 +16,18 @@ interface MetadataMembers {
 
 // RFC 8414 §2, with the members that OpenID Connect Discovery 1.0 requires.
 export function createMetadata(members: MetadataMembers): object {
-  const { issuer, jwksUri, tokenEndpoint, introspectionEndpoint, algorithm } = members
+  const { issuer, jwksUri, authorizationEndpoint, tokenEndpoint } = members
+  const { introspectionEndpoint, algorithm } = members
   const methods = ['client_secret_basic', 'client_secret_post']
   return {
     issuer,
+    authorization_endpoint: authorizationEndpoint,
     token_endpoint: tokenEndpoint,
     jwks_uri: jwksUri,
-    response_types_supported: [],
-    grant_types_supported: ['client_credentials'],
+    response_types_supported: ['code'],
+    grant_types_supported: ['authorization_code', 'client_credentials'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
     token_endpoint_auth_methods_supported: methods,
     introspection_endpoint: introspectionEndpoint,
     introspection_endpoint_auth_methods_supported: methods,

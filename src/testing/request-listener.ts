@@ -11,6 +11,7 @@ import { answerJson } from './respond.ts'
 export interface RequestCounts {
   metadata: number
   jwks: number
+  authorization: number
   token: number
   introspection: number
 }

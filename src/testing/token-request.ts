@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http'
 type TokenErrorCode =
   | 'invalid_request'
   | 'invalid_client'
+  | 'invalid_grant'
   | 'unsupported_grant_type'
   | 'invalid_scope'
   | 'invalid_target'
@@ -90,7 +91,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return length <= maxBodyBytes ? Buffer.concat(chunks).toString() : undefined
 }
 
-function parseForm(parameters: URLSearchParams): Form | TokenError {
+/** Reads parameters of which each may occur once. */
+export function parseForm(parameters: URLSearchParams): Form | TokenError {
   const form = new Map<string, string>()
   for (const name of new Set(parameters.keys())) {
     const values = parameters.getAll(name)

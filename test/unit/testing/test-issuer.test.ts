@@ -214,10 +214,11 @@ describe('metadata and key set', () => {
         issuer: tenant.issuer,
         jwks_uri: tenant.jwksUri,
         token_endpoint: tenant.tokenEndpoint,
-        response_types_supported: [],
+        response_types_supported: ['code'],
       })
     }
-    expect(tenant.requests).toEqual({ metadata: 3, jwks: 0, token: 0, introspection: 0 })
+    const none = { authorization: 0, token: 0, introspection: 0 }
+    expect(tenant.requests).toEqual({ metadata: 3, jwks: 0, ...none })
     await verify(await tenant.token(), tenant)
   })
 

@@ -1,23 +1,20 @@
 /**
  * @module Express 4 and 5, and other connect-style servers. Holds only what is specific to Express; the
- * rest is in `middleware.ts`.
+ * rest is in `connect.ts` and `middleware.ts`.
  */
-import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
-import { toError } from '../internal/callback.ts'
-import { isPromise } from '../internal/maybe-promise.ts'
+import type { AccessToken, JwtClaims, Requirement } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { passesErrors, recordedToken } from './authentication-record.ts'
-import { refuseRequest } from './error-response.ts'
+import { recordedToken } from './authentication-record.ts'
 import {
-  type AuthenticateOptions,
-  authenticateRequest,
-  authorizeRequest,
-  createMiddlewareContext,
-} from './middleware.ts'
-import { callNext, type Next } from './next.ts'
-import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
+  authenticateConnect,
+  authorizeConnect,
+  type ConnectMiddleware,
+  serveMetadataConnect,
+} from './connect.ts'
+import { type AuthenticateOptions, createMiddlewareContext } from './middleware.ts'
+import { type DescribedValidator, readMetadataEntry } from './resource-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -34,7 +31,7 @@ declare global {
  * A middleware for Express; also for anything else that is connect-style. It accepts any request,
  * whatever other packages declare `req.auth` to be, and any response, since socket.io has none.
  */
-export type ExpressMiddleware = (request: HttpRequest, response: object, next: Next) => void
+export type ExpressMiddleware = ConnectMiddleware
 
 /**
  * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth`.
@@ -49,20 +46,7 @@ export function authenticate<C extends object>(
 ): ExpressMiddleware {
   const context = createMiddlewareContext(validatorOrOptions, options)
   return function authenticate(request, response, next) {
-    try {
-      const outcome = authenticateRequest(context, request, response)
-      if (isPromise(outcome)) {
-        outcome.then(
-          () => callNext(next),
-          (error) => refuse(response, error, next, context.passErrors),
-        )
-        return
-      }
-    } catch (error) {
-      refuse(response, error, next, context.passErrors)
-      return
-    }
-    callNext(next)
+    authenticateConnect(context, request, response, next)
   }
 }
 
@@ -75,20 +59,7 @@ export function authenticate<C extends object>(
 export function authorize(requirement: Requirement): ExpressMiddleware {
   const required = compileRequirement(requirement, 'authorize')
   return function authorize(request, response, next) {
-    try {
-      const outcome = authorizeRequest(required, request)
-      if (isPromise(outcome)) {
-        outcome.then(
-          () => callNext(next),
-          (error) => refuse(response, error, next, passesErrors(request)),
-        )
-        return
-      }
-    } catch (error) {
-      refuse(response, error, next, passesErrors(request))
-      return
-    }
-    callNext(next)
+    authorizeConnect(required, request, response, next)
   }
 }
 
@@ -102,13 +73,7 @@ export function authorize(requirement: Requirement): ExpressMiddleware {
 export function resourceMetadata(validator: DescribedValidator): ExpressMiddleware {
   const entry = readMetadataEntry(validator)
   return function resourceMetadata(request, response, next) {
-    try {
-      if (serveMetadata(entry, request, response)) return
-    } catch (error) {
-      callNext(next, toError(error))
-      return
-    }
-    callNext(next)
+    serveMetadataConnect(entry, request, response, next)
   }
 }
 
@@ -120,14 +85,4 @@ export function resourceMetadata(validator: DescribedValidator): ExpressMiddlewa
  */
 export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
   return recordedToken(request) as unknown as AccessToken<C>
-}
-
-function refuse(
-  response: object,
-  thrown: unknown,
-  next: Next,
-  passErrors: boolean | undefined,
-): void {
-  const error = refuseRequest(response, thrown, passErrors)
-  if (error !== undefined) callNext(next, error)
 }

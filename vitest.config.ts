@@ -11,7 +11,7 @@ export default defineConfig({
       { find: /^oauth-resource-server\/redis$/, replacement: src('redis/replay-store.ts') },
       { find: /^oauth-resource-server\/testing$/, replacement: src('testing/index.ts') },
       {
-        find: /^oauth-resource-server\/(express|koa|http|fetch)$/,
+        find: /^oauth-resource-server\/(express|koa|http|fetch|mcp)$/,
         replacement: src('adapters/$1.ts'),
       },
     ],

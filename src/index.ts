@@ -1,6 +1,6 @@
 /**
  * @module The public core. Adapters are entries of their own: `oauth-resource-server/express`, `/koa`,
- * `/http` and `/fetch`; the test kit is `oauth-resource-server/testing`.
+ * `/http`, `/fetch` and `/mcp`; the test kit is `oauth-resource-server/testing`.
  */
 export type {
   AccessToken,

@@ -53,9 +53,7 @@ export function createMiddlewareContext<C extends object>(
     options.requirement === undefined
       ? undefined
       : compileRequirement(options.requirement, 'authenticate.requirement')
-  // The type of the claims is not needed here.
-  const given = validatorOrOptions as Validator<object> | ValidatorOptions
-  const validator: Validator<object> = isValidator(given) ? given : createValidator(given)
+  const validator = toValidator(validatorOrOptions)
   const pipeline = pipelineOf(validator)
   return {
     protocol,
@@ -103,6 +101,15 @@ function createWrapperChecks(
       throw new TypeError('The validator accepted a request without a token')
     },
   }
+}
+
+/** @throws TypeError for a wrong option. */
+export function toValidator<C extends object>(
+  validatorOrOptions: Validator<C> | ValidatorOptions,
+): Validator<object> {
+  // The type of the claims is not needed here.
+  const given = validatorOrOptions as Validator<object> | ValidatorOptions
+  return isValidator(given) ? given : createValidator(given)
 }
 
 function isValidator(value: Validator<object> | ValidatorOptions): value is Validator<object> {

@@ -72,6 +72,11 @@ export const requirements: Record<string, string> = {
     7662-4-cache-d 7662-4-cache-e 7662-4-cache-f 7662-4-tls 7662-conc 7662-route 9701-a 9701-b 9701-c
     9701-d
   `,
+  'Model Context Protocol': `
+    MCP-prm-a MCP-prm-b MCP-prm-c MCP-prm-d MCP-401-a MCP-err-a MCP-scope-a MCP-scope-b MCP-scope-c
+    MCP-scope-d MCP-scope-e MCP-scope-f MCP-aud-a MCP-aud-b MCP-tok-a MCP-tok-b MCP-origin MCP-uri-a
+    MCP-body MCP-authinfo
+  `,
   'Failure and adapters': `
     F-503 F-500 F-throw F-clock F-cfg F-cfg2 F-err-shape AD-exp-a AD-exp-b AD-exp-c AD-koa-a
     AD-koa-b AD-http-a AD-http-b AD-same AD-mut AD-type AD-ctx AD-conc
@@ -83,4 +88,7 @@ export const exceptions: Record<string, string> = {
   '6750-5.2-a': 'TLS is configured in the server of the application; the README says so',
   '9728-3.3-b':
     'clients compare; the guide resource-metadata says what that means for the identifier',
+  'MCP-scope-c': 'the challenge has the required scopes; see decision 11',
+  'MCP-aud-b': 'nothing is forwarded; the guide mcp says not to send the token to other services',
+  'MCP-origin': 'Origin is the task of the transport; the guide mcp says so',
 }

@@ -8,6 +8,8 @@ import { promisify } from 'node:util'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { client, runFlow } from '../../examples/demo/flow.js'
+import { freePort } from '../support/guides.ts'
+import { mcpClients } from '../support/mcp-clients.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -24,7 +26,8 @@ const hasCurl = await run('curl', ['--version']).then(
 // The examples import the package by its name, and so what the build made.
 beforeAll(async () => {
   await run('node_modules/.bin/tsc', { cwd: root })
-  issuer = await createTestIssuer({ audience, clients: [client] })
+  const mcpClient = { id: 'test-client', secret: 'test-secret' }
+  issuer = await createTestIssuer({ audience, clients: [client, mcpClient] })
 }, 60_000)
 afterAll(() => issuer.close())
 afterEach(() => {
@@ -102,6 +105,31 @@ describe.each(['express', 'koa', 'http'])('examples/%s.js', (name) => {
 
     expect((await fetch(`${url}/nowhere`, { headers: reader })).status).toBe(404)
   })
+})
+
+describe('examples/mcp-server.js', () => {
+  it.each(Object.entries(mcpClients))(
+    'MCP-prm-c, MCP-scope-b is found by the client of %s through the 401, which steps up by the 403',
+    async (_name, createClient) => {
+      const RESOURCE = `http://127.0.0.1:${await freePort()}/mcp`
+      await start(['examples/mcp-server.js'], /Listening/, { ISSUER: issuer.issuer, RESOURCE })
+      const user = createClient(RESOURCE)
+      await user.connect()
+      expect(await user.callTool({ name: 'list_mail' })).toMatchObject({
+        content: [{ type: 'text', text: 'The inbox of test-user is empty' }],
+      })
+      expect(user.provider.requests).toMatchObject([{ scope: 'mail:read', resource: RESOURCE }])
+      const to = 'a@example.com'
+      expect(await user.callTool({ name: 'send_mail', arguments: { to } })).toMatchObject({
+        content: [{ type: 'text', text: `Sent to ${to}` }],
+      })
+      expect(user.provider.requests.map(({ scope }) => scope)).toEqual([
+        'mail:read',
+        'mail:read mail:send',
+      ])
+      await user.close()
+    },
+  )
 })
 
 describe('examples/http.js', () => {

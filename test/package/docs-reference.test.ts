@@ -44,7 +44,7 @@ const sorted = (names: Iterable<string>) => [...names].sort()
 const rowsIn = (page: string, heading: string) =>
   sorted(rowsOf(sectionOf(docsFile(`docs/reference/${page}.md`), heading)))
 
-const adapters = ['express', 'koa', 'http', 'fetch'].map((name) => `adapters/${name}.ts`)
+const adapters = ['express', 'koa', 'http', 'fetch', 'mcp'].map((name) => `adapters/${name}.ts`)
 const optionTypes = source('options/types.ts')
 const events = source('events.ts')
 const eventTypes = [...events.matchAll(/readonly type: '([\w.]+)'/g)].map(([, type = '']) => type)

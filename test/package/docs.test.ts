@@ -15,6 +15,7 @@ const isServer = (code: string) => code.includes('listen(3000)')
 // docs-guides-*.test.ts run these: they need a client, a proxy or a file of their own.
 const hasOwnTest = (path: string) =>
   [
+    'mcp',
     'ws',
     'socket-io',
     'http-proxy',
@@ -35,28 +36,35 @@ const modules = blocks.filter(
   ({ code, path }) => !isServer(code) && !isTest(code) && !hasOwnTest(path),
 )
 
+async function compile(name: string, program: string, accepts: (path: string) => boolean) {
+  const compiled = createWorkFolder(name)
+  for (const { place, code } of blocks.filter(({ path }) => accepts(path))) {
+    compiled.write(`${place.replace(/[^\w-]/g, '_')}.ts`, `${code}\nexport {}\n`)
+  }
+  compiled.write(
+    'tsconfig.json',
+    JSON.stringify({
+      extends: `../../../${program}/tsconfig.json`,
+      compilerOptions: { isolatedDeclarations: false },
+      files: [],
+      include: ['.'],
+      exclude: [],
+    }),
+  )
+  await run('npx', ['tsc', '-p', compiled.path], { cwd: root }).catch((error) => {
+    throw new Error(error.stdout)
+  })
+  compiled.remove()
+}
+
 describe('the code of README and docs', () => {
   afterAll(() => folder.remove())
 
   it('compiles, every block of it', async () => {
-    const compiled = createWorkFolder('compiled')
     expect(blocks.length).toBeGreaterThan(20)
-    for (const { place, code } of blocks) {
-      compiled.write(`${place.replace(/[^\w-]/g, '_')}.ts`, `${code}\nexport {}\n`)
-    }
-    compiled.write(
-      'tsconfig.json',
-      JSON.stringify({
-        extends: '../../../test/tsconfig.json',
-        compilerOptions: { isolatedDeclarations: false },
-        include: ['.'],
-        exclude: [],
-      }),
-    )
-    await run('npx', ['tsc', '-p', compiled.path], { cwd: root }).catch((error) => {
-      throw new Error(error.stdout)
-    })
-    compiled.remove()
+    // The MCP SDK declares `req.auth` in another way than `./express`, and needs a program of its own.
+    await compile('compiled', 'test', (path) => path !== 'docs/guides/mcp.md')
+    await compile('compiled-mcp', 'test/mcp', (path) => path === 'docs/guides/mcp.md')
   }, 60_000)
 
   it.each(servers.map(({ place, code }) => [place, code] as const))(

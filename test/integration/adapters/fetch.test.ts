@@ -162,7 +162,9 @@ describe('./fetch', () => {
       [],
     )
     for (const name of imported) {
-      expect(name.startsWith('jose') || builtinModules.includes(name.replace('node:', ''))).toBe(true)
+      expect(name.startsWith('jose') || builtinModules.includes(name.replace('node:', ''))).toBe(
+        true,
+      )
     }
   })
 })

@@ -10,8 +10,10 @@ import {
   type ValidatorEvent,
 } from 'oauth-resource-server'
 import * as forExpress from 'oauth-resource-server/express'
+import * as forFetch from 'oauth-resource-server/fetch'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
+import * as forMcp from 'oauth-resource-server/mcp'
 import { redisReplayStore } from 'oauth-resource-server/redis'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 
@@ -61,6 +63,19 @@ const authorized = forHttp.authorize({ scopes: 'read:reports' })
 createServer(async (request, response) => {
   const token = await authenticated(request, response)
   if (token && (await authorized(request, response))) response.end(token.claims.tenant)
+})
+
+const check = forFetch.authenticate(validator, { requirement: { scopes: 'read:reports' } })
+export async function GET(request: Request): Promise<Response> {
+  const token = await check(request)
+  return token instanceof Response ? token : Response.json({ tenant: token.claims.tenant })
+}
+
+// Beside the types of `./express`, which declare `req.auth` in another way.
+app.use('/mcp', forMcp.authenticate(validator), forMcp.toolScopes({ send_mail: 'mail:send' }))
+app.use('/mcp', (request, response) => {
+  const { extra } = (request as { auth?: unknown }).auth as forMcp.AuthInfo
+  response.json(extra.accessToken.scopes)
 })
 
 export function advise(error: AnyAccessTokenError): string {

@@ -1,0 +1,70 @@
+/**
+ * @module MCP servers on the official TypeScript SDK, versions 1 and 2, in Express. Declares no global
+ * types, so that it compiles beside the SDK, which declares `req.auth` in its own way.
+ */
+import type { AccessToken } from '../access-token.ts'
+import type { ValidatorOptions } from '../options/types.ts'
+import type { Validator } from '../validator.ts'
+import type { AuthHolder } from './authentication-record.ts'
+import { authenticateConnect, type ConnectMiddleware, serveMetadataConnect } from './connect.ts'
+import { createAuthInfo, resourceOf } from './mcp/auth-info.ts'
+import { type AuthenticateOptions, createMiddlewareContext, toValidator } from './middleware.ts'
+import { type DescribedValidator, readMetadataEntry } from './resource-metadata.ts'
+
+export type { AuthInfo } from './mcp/auth-info.ts'
+export {
+  type TokenVerifier,
+  type TokenVerifierOptions,
+  tokenVerifier,
+} from './mcp/token-verifier.ts'
+export { type ToolScopesOptions, toolScopes } from './mcp/tool-scopes.ts'
+export type { AuthenticateOptions } from './middleware.ts'
+
+/** A middleware for Express. */
+export type McpMiddleware = ConnectMiddleware
+
+/**
+ * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth` to
+ * the `AuthInfo` that the transports of the MCP SDK hand to tools. `extra.accessToken` is the verified
+ * token.
+ *
+ * @throws TypeError for a wrong option.
+ */
+export function authenticate<C extends object>(
+  validatorOrOptions: Validator<C> | ValidatorOptions,
+  options: AuthenticateOptions = {},
+): McpMiddleware {
+  const validator = toValidator(validatorOrOptions)
+  const context = createMiddlewareContext(validator, options)
+  const resource = resourceOf(validator)
+  return function authenticate(request, response, next) {
+    authenticateConnect(context, request, response, next, createHolder(request, resource))
+  }
+}
+
+/**
+ * Creates a middleware that serves the metadata document of the API at its URL, without a token. Mount
+ * it at the root of the application, before `authenticate`. Other requests go to `next()`.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(validator: DescribedValidator): McpMiddleware {
+  const entry = readMetadataEntry(validator)
+  return function resourceMetadata(request, response, next) {
+    serveMetadataConnect(entry, request, response, next)
+  }
+}
+
+/** Puts the token on the request in the form of the SDK. */
+function createHolder(request: object, resource: string | undefined): AuthHolder {
+  const target: { auth?: unknown } = request
+  return {
+    get auth(): unknown {
+      return target.auth
+    },
+    set auth(token: AccessToken | undefined) {
+      target.auth = token && createAuthInfo(token, resource)
+    },
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * @module The form in which the MCP SDK takes a verified token. Typed structurally: the SDK is not a
+ * dependency.
+ */
+import type { AccessToken } from '../../access-token.ts'
+import type { DescribedValidator } from '../resource-metadata.ts'
+
+/** Is assignable to `AuthInfo` of the MCP SDK, in 1.x and 2.x. */
+export interface AuthInfo {
+  /** The token itself. Do not log this object; `extra.accessToken` is safe to log. */
+  token: string
+  /** Empty where the token names no client. */
+  clientId: string
+  scopes: string[]
+  /** In seconds since 1970. */
+  expiresAt: number
+  /** The identifier of this API, where the validator has the option `resource`. */
+  resource?: URL
+  extra: {
+    /** The verified token of this package. */
+    accessToken: AccessToken
+  }
+}
+
+/** Returns the identifier of the API that a validator protects. */
+export function resourceOf({ resourceMetadata }: DescribedValidator): string | undefined {
+  const identifier = resourceMetadata?.document.resource
+  return typeof identifier === 'string' ? identifier : undefined
+}
+
+export function createAuthInfo(accessToken: AccessToken, resource: string | undefined): AuthInfo {
+  const { token, clientId = '', scopes, expiresAt } = accessToken
+  const info = { token, clientId, scopes: [...scopes], expiresAt, extra: { accessToken } }
+  return resource === undefined ? info : { ...info, resource: new URL(resource) }
+}

@@ -1,0 +1,123 @@
+/**
+ * @module Which tools an MCP request calls. The server runs what the body says, so the body decides,
+ * every message of a batch. The headers that repeat it count only where the server must compare them
+ * with the body.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http | MCP, Streamable HTTP}
+ */
+import { Buffer } from 'node:buffer'
+import type { HttpRequest } from '../../access-token.ts'
+import { getOwn } from '../../internal/own-property.ts'
+
+/** The names of the tools that a request calls. */
+export type ToolCalls = ReadonlySet<string>
+
+/** A request that no server can process. The client gets it as a JSON-RPC error, with status 400. */
+export interface MalformedRequest {
+  /** As JSON-RPC 2.0 §5.1 has it, or MCP. */
+  readonly code: number
+  readonly message: string
+}
+
+const noCalls: ToolCalls = new Set()
+// The first version in which a server must compare the headers with the body.
+const firstVersionWithHeaders = '2026-07-28'
+
+const invalidMessage: MalformedRequest = {
+  code: -32600,
+  message: 'The body is not a JSON-RPC message',
+}
+const invalidCall: MalformedRequest = { code: -32602, message: 'tools/call has no name of a tool' }
+const invalidHeaders: MalformedRequest = {
+  code: -32020,
+  message: 'The headers Mcp-Method and Mcp-Name are malformed',
+}
+
+/**
+ * Finds the tools that a request calls.
+ *
+ * @throws TypeError where a JSON body has not been parsed, which is a programming mistake.
+ */
+export function findToolCalls(request: HttpRequest): ToolCalls | MalformedRequest {
+  // Only these methods carry no message: GET opens a stream, DELETE ends a session.
+  if (['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(request.method ?? '')) return noCalls
+  const inHeaders = findCallsInHeaders(request)
+  if (inHeaders !== undefined && 'code' in inHeaders) return inHeaders
+  const { body } = request
+  if (typeof body !== 'object' || body === null || body instanceof Uint8Array) {
+    if (inHeaders !== undefined) return inHeaders
+    if (!hasJsonBody(request)) return invalidMessage
+    throw new TypeError('toolScopes() found no parsed body: mount express.json() before it')
+  }
+  const inBody = findCallsInBody(body)
+  if ('code' in inBody || inHeaders === undefined) return inBody
+  return new Set([...inBody, ...inHeaders])
+}
+
+/** The body as a parser of JSON leaves it. Of a repeated key it keeps the last, and the server runs it. */
+function findCallsInBody(body: object): ToolCalls | MalformedRequest {
+  const messages: readonly unknown[] = Array.isArray(body) ? body : [body]
+  if (messages.length === 0) return invalidMessage
+  const tools = new Set<string>()
+  for (const message of messages) {
+    if (typeof message !== 'object' || message === null) return invalidMessage
+    const method = getOwn(message, 'method')
+    if (method === undefined && isResponse(message)) continue
+    if (typeof method !== 'string') return invalidMessage
+    if (method !== 'tools/call') continue
+    const params = getOwn(message, 'params')
+    const name = typeof params === 'object' && params !== null ? getOwn(params, 'name') : undefined
+    if (typeof name !== 'string') return invalidCall
+    tools.add(name)
+  }
+  return tools
+}
+
+/** Clients of older versions answer requests of the server. */
+function isResponse(message: object): boolean {
+  return Object.hasOwn(message, 'result') || Object.hasOwn(message, 'error')
+}
+
+/** Returns `undefined` where the headers cannot be trusted, because no server compares them. */
+function findCallsInHeaders(request: HttpRequest): ToolCalls | MalformedRequest | undefined {
+  const [version, ...otherVersions] = readHeader(request, 'mcp-protocol-version')
+  const methods = readHeader(request, 'mcp-method')
+  const names = readHeader(request, 'mcp-name')
+  if (version === undefined || otherVersions.length > 0 || methods.length === 0) return undefined
+  if (!/^\d{4}-\d\d-\d\d$/.test(version) || version < firstVersionWithHeaders) return undefined
+  const [method = ''] = methods
+  if (methods.length > 1 || names.length > 1 || /[\s,]/.test(method)) return invalidHeaders
+  if (method !== 'tools/call') return noCalls
+  const name = decodeName(names[0])
+  return name === undefined ? invalidHeaders : new Set([name])
+}
+
+/** Returns the lines of a header field. */
+function readHeader({ headers, headersDistinct }: HttpRequest, name: string): readonly string[] {
+  if (headers === undefined || headers === null) return []
+  if (typeof headers.get === 'function') return [(headers as Headers).get(name) ?? []].flat()
+  const lines = getOwn(headersDistinct ?? {}, name) ?? getOwn(headers, name) ?? []
+  return [lines].flat() as string[]
+}
+
+const prefix = '=?base64?'
+const suffix = '?='
+
+/** Decodes Mcp-Name: names that are not plain ASCII are sent as Base64 of their UTF-8. */
+function decodeName(value: string | undefined): string | undefined {
+  if (value === undefined || !value.startsWith(prefix) || !value.endsWith(suffix)) return value
+  const encoded = value.slice(prefix.length, -suffix.length)
+  const bytes = Buffer.from(encoded, 'base64')
+  if (bytes.toString('base64') !== encoded) return undefined
+  const name = bytes.toString()
+  // A byte order mark is dropped by some decoders, so it could hide a name.
+  const isExact = Buffer.from(name).equals(bytes) && !name.startsWith('\ufeff')
+  return isExact ? name : undefined
+}
+
+function hasJsonBody(request: HttpRequest): boolean {
+  const [type = ''] = readHeader(request, 'content-type')
+  const [length = '0'] = readHeader(request, 'content-length')
+  const isPresent = length !== '0' || readHeader(request, 'transfer-encoding').length > 0
+  return isPresent && /json/i.test(type)
+}

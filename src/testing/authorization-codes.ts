@@ -9,7 +9,7 @@ import type { Grant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Form, TokenError } from './token-request.ts'
 
-/** What a code stands for. */
+/** What a code is exchanged for, and by whom. */
 interface Authorization {
   readonly grant: Grant
   readonly redirectUri: string

@@ -40,6 +40,9 @@ export function tokenVerifier<C extends object>(
     'tokenVerifier',
   )
   checkFunction(InvalidTokenError, 'tokenVerifier.InvalidTokenError')
+  if (typeof validator?.validate !== 'function') {
+    throw new TypeError('tokenVerifier takes a validator, which createValidator creates')
+  }
   const resource = resourceOf(validator)
   return {
     async verifyAccessToken(token) {

@@ -92,6 +92,9 @@ describe('tokenVerifier', () => {
   })
 
   it('refuses wrong options', () => {
+    for (const validator of [undefined, fixtureOptions()]) {
+      expect(() => tokenVerifier(validator as never)).toThrow(/^tokenVerifier takes a validator/)
+    }
     const wrong = [{ InvalidTokenError: 'x' }, { invalidTokenError: InvalidTokenError }]
     for (const options of wrong) {
       expect(() => tokenVerifier(fixtureValidator(), options as object)).toThrow(/^tokenVerifier/)

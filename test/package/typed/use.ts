@@ -81,10 +81,14 @@ app.use('/mcp', (request, response) => {
 export function advise(error: AnyAccessTokenError): string {
   switch (error.code) {
     case 'invalid_token':
+    case 'invalid_dpop_proof':
       return error.reason
+    case 'use_dpop_nonce':
+      return 'again, with the nonce'
     case 'service_unavailable':
       return `later: ${error.retryAfter}`
     case 'insufficient_scope':
+    case 'insufficient_user_authentication':
     case 'missing_token':
       return error.scopes.join(' ')
     case 'invalid_request':

@@ -23,8 +23,7 @@ const apis = await startApis({
       maxAge: 0, // asks about every request, so that the demo need not wait
     },
   },
-  audience: issuer.audience,
-  publicUrl: issuer.audience,
+  resource: issuer.audience,
   dpop: true,
 })
 

@@ -46,6 +46,14 @@ ${form.toString().replaceAll('&', '\n  &')}`,
   await tryAll('401 with a challenge', { show: true })
 
   report.step(
+    'The client finds the authorization server',
+    `The challenge names the URL of a document about the API. (Its host is the public
+name of the API. Here, the client asks each API at its own port for the same path.)`,
+  )
+  const path = await metadataPath()
+  await tryAll(`200, and tokens come from ${issuer.issuer}`, { path, show: true })
+
+  report.step(
     'The same request with the token',
     `Each API fetches the public keys of the authorization server once, verifies the
 token, and passes its claims to the handler, which sends them back.`,
@@ -68,6 +76,18 @@ token, and passes its claims to the handler, which sends them back.`,
   await tryAll('401 invalid_token: The signature of the access token is not valid', {
     method: 'POST',
     token: tamper(token),
+  })
+
+  report.step(
+    'The user must authenticate again',
+    `Deleting requires a second factor that was used in the last five minutes. The client
+sends the user to the authorization server with the values in the challenge.`,
+  )
+  await tryAll('401 insufficient_user_authentication', { method: 'DELETE', token, show: true })
+  const auth_time = Math.floor(Date.now() / 1000)
+  await tryAll('204', {
+    method: 'DELETE',
+    token: await issuer.token({ acr: 'mfa', auth_time }),
   })
 
   report.step('An expired token', 'It expired an hour ago.')
@@ -143,6 +163,14 @@ have the keys, and by default use them for another day during an outage.`,
 
   return report.conclude()
 
+  /** Where the first API says that its metadata are. */
+  async function metadataPath() {
+    const refused = await send(apis[0]?.url ?? '', {})
+    const challenge = refused.headers.get('www-authenticate') ?? ''
+    const [, url = ''] = /resource_metadata="(.*?)"/.exec(challenge) ?? []
+    return URL.canParse(url) ? new URL(url).pathname : '/reports'
+  }
+
   /** @param {string} audience @returns {Promise<string>} */
   async function fetchToken(audience) {
     const body = tokenRequest(audience)
@@ -152,19 +180,24 @@ have the keys, and by default use them for another day during an outage.`,
 
   /**
    * @param {string} expected
-   * @param {{ method?: string, token?: string, proof?: string, show?: boolean }} request `show`:
-   * print the first response
+   * @param {{ method?: string, path?: string, token?: string, proof?: string, show?: boolean }} request
+   * `show`: print the first response
    */
-  async function tryAll(expected, { method = 'GET', token, proof, show = false }) {
+  async function tryAll(
+    expected,
+    { method = 'GET', path = '/reports', token, proof, show = false },
+  ) {
     const scheme = proof ? 'DPoP' : 'Bearer'
     const credentials = token && `Authorization: ${scheme} ${shorten(token)}`
     const proven = proof && `DPoP: ${shorten(proof)}`
-    report.wire([`${method} /reports`, credentials, proven].filter(Boolean).join('\n'))
+    report.wire([`${method} ${path}`, credentials, proven].filter(Boolean).join('\n'))
     const headers = {
       ...(token && { authorization: `${scheme} ${token}` }),
       ...(proof && { dpop: proof }),
     }
-    const responses = await Promise.all(apis.map(({ url }) => send(url, { method, headers })))
+    const responses = await Promise.all(
+      apis.map(({ url }) => send(new URL(path, url).href, { method, headers })),
+    )
     const results = responses.map((response, index) => [apis[index]?.name, summarize(response)])
     report.compare(expected, Object.fromEntries(results))
     for (const response of responses.slice(0, show ? 1 : 0)) {
@@ -196,8 +229,12 @@ function summarize({ status, headers, body }) {
   const challenge = headers.get('www-authenticate')
   if (challenge !== null) {
     const [, code, sentence] = /error="(.*?)", error_description="(.*?)"/.exec(challenge) ?? []
-    return `${status} ${code ? `${code}: ${sentence}` : 'with a challenge'}`
+    const text = `${status} ${code ? `${code}: ${sentence}` : 'with a challenge'}`
+    // What does not fit into a line of the report is in the whole answer.
+    return text.length > 84 ? `${status} ${code}` : text
   }
+  const [, server] = /"authorization_servers":\["(.*?)"\]/.exec(body) ?? []
+  if (server !== undefined) return `${status}, and tokens come from ${server}`
   const claimed = body.includes(`"client_id":"${client.id}"`)
   return claimed ? `${status} with the claims of ${client.id}` : String(status)
 }

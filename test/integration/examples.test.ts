@@ -353,22 +353,26 @@ describe('examples/demo.js', () => {
     expect(titles).toEqual([
       '1. A program asks the authorization server for a token',
       '2. A request without a token',
-      '3. The same request with the token',
-      '4. The token lacks a scope',
-      '5. The client adds that scope to its token',
-      '6. An expired token',
-      '7. A token for another API',
-      '8. A token that is bound to a key of the client',
-      '9. The same token, stolen',
-      '10. An opaque token, before and after it is revoked',
-      '11. The authorization server changes its key',
-      '12. The authorization server is down',
+      '3. The client finds the authorization server',
+      '4. The same request with the token',
+      '5. The token lacks a scope',
+      '6. The client adds that scope to its token',
+      '7. The user must authenticate again',
+      '8. An expired token',
+      '9. A token for another API',
+      '10. A token that is bound to a key of the client',
+      '11. The same token, stolen',
+      '12. An opaque token, before and after it is revoked',
+      '13. The authorization server changes its key',
+      '14. The authorization server is down',
     ])
     expect(stdout).not.toContain('✗')
-    expect(stdout.match(/✓/g)).toHaveLength(13 * 3 + 3 + 1)
+    expect(stdout.match(/✓/g)).toHaveLength(16 * 3 + 3 + 1)
     expect(stdout).toContain('client_secret=a-secret-for-the-demo')
     expect(stdout).toContain('"client_id": "report-robot"')
     expect(stdout).toContain('WWW-Authenticate: Bearer realm="https://api.example.com"')
+    expect(stdout).toContain('resource_metadata="https://api.example.com/.well-known/')
+    expect(stdout).toContain('acr_values="mfa",')
     expect(stdout).toContain('keys fetched 3 times before, and 3 times for the new key')
     // No whole token is shown, and no line is too long for a terminal of 100 columns.
     expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ/)

@@ -54,7 +54,7 @@ beforeAll(async () => {
     ttl: { ClientCredentials: 600 },
   })
   server.on('request', provider.callback())
-  apis = await startApis({ issuer, audience, profile: 'rfc9068' })
+  apis = await startApis({ issuer, resource: audience, profile: 'rfc9068' })
 })
 
 afterAll(() => {

@@ -5,6 +5,7 @@ import express, { type RequestHandler } from 'express'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { codeBlocks } from '../support/docs.ts'
 import {
   bearer,
   createGuideRunner,
@@ -94,6 +95,78 @@ describe('guide: resource metadata', () => {
     expect((await read('/.well-known/oauth-protected-resource')).status).toBe(200)
     expect((await read('/')).status).toBe(401)
     expect((await read('/', await issuer.token())).status).toBe(200)
+  })
+})
+
+describe('guide: step-up', () => {
+  it('names what the user must do, and accepts a token with it', async () => {
+    const port = await freePort()
+    await importGuide('step-up', 'transfers', {
+      [publicIssuer]: issuer.issuer,
+      'listen(3000)': `listen(${port}, '127.0.0.1')`,
+    })
+    const post = async (claims: Record<string, unknown>) => {
+      const headers = bearer(await issuer.token({ scope: 'transfer', ...claims }))
+      return await fetch(`http://127.0.0.1:${port}/transfers`, { method: 'POST', headers })
+    }
+    const now = Math.floor(Date.now() / 1000)
+    const refused = await post({ acr: 'urn:example:mfa', auth_time: now - 400 })
+    expect(refused.status).toBe(401)
+    const block = codeBlocks.find(
+      ({ path, language }) => path === 'docs/guides/step-up.md' && language === 'http',
+    )
+    expect(block?.code).toContain(`WWW-Authenticate: ${refused.headers.get('www-authenticate')}\n`)
+    expect((await post({ acr: 'other', auth_time: now })).status).toBe(401)
+    expect((await post({ acr: 'urn:example:hardware', auth_time: now })).status).toBe(201)
+  })
+})
+
+describe('guide: authorization details', () => {
+  it('accepts a token with the detail only', async () => {
+    const { app } = await importGuide<{ app: RequestListener }>(
+      'authorization-details',
+      'payments',
+      { [publicIssuer]: issuer.issuer },
+    )
+    const port = await listen(createServer(app))
+    const post = async (authorization_details: unknown) => {
+      const headers = bearer(await issuer.token({ authorization_details }))
+      const response = await fetch(`http://127.0.0.1:${port}/payments`, { method: 'POST', headers })
+      return response.status
+    }
+    const payment = { type: 'payment', actions: ['initiate'] }
+    expect(await post([payment])).toBe(201)
+    expect(await post([{ ...payment, actions: ['status'] }])).toBe(403)
+    expect(await post(payment)).toBe(403)
+    expect(await post([{ ...payment, locations: ['https://other.example.com'] }])).toBe(403)
+  })
+})
+
+describe('guide: CORS', () => {
+  it('responds to preflight requests and exposes the challenge', async () => {
+    const port = await freePort()
+    await importGuide('cors', 'cors(', {
+      [publicIssuer]: issuer.issuer,
+      'listen(3000)': `listen(${port}, '127.0.0.1')`,
+    })
+    const origin = 'https://app.example.com'
+    const ask = (path: string, method: string) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        headers: { origin, 'access-control-request-method': 'GET' },
+      })
+    const preflight = await ask('/reports', 'OPTIONS')
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
+    const refused = await ask('/reports', 'GET')
+    expect(refused.status).toBe(401)
+    expect(refused.headers.get('access-control-expose-headers')).toBe(
+      'X-Total-Count, WWW-Authenticate',
+    )
+    for (const method of ['OPTIONS', 'GET']) {
+      const metadata = await ask('/.well-known/oauth-protected-resource', method)
+      expect(metadata.headers.get('access-control-allow-origin')).toBe('*')
+    }
   })
 })
 

@@ -5,7 +5,9 @@ import {
   InsufficientScopeError,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { withApis } from '../support/adapters.ts'
 import { parseChallenges } from '../support/challenge-parser.ts'
+import { bearer, expectEverywhere, OK } from '../support/expectations.ts'
 import { AUD, fixtureValidator, t0 } from '../support/fixture.ts'
 import {
   active,
@@ -106,4 +108,22 @@ describe('RFC 9396 section 9.2, introspection', () => {
     await expect(validator.validate('paying', requirement)).resolves.toBeDefined()
     await expect(validator.validate('other', requirement)).rejects.toMatchObject({ status: 403 })
   })
+})
+
+describe('in every adapter', () => {
+  it('9396-9-c, 9396-9-e gives the same status and challenge', () =>
+    withApis(
+      { routes: { '/p': { authorize: { scopes: 'read:a', authorizationDetails: mayPay } } } },
+      async (apis) => {
+        const refused = {
+          status: 403,
+          error: 'insufficient_scope',
+          reason: 'insufficient_scope',
+        }
+        await expectEverywhere(apis, bearer(t0({ authorization_details: [payment] })), OK)
+        for (const claim of [undefined, payment, [{ type: 'account' }]]) {
+          await expectEverywhere(apis, bearer(t0({ authorization_details: claim })), refused)
+        }
+      },
+    ))
 })

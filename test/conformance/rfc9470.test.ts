@@ -7,7 +7,17 @@ import {
   type ValidatorOptions,
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { withApis } from '../support/adapters.ts'
 import { parseChallenges } from '../support/challenge-parser.ts'
+import {
+  bearer,
+  type Expected,
+  expectEverywhere,
+  OK,
+  S403,
+  T401,
+  U401,
+} from '../support/expectations.ts'
 import { AUD, claimsT0, fixtureValidator, seconds, signParts, t0 } from '../support/fixture.ts'
 import {
   active,
@@ -184,4 +194,47 @@ describe('RFC 9470 section 6.2, introspection', () => {
       maxAge: 300,
     })
   })
+})
+
+describe('in every adapter', () => {
+  const metadata = 'https://rs.test/.well-known/oauth-protected-resource/api'
+  const routes = {
+    '/p': {},
+    '/stepup': { authenticate: { requirement: stepUp } },
+    '/scoped': { authorize: [{ scopes: 'read:a' }, { ...stepUp, scopes: 'write:a' }] },
+    '/recent': { authenticate: { optional: true }, authorize: { authentication: { maxAge: 300 } } },
+    '/two': {
+      authenticate: { requirement: stepUp },
+      authorize: [{ scopes: 'read:a' }, { authentication: { acrValues: 'gold', maxAge: 60 } }],
+    },
+  }
+  const both = { acr_values: 'gold silver', max_age: '300' }
+  const scope = 'read:a write:a'
+  const at = (path: string, claims: Record<string, unknown>) => bearer(t0(claims), { path })
+  const table: readonly (readonly [string, Record<string, unknown>, Expected])[] = [
+    ['/stepup', { acr: 'gold', auth_time: seconds() }, OK],
+    ['/stepup', { acr: 'bronze', auth_time: seconds() }, U401(both)],
+    ['/stepup', { acr: 'gold', auth_time: seconds() - 400 }, U401(both)],
+    ['/stepup', {}, U401(both)],
+    ['/stepup', { exp: 1 }, T401('expired')],
+    ['/scoped', { acr: 'gold', auth_time: seconds() }, S403(scope)],
+    ['/scoped', {}, U401({ ...both, scope })],
+    ['/scoped', { acr: 'silver', auth_time: seconds(), scope }, OK],
+    ['/recent', {}, U401({ max_age: '300' })],
+    ['/recent', { auth_time: seconds() }, OK],
+    [
+      '/two',
+      { acr: 'silver', auth_time: seconds() },
+      U401({ acr_values: 'gold', max_age: '60', scope: 'read:a' }),
+    ],
+    ['/two', { acr: 'gold', auth_time: seconds() }, OK],
+  ]
+
+  it('9470-3-a, 9470-3-d, 9470-3-i, 9470-3-k, 9470-status gives the same status and challenge', () =>
+    withApis({ direct: true, validator: { resource: AUD }, routes }, async (apis) => {
+      for (const [path, claims, expected] of table) {
+        await expectEverywhere(apis, at(path, claims), expected, { metadata })
+      }
+      await expectEverywhere(apis, { path: '/recent' }, { status: 401 }, { metadata })
+    }))
 })

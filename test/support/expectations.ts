@@ -18,6 +18,8 @@ export interface Expected {
   readonly scope?: string
   /** The scheme whose challenge has the error, where both are offered; by default every one. */
   readonly scheme?: 'Bearer' | 'DPoP'
+  readonly acr_values?: string
+  readonly max_age?: string
 }
 
 export const OK: Expected = { status: 200 }
@@ -39,6 +41,11 @@ export const N401: Expected = {
 }
 export const S403 = (scope: string): Expected => {
   return { status: 403, error: 'insufficient_scope', reason: 'insufficient_scope', scope }
+}
+
+export const U401 = (parameters: Pick<Expected, 'scope' | 'acr_values' | 'max_age'>): Expected => {
+  const error = 'insufficient_user_authentication'
+  return { status: 401, error, reason: error, ...parameters }
 }
 
 /** A request with these credentials in its Authorization field. */
@@ -143,11 +150,12 @@ function expectRefusal(
     expect(linesOf(answer, 'Retry-After')).toEqual([expect.stringMatching(/^[1-9]\d*$/)])
     expectBody(request, answer, undefined)
   } else {
-    const { error, scope } = expected
+    const { error, scope, acr_values, max_age } = expected
     const blamed = challenges.find(({ parameters }) => parameters.error !== undefined)
     const sentence = blamed?.parameters.error_description
     const details = error === undefined ? {} : { error, error_description: sentence }
-    const full = { ...details, ...(scope !== undefined && { scope }) }
+    const named = Object.entries({ scope, acr_values, max_age }).filter(([, value]) => value)
+    const full = { ...details, ...Object.fromEntries(named) }
     const { scheme = 'Bearer' } = expected
     const isOnlyOne = dpop === undefined || dpop.required || expected.scheme === undefined
     const common = { realm, ...(metadata !== undefined && { resource_metadata: metadata }) }

@@ -121,7 +121,9 @@ describe('the locations of a detail', () => {
   it('are compared with every URL of this API, a URN included', () => {
     const identifiers = ['my-api', 'urn:my:api', 'https://rs.test/']
     expect(at(['urn:my:api'], identifiers)).toBeUndefined()
-    expect(at(['urn:my:other'], identifiers)).toBe(elsewhere)
+    for (const location of ['urn:my:other', 'urn:my:api/x', 'other:my:api']) {
+      expect(at([location], identifiers)).toBe(elsewhere)
+    }
     expect(at(['https://rs.test/x'], identifiers)).toBeUndefined()
   })
 

@@ -143,10 +143,12 @@ describe('the challenges of an API with metadata and DPoP', () => {
   })
 
   it('9449-7.2-c have no error without a token, but the scopes in both', () => {
-    expect(lines(new MissingTokenError(['a']), both)).toEqual([
-      { scheme: 'Bearer', parameters: { ...bearer, scope: 'a' } },
-      { scheme: 'DPoP', parameters: { ...proof, scope: 'a' } },
-    ])
+    for (const scheme of ['Bearer', 'DPoP', undefined] as const) {
+      expect(lines(new MissingTokenError(['a']), both, scheme)).toEqual([
+        { scheme: 'Bearer', parameters: { ...bearer, scope: 'a' } },
+        { scheme: 'DPoP', parameters: { ...proof, scope: 'a' } },
+      ])
+    }
   })
 
   it('9449-7.2-d have the error in the challenge of the scheme that was used', () => {

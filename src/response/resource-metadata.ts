@@ -5,6 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
 import { freezeDeep } from '../internal/deep-freeze.ts'
+import { printable } from '../internal/printable.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { validatePublishedUrl } from '../internal/secure-url.ts'
 import { checkList, isFilledString } from '../options/checks.ts'
@@ -107,16 +108,18 @@ function checkServers(
   label: string,
   issuers: readonly string[] | undefined,
 ): readonly string[] {
-  const servers = checkList(value, label, 'issuer identifiers', isFilledString) ?? issuers
+  const listed = checkList(value, label, 'issuer identifiers', isFilledString)
+  const servers = listed ?? issuers
   if (servers === undefined) {
     throw new TypeError('resource.authorizationServers is required where issuer is a function')
   }
+  const start = `resource.authorizationServers${listed ? ':' : ' is required, because the issuer'}`
   for (const server of servers) {
     // An issuer that the validator trusts may have been allowed to use http.
     const problem = validatePublishedUrl(server, issuers?.includes(server) ?? false)
     if (problem === undefined && !server.includes('?')) continue
     const reason = problem ?? 'has a query'
-    throw new TypeError(`resource.authorizationServers: ${JSON.stringify(server)} ${reason}`)
+    throw new TypeError(`${start} ${JSON.stringify(printable(server))} ${reason}`)
   }
   return [...new Set(servers)]
 }

@@ -167,7 +167,7 @@ describe('the authorization servers', () => {
 
   it('are refused where an issuer is not a URL', () => {
     expect(() => create({}, { issuers: ['my-issuer'] })).toThrow(
-      'resource.authorizationServers: "my-issuer" is not an absolute URL',
+      'resource.authorizationServers is required, because the issuer "my-issuer" is not an absolute URL',
     )
   })
 })

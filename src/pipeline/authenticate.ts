@@ -10,10 +10,10 @@ import { readCredentials } from '../credentials/credentials.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { recordArrival } from '../keys/arrival.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { validateAlgorithm } from '../token/algorithm.ts'
-import { getClaim } from '../token/claim.ts'
 import { validateClaims } from '../token/claims.ts'
 import { parseCompactJws } from '../token/compact-jws.ts'
 import { isOpaque } from '../token/form.ts'
@@ -185,7 +185,7 @@ async function verifyJwt(
     context.header = jwt.header
     context.claims = jwt.claims
     const arrival = context.arrival ?? recordArrival()
-    const found = issuers.find(getClaim(jwt.claims, 'iss'))
+    const found = issuers.find(getOwn(jwt.claims, 'iss'))
     const issuer = isPromise(found) ? await found : found
     context.issuer = issuer
     // Header and claims first, because these checks need no fetch and no signature verification.

@@ -3,11 +3,12 @@
  * creates the result that is cached.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { getOwn } from '../internal/own-property.ts'
 import { splitScopes } from '../internal/scope-syntax.ts'
 import { validateIntrospectedClaims } from '../introspection/response.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { validateAudience } from '../token/audience.ts'
-import { type Claims, getClaim, invalidClaim } from '../token/claim.ts'
+import { type Claims, invalidClaim } from '../token/claim.ts'
 import { readConfirmation } from '../token/confirmation.ts'
 import { readScopes } from '../token/scope.ts'
 import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
@@ -60,9 +61,9 @@ const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp']
  * What identifies the token must agree, and comes from the JWT where the response leaves it out.
  */
 function combineWithJwt(response: Claims, jwt: VerificationResult): Claims {
-  requireEqual('sub', getClaim(response, 'sub'), jwt.subject)
+  requireEqual('sub', getOwn(response, 'sub'), jwt.subject)
   requireEqual('client_id', readClientId(response), jwt.clientId)
-  requireEqual('cnf', getClaim(response, 'cnf'), getClaim(jwt.claims, 'cnf'))
+  requireEqual('cnf', getOwn(response, 'cnf'), getOwn(jwt.claims, 'cnf'))
   const missing = identity.filter(
     (name) => !Object.hasOwn(response, name) && Object.hasOwn(jwt.claims, name),
   )
@@ -76,7 +77,7 @@ function requireEqual(name: string, actual: unknown, expected: unknown): void {
 }
 
 function readTimes(response: Claims): TimeClaims {
-  if (getClaim(response, 'exp') !== undefined) return readTimeClaims(response)
+  if (getOwn(response, 'exp') !== undefined) return readTimeClaims(response)
   const { nbf, iat } = readTimeClaims({ ...response, exp: 0 })
   return { exp: Number.POSITIVE_INFINITY, nbf, iat }
 }
@@ -87,6 +88,6 @@ function readGrantedScopes(
   { scopeClaim = 'scope' }: TrustedIssuer,
 ): readonly string[] {
   if (scopeClaim !== 'scope') return readScopes(claims, scopeClaim)
-  const scope = getClaim(claims, 'scope')
+  const scope = getOwn(claims, 'scope')
   return Object.freeze(typeof scope === 'string' ? splitScopes(scope) : [])
 }

@@ -4,9 +4,10 @@
 import type { JoseHeader, JwtClaims } from '../access-token.ts'
 import { freezeDeep } from '../internal/deep-freeze.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
+import { getOwn } from '../internal/own-property.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { VerificationKey } from '../signature/algorithms.ts'
-import { type Claims, getClaim } from '../token/claim.ts'
+import type { Claims } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import { readScopes } from '../token/scope.ts'
 import type { TimeClaims } from '../token/time.ts'
@@ -52,7 +53,7 @@ export function createVerificationResult(
   scopes: readonly string[] = readScopes(content.claims, issuer.scopeClaim),
 ): VerificationResult {
   const claims = freezeDeep(content.claims) as Readonly<JwtClaims>
-  const aud = getClaim(claims, 'aud')
+  const aud = getOwn(claims, 'aud')
   // Every member is set, because spreading optional ones takes longer.
   return {
     exp,
@@ -60,7 +61,7 @@ export function createVerificationResult(
     iat,
     issuer,
     key,
-    subject: text(getClaim(claims, 'sub')),
+    subject: text(getOwn(claims, 'sub')),
     clientId: readClientId(claims),
     // `validateAudience` has checked the type. An array is frozen with the claims.
     audience:
@@ -76,9 +77,7 @@ export function createVerificationResult(
 /** Reads the claim `client_id`, else `azp`, else `cid`. */
 export function readClientId(claims: Claims): string | undefined {
   return (
-    text(getClaim(claims, 'client_id')) ??
-    text(getClaim(claims, 'azp')) ??
-    text(getClaim(claims, 'cid'))
+    text(getOwn(claims, 'client_id')) ?? text(getOwn(claims, 'azp')) ?? text(getOwn(claims, 'cid'))
   )
 }
 

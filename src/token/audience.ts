@@ -4,9 +4,10 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3 | RFC 7519, section 4.1.3}
  */
 import { InvalidTokenError } from '../errors.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import type { Profile } from '../options/types.ts'
-import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
+import { type Claims, invalidClaim, missingClaim } from './claim.ts'
 
 export interface AudienceRules {
   /** `false`: any audience, or none, is accepted. */
@@ -16,7 +17,7 @@ export interface AudienceRules {
 
 /** @throws InvalidTokenError */
 export function validateAudience(claims: Claims, { audience, profile }: AudienceRules): void {
-  const aud = getClaim(claims, 'aud')
+  const aud = getOwn(claims, 'aud')
   if (aud === undefined) {
     if (audience === false && profile === 'jwt') return
     throw missingClaim('aud')

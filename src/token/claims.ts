@@ -3,8 +3,9 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
  */
+import { getOwn } from '../internal/own-property.ts'
 import { type AudienceRules, validateAudience } from './audience.ts'
-import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
+import { type Claims, invalidClaim, missingClaim } from './claim.ts'
 
 export interface ClaimRules extends AudienceRules {
   readonly issuer: string
@@ -22,7 +23,7 @@ const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'
 export function validateClaims(claims: Claims, rules: ClaimRules): void {
   validateAudience(claims, rules)
   for (const name of stringClaims) {
-    const value = getClaim(claims, name)
+    const value = getOwn(claims, name)
     // RFC 9068 §2.2
     if (value === undefined && rules.profile === 'rfc9068') throw missingClaim(name, profileHint)
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
@@ -31,7 +32,7 @@ export function validateClaims(claims: Claims, rules: ClaimRules): void {
       throw invalidClaim(name, value, 'a string that is not empty', hint)
     }
   }
-  if (rules.profile === 'rfc9068' && getClaim(claims, 'iat') === undefined) {
+  if (rules.profile === 'rfc9068' && getOwn(claims, 'iat') === undefined) {
     throw missingClaim('iat', profileHint)
   }
 }

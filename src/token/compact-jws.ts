@@ -9,8 +9,9 @@ import { Buffer, isUtf8 } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
-import { type Claims, getClaim } from './claim.ts'
+import type { Claims } from './claim.ts'
 
 /** The longest token that is parsed, in characters: Node's limit for all headers of a request. */
 export const maxTokenLength = 16_384
@@ -111,10 +112,10 @@ function validateHeader(header: Record<string, unknown>): JoseHeader {
   if (Object.hasOwn(header, 'b64') && header.b64 !== true) {
     throw new InvalidTokenError('critical_header', { name: 'b64' })
   }
-  const alg = getClaim(header, 'alg')
-  const typ = getClaim(header, 'typ')
-  const kid = getClaim(header, 'kid')
-  const cty = getClaim(header, 'cty')
+  const alg = getOwn(header, 'alg')
+  const typ = getOwn(header, 'typ')
+  const kid = getOwn(header, 'kid')
+  const cty = getOwn(header, 'cty')
   // RFC 7515 §4.1.1
   if (typeof alg !== 'string')
     throw new InvalidTokenError('wrong_algorithm', actualMember('alg', alg))

@@ -6,8 +6,9 @@
  */
 import { InvalidTokenError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
-import { type Claims, getClaim, invalidClaim } from './claim.ts'
+import { type Claims, invalidClaim } from './claim.ts'
 
 /** What a token is bound to; at least one member is set. */
 export interface Confirmation {
@@ -46,7 +47,7 @@ const thumbprintLength = 43
 
 function readThumbprint(cnf: Claims, name: string): string | undefined {
   if (!Object.hasOwn(cnf, name)) return undefined
-  const value = getClaim(cnf, name)
+  const value = getOwn(cnf, name)
   if (
     typeof value !== 'string' ||
     value.length !== thumbprintLength ||

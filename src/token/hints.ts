@@ -4,7 +4,8 @@
  */
 import type { JoseHeader } from '../access-token.ts'
 import type { InvalidTokenReason } from '../errors.ts'
-import { type Claims, getClaim } from './claim.ts'
+import { getOwn } from '../internal/own-property.ts'
+import type { Claims } from './claim.ts'
 
 const idTokenHint = 'this seems to be an ID token: the client must send its access token instead'
 const refreshTokenHint =
@@ -35,7 +36,7 @@ export function hintForOtherKind(
 ): string | undefined {
   if (!reasonsOfOtherKinds.includes(reason)) return undefined
   if (isRefreshToken(claims)) return refreshTokenHint
-  if (typeof getClaim(header, 'nonce') === 'string') return graphTokenHint
+  if (typeof getOwn(header, 'nonce') === 'string') return graphTokenHint
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
@@ -59,13 +60,13 @@ export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): s
 
 // Keycloak: https://github.com/keycloak/keycloak/blob/main/core/src/main/java/org/keycloak/util/TokenUtil.java
 function isRefreshToken(claims: Claims): boolean {
-  const typ = getClaim(claims, 'typ')
+  const typ = getOwn(claims, 'typ')
   return typ === 'Refresh' || typ === 'Offline'
 }
 
 function isIdToken(claims: Claims): boolean {
   // Keycloak and Amazon Cognito have a claim for the kind of the token.
-  if (getClaim(claims, 'typ') === 'ID' || getClaim(claims, 'token_use') === 'id') return true
+  if (getOwn(claims, 'typ') === 'ID' || getOwn(claims, 'token_use') === 'id') return true
   // OpenID Connect Core §3.1.3.6, §3.3.2.11
   if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true
   // Access tokens may have these two as well (RFC 9068 §2.2.1), but their audience is an API, not the client.
@@ -75,8 +76,8 @@ function isIdToken(claims: Claims): boolean {
 
 /** OpenID Connect Core §2: the audience of an ID token is the client. */
 function isForClient(claims: Claims): boolean {
-  const aud = getClaim(claims, 'aud')
+  const aud = getOwn(claims, 'aud')
   const audience: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud
-  const client = getClaim(claims, 'azp') ?? getClaim(claims, 'client_id')
+  const client = getOwn(claims, 'azp') ?? getOwn(claims, 'client_id')
   return typeof audience === 'string' && (client === undefined || client === audience)
 }

@@ -5,8 +5,9 @@
  */
 import { callForList } from '../internal/callback.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
-import { type Claims, getClaim } from './claim.ts'
+import type { Claims } from './claim.ts'
 
 /**
  * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of strings;
@@ -23,7 +24,7 @@ export function readScopes(
     if (scopes === undefined) throw new TypeError('scopeClaim must return an array of strings')
     return Object.freeze(scopes.filter(isScope))
   }
-  const value = getClaim(claims, scopeClaim)
+  const value = getOwn(claims, scopeClaim)
   if (typeof value === 'string') return splitShared(value)
   return Array.isArray(value) ? Object.freeze(value.filter(isScope)) : noScopes
 }

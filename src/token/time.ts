@@ -4,7 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4 | RFC 7519, section 4.1.4}
  */
 import { InvalidTokenError, type InvalidTokenReason } from '../errors.ts'
-import { type Claims, getClaim, invalidClaim, missingClaim } from './claim.ts'
+import { getOwn } from '../internal/own-property.ts'
+import { type Claims, invalidClaim, missingClaim } from './claim.ts'
 
 export interface TimeRules {
   /** Seconds. */
@@ -59,7 +60,7 @@ export function validateTime({ exp, nbf, iat }: TimeClaims, rules: TimeRules, no
 
 // RFC 7519 §2: a JSON number, which need not be an integer. 1e400 is Infinity in JavaScript.
 function readNumericDate(claims: Claims, name: string): number | undefined {
-  const value = getClaim(claims, name)
+  const value = getOwn(claims, name)
   if (value === undefined) return undefined
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     const hint =

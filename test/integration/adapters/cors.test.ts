@@ -1,6 +1,9 @@
 /** Browser clients can read a challenge if the application allows them to read the response. */
 import type { ServerResponse } from 'node:http'
+import cors from 'cors'
+import express from 'express'
 import Koa from 'koa'
+import * as forExpress from 'oauth-resource-server/express'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
 import { askOnce, refuseToFetch, withApis } from '../../support/adapters.ts'
@@ -80,6 +83,17 @@ describe('9728-7-cors Access-Control-Expose-Headers', () => {
       expect(answer.status).toBe(401)
       expect(linesOf(answer, exposed)).toEqual(['WWW-Authenticate'])
     }
+  })
+
+  it('gains it behind the package cors, for its origins only', async () => {
+    const app = express()
+    app.use(cors({ origin: ['https://app.test'], credentials: true, exposedHeaders: 'X-Total' }))
+    app.use(forExpress.authenticate(fixtureValidator()))
+    const ask = (origin: string) => askOnce(app, { lines: [`Origin: ${origin}`] })
+    const answer = await ask('https://app.test')
+    expect(answer.status).toBe(401)
+    expect(linesOf(answer, exposed)).toEqual(['X-Total, WWW-Authenticate'])
+    expect(linesOf(await ask('https://evil.test'), exposed)).toEqual(['X-Total'])
   })
 
   it('survives the error handling of Koa, which removes all headers but those of the error', async () => {

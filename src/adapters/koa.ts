@@ -63,8 +63,14 @@ export function authenticate<C extends object>(
   }
 }
 
+/** An application that is mounted in another server gets a shortened URL from it. */
+function originalUrlOf({ req, originalUrl }: KoaContext): string | undefined {
+  return req.originalUrl ?? originalUrl
+}
+
 function authenticateContext(middlewareContext: MiddlewareContext, context: KoaContext) {
-  const { req, request, method, url, originalUrl } = context
+  const { req, request, method, url } = context
+  const originalUrl = originalUrlOf(context)
   const { headers, rawHeaders, socket, stream } = req as HttpRequest & { stream?: unknown }
   const { body } = request as { body?: unknown }
   const presented = { method, url, originalUrl, headers, rawHeaders, body, socket, stream }
@@ -111,9 +117,8 @@ export function resourceMetadata(validator: DescribedValidator): KoaMiddleware {
 }
 
 function serveContext(entry: MetadataEntry, context: KoaContext): boolean {
-  const { req, res, method, url } = context
-  // An application that is mounted in another server gets a shortened URL from it.
-  const originalUrl = req.originalUrl ?? context.originalUrl
+  const { res, method, url } = context
+  const originalUrl = originalUrlOf(context)
   return serveMetadata(entry, { method, url, originalUrl }, res, (response, found) => {
     context.status = found.status
     context.body = found.body

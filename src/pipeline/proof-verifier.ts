@@ -117,7 +117,7 @@ function createProveDpop(
       targetUri: getTargetUri(request),
       token,
       jkt,
-      earlierReplayKey: earlier && dpopResultOf(earlier)?.replayKey,
+      earlier: earlier && dpopResultOf(earlier),
     })
     return proofs
   }

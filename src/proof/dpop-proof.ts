@@ -159,11 +159,14 @@ function required<T>(claims: JsonObject, name: string, value: T | undefined): T 
 }
 
 /** What the claims of a proof are compared with. */
-export interface ProofContext {
+export interface ProofContext extends ProofTimeContext {
   readonly method: string | undefined
   /** Without a query. `undefined`: the request has none, and no proof matches. */
   readonly targetUri: string | undefined
   readonly token: string
+}
+
+export interface ProofTimeContext {
   /** Seconds since 1970. */
   readonly now: number
   readonly maxAge: number
@@ -197,8 +200,12 @@ export function futureTolerance(clockTolerance: number): number {
   return Math.max(clockTolerance, minFutureTolerance)
 }
 
-/** RFC 9449 §4.3, check 11; RFC 7519 §4.1.4 and §4.1.5 */
-function validateProofTime({ iat, exp, nbf }: ProofClaims, context: ProofContext): void {
+/**
+ * RFC 9449 §4.3, check 11; RFC 7519 §4.1.4 and §4.1.5
+ *
+ * @throws InvalidDpopProofError
+ */
+export function validateProofTime({ iat, exp, nbf }: ProofClaims, context: ProofTimeContext): void {
   const { now, maxAge, clockTolerance } = context
   const earliest = now - maxAge - clockTolerance
   if (!(iat > earliest)) throw outOfRange('too_old', 'iat', 'later than', earliest, iat)

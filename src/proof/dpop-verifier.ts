@@ -23,6 +23,7 @@ import {
   parseDpopProof,
   parseProofHeader,
   validateProofClaims,
+  validateProofTime,
 } from './dpop-proof.ts'
 import { createNonces } from './nonces.ts'
 import { createProofKeyCache, importProofKey, type ProofKey } from './proof-keys.ts'
@@ -44,15 +45,17 @@ export interface DpopPresentation {
   readonly token: string
   /** The thumbprint in its claim `cnf`. */
   readonly jkt: string
-  /** {@link DpopResult.replayKey} of an earlier verification of the same request. */
-  readonly earlierReplayKey?: string | undefined
+  /** The result of an earlier verification of the same request. */
+  readonly earlier?: DpopResult | undefined
 }
 
 export interface DpopResult {
   /** Set where the response should offer the next nonce in `DPoP-Nonce`, uncacheable. */
   readonly nextNonce: string | undefined
-  /** What identifies the proof in the replay store. */
+  /** What identifies the proof in a replay store. */
   readonly replayKey: string
+  /** The stores in which this request has claimed the proof. */
+  readonly stores: readonly ReplayStore[]
 }
 
 export interface DpopVerifier {
@@ -72,21 +75,25 @@ const maxCachedKeys = 2_000
 const replayStoreTimeout = 1_000
 /** Seconds after which a client may try again when the replay store fails. */
 const retryAfter = 1
+const noStores: readonly ReplayStore[] = Object.freeze([])
 
 export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   const { algorithms, maxAge, clockTolerance, now } = options
+  // For how many seconds a proof is remembered after it is too old: the store may take a second, and
+  // the clock of another process may be behind.
+  const margin = futureTolerance(clockTolerance)
   const keys = createProofKeyCache(maxCachedKeys)
   const nonces = options.nonce && createNonces({ ...options.nonce, clockTolerance, now })
   const replayStore = createReplayStore(options)
 
   async function verify(presentation: DpopPresentation): Promise<DpopResult> {
     const { request, targetUri, token, jkt } = presentation
-    const time = now() / 1000
     const proof = parseDpopProof(getDpopHeader(request))
     // The header of a cached key was parsed before, and depends on nothing but these algorithms.
     const keyOrHeader = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
-    const rules = { now: time, maxAge, clockTolerance }
-    validateProofClaims(proof.claims, { method: request.method, targetUri, token, ...rules })
+    const { method } = request
+    const rules = { method, targetUri, token, maxAge, clockTolerance }
+    validateProofClaims(proof.claims, { ...rules, now: now() / 1000 })
     const proofKey = 'key' in keyOrHeader ? keyOrHeader : await importProofKey(keyOrHeader)
     // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the error is `invalid_token`.
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
@@ -99,9 +106,12 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const nextNonce = validateNonce(proof.claims)
     // With the thumbprint, so that no client can use up the identifiers of another one.
     const replayKey = sha256(`${jkt}.${proof.claims.jti}`)
-    const isFirstVerification = replayKey !== presentation.earlierReplayKey
-    if (isFirstVerification) await claimProof(replayKey, proof.claims, jkt, time)
-    return { nextNonce, replayKey }
+    const { earlier } = presentation
+    const stores = earlier?.replayKey === replayKey ? earlier.stores : noStores
+    const isClaimed = replayStore === undefined || stores.includes(replayStore)
+    if (isClaimed) return { nextNonce, replayKey, stores }
+    await claimProof(replayStore, replayKey, proof.claims, jkt)
+    return { nextNonce, replayKey, stores: [...stores, replayStore] }
   }
 
   /** Check 10. Runs late, so that a client with an invalid proof is not sent to fetch a nonce. */
@@ -116,14 +126,16 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
 
   /** RFC 9449 §11.1. Runs last: a proof that is refused for another reason is not used up. */
   async function claimProof(
+    store: ReplayStore,
     replayKey: string,
-    { iat }: ProofClaims,
+    claims: ProofClaims,
     jkt: string,
-    time: number,
   ): Promise<void> {
-    if (replayStore === undefined) return
-    const seconds = iat + maxAge + clockTolerance - time
-    const isFirstUse = await claimOnce(replayStore, replayKey, seconds, jkt)
+    const time = now() / 1000
+    // Again, because the signature was awaited: the store may have dropped a proof that is too old.
+    validateProofTime(claims, { now: time, maxAge, clockTolerance })
+    const seconds = claims.iat + maxAge + clockTolerance + margin - time
+    const isFirstUse = await claimOnce(store, replayKey, seconds, jkt)
     if (!isFirstUse) throw new InvalidDpopProofError('replayed', { name: 'jti' })
   }
 
@@ -140,7 +152,7 @@ function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefine
   return (
     replayStore ??
     createMemoryReplayStore({
-      window: maxAge + clockTolerance + futureTolerance(clockTolerance),
+      window: maxAge + clockTolerance + 2 * futureTolerance(clockTolerance),
       now,
     })
   )

@@ -22,7 +22,7 @@ export interface MemoryReplayStore extends ReplayStore {
 }
 
 /**
- * Enough for 7,000 proofs a second with the default window, which is more than one process can verify.
+ * Enough for 6,000 proofs a second with the default window, which is more than one process can verify.
  * An entry takes 100 octets, or 200 if each client has only one: at most 100 MB in all.
  */
 const defaultMaxEntries = 500_000

@@ -821,6 +821,43 @@ describe('§4.3 check 9: the URI of a request behind routers and proxies', () =>
     }
   })
 
+  it('9449-4.3-9f is that of the request before another server shortened it for Koa', async () => {
+    const { default: express } = await import('express')
+    const { default: Koa } = await import('koa')
+    const { authenticate } = await import('oauth-resource-server/koa')
+    const { askOnce } = await import('../support/adapters.ts')
+    const koa = new Koa()
+      .use(authenticate(fixtureOptions({ publicUrl: origin, dpop: true })))
+      .use((context) => {
+        context.body = 'ok'
+      })
+    const app = express().use('/api', koa.callback()) as unknown as Listener
+    const good = withClaims({ htu: `${origin}/api/p` }, { path: '/api/p' })
+    expect((await askOnce(app, good)).status).toBe(200)
+    const shortened = withClaims({ htu: `${origin}/p` }, { path: '/api/p' })
+    expect((await askOnce(app, shortened)).status).toBe(401)
+  })
+
+  it.each<[string, DpopOptions | true]>([
+    ['records proofs elsewhere', true],
+    ['records no proofs', { replayStore: 'external' }],
+  ])('is authenticated twice, where the first validator %s', async (_name, dpopOfFirst) => {
+    const { default: express } = await import('express')
+    const { authenticate } = await import('oauth-resource-server/express')
+    const { askOnce } = await import('../support/adapters.ts')
+    const first = () => authenticate(fixtureOptions({ publicUrl: origin, dpop: dpopOfFirst }))
+    const second = authenticate(fixtureOptions({ publicUrl: origin, dpop: true }))
+    // Two processes: only the store of the second validator is shared.
+    const apps = [first(), first()].map((guard) =>
+      express().use(guard, second, (_request, response) => {
+        response.end('ok')
+      }),
+    ) as unknown as [Listener, Listener]
+    const request = dpop(TD, proof())
+    expect((await askOnce(apps[0], request)).status).toBe(200)
+    expect((await askOnce(apps[1], request)).status).toBe(401)
+  })
+
   it('is the request that is authenticated twice, with one proof', async () => {
     const { default: express } = await import('express')
     const { authenticate } = await import('oauth-resource-server/express')
@@ -910,7 +947,7 @@ describe('§11.1 replay', () => {
     }
   })
 
-  it('claims a proof with two arguments that a store needs, for as long as it is valid', async () => {
+  it('claims a proof with two arguments that a store needs, for ten seconds more than it is valid', async () => {
     const claims: [string, number][] = []
     const now = 1_800_000_000
     const validator = fixtureValidator({
@@ -933,7 +970,7 @@ describe('§11.1 replay', () => {
       },
     })
     const key = createHash('sha256').update(`${jkt1}.${jti}`).digest('base64url')
-    expect(claims).toEqual([[key, -10 + 30 + 7]])
+    expect(claims).toEqual([[key, -10 + 30 + 7 + 10]])
   })
 })
 

@@ -10,6 +10,7 @@ import {
   type DpopPresentation,
   type DpopVerifierOptions,
 } from '../../../src/proof/dpop-verifier.ts'
+import { createMemoryReplayStore } from '../../../src/proof/replay-store.ts'
 import {
   ath,
   bareJwk,
@@ -509,11 +510,58 @@ describe('the use of a proof', () => {
     }
   })
 
-  it('is recorded with its key until it is too old, and with the thumbprint of its client', async () => {
+  it('is recorded until ten seconds after it is too old, and with the thumbprint of its client', async () => {
     const claim = vi.fn(() => true)
     const { present } = setUp({ dpop: { replayStore: { claim }, maxAge: 30 } })
     await present(makeProof({ jti: 'j', iat: startTime - 10 }))
-    expect(claim).toHaveBeenCalledExactlyOnceWith(ath(`${jkt1}.j`), 25, jkt1)
+    expect(claim).toHaveBeenCalledExactlyOnceWith(ath(`${jkt1}.j`), 35, jkt1)
+  })
+
+  it.each([0, 5, 60])(
+    'is single for a process whose clock is behind, with a tolerance of %d seconds',
+    async (clockTolerance) => {
+      let time = startTime
+      const replayStore = createMemoryReplayStore({ window: 200, now: () => time * 1000 })
+      const dpop = { replayStore }
+      const { present } = setUp({ dpop, clockTolerance, now: () => time * 1000 })
+      const late = setUp({ dpop, clockTolerance, now: () => (time - 9) * 1000 })
+      const proof = makeProof()
+      await present(proof)
+      for (; time < startTime + 60 + clockTolerance + 9; time += 0.5) {
+        expect(await late.reason(proof)).toBe('replayed')
+      }
+      expect(await late.reason(proof)).toBe('too_old')
+    },
+  )
+
+  it('is refused when the proof became too old while its signature was verified', async () => {
+    let time = startTime
+    const { present, reason } = setUp({ now: () => time * 1000 })
+    const proof = makeProof()
+    await present(proof)
+    time += 64.999
+    const outcome = reason(proof)
+    time += 30
+    expect(await outcome).toBe('too_old')
+  })
+
+  it('is recorded in each store that the request meets, once', async () => {
+    const [first, second] = [setUp(), setUp()]
+    const proof = makeProof()
+    const once = await first.present(proof)
+    const twice = await second.present(proof, { earlier: once })
+    await expect(first.present(proof, { earlier: twice })).resolves.toBeDefined()
+    expect(await second.reason(proof)).toBe('replayed')
+    expect(await second.reason(proof, { earlier: once })).toBe('replayed')
+    await expect(second.present(makeProof(), { earlier: twice })).resolves.toBeDefined()
+  })
+
+  it('is recorded after an earlier verification that recorded nothing', async () => {
+    const external = setUp({ dpop: { replayStore: 'external' } })
+    const { present, reason } = setUp()
+    const proof = makeProof()
+    await present(proof, { earlier: await external.present(proof) })
+    expect(await reason(proof, { earlier: await external.present(proof) })).toBe('replayed')
   })
 
   it.each([

@@ -23,10 +23,14 @@ export type GetTargetUri = (request: RequestTarget) => string | undefined
  */
 export function createGetTargetUri(publicUrl: string): GetTargetUri {
   const { origin, pathname } = new URL(publicUrl)
-  const base = origin + (pathname.endsWith('/') ? pathname.slice(0, -1) : pathname)
+  const prefix = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
   return (request) => {
     const path = getPath(request.originalUrl ?? request.url)
-    return path === undefined ? undefined : base + path
+    if (path === undefined) return undefined
+    // `..` could leave the prefix: the proof would be for another API of the same host. Clients and
+    // proxies remove dot segments.
+    if (prefix !== '' && dotSegment.test(path)) return undefined
+    return origin + prefix + path
   }
 }
 
@@ -43,5 +47,8 @@ function getPath(target: unknown): string | undefined {
   const slash = path.indexOf('/', path.indexOf('://') + 3)
   return slash === -1 ? '' : path.slice(slash)
 }
+
+// RFC 3986 §5.2.4; §6.2.2.2: the dots may be percent-encoded.
+const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 const absoluteForm = /^[a-z][a-z0-9+.-]*:\/\//i

@@ -63,6 +63,27 @@ describe('the target URI', () => {
     },
   )
 
+  it.each([
+    '/../other',
+    '/a/../../other?q',
+    '/a/..',
+    '/..',
+    '/%2e%2E/other',
+    '/.%2e/other',
+    '/a/./b',
+    'http://127.0.0.1/../other',
+  ])('9449-4.3-9b does not leave the prefix by the dot segments of %j', (url) => {
+    expect(prefixed({ url })).toBeUndefined()
+    expect(prefixed({ url: '/p', originalUrl: url })).toBeUndefined()
+  })
+
+  it.each(['/.well-known/x', '/a../b', '/...', '/a/.b', '/a.', '/%2e%2e%2e', '/a?/../b'])(
+    'begins with the prefix for %j, which has no dot segment',
+    (url) => {
+      expect(prefixed({ url })).toBe(`https://rs.example/stripped${url.split('?')[0]}`)
+    },
+  )
+
   it('does not exist for a target that is not a string', () => {
     const url = ['/p'] as unknown as string
     expect(root({ url })).toBeUndefined()

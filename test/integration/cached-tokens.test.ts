@@ -2,12 +2,12 @@
  * Caching verified tokens does not change results, and no token stays in memory.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { createValidator } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { createBuildFolder } from '../support/build-folder.ts'
 import { AUD, claimsT0, ec1, ISS, makeKey, signParts, t0 } from '../support/fixture.ts'
 
 const start = 1_800_000_000
@@ -117,7 +117,7 @@ describe('cached tokens', () => {
   )
 
   it('leave no raw token in the heap after their requests have ended', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'cached-tokens-'))
+    const folder = createBuildFolder('cached-tokens-')
     try {
       writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
       execFileSync(join('node_modules', '.bin', 'tsc'), ['--noCheck', '--outDir', folder])

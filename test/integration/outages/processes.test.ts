@@ -3,11 +3,11 @@
  * its own process.
  */
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createBuildFolder } from '../../support/build-folder.ts'
 import { AUD, claimsT0, ec1, ISS, rsa1, signParts } from '../../support/fixture.ts'
 import { createHostileServer, good, hostilities } from '../../support/hostile-server.ts'
 import { day, lasting } from '../../support/outage-simulation.ts'
@@ -19,7 +19,7 @@ describe('in a separate process', { concurrent: true, timeout: 60_000 }, () => {
   let scripts = 0
 
   beforeAll(() => {
-    built = mkdtempSync(join(tmpdir(), 'outages-'))
+    built = createBuildFolder('outages-')
     writeFileSync(join(built, 'package.json'), '{"type":"module"}')
     execFileSync(join('node_modules', '.bin', 'tsc'), ['--noCheck', '--outDir', built])
   })

@@ -20,7 +20,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'examples/testing/*.test.js', '.cache/docs/**/*.test.ts'],
     testTimeout: 15_000,
     coverage: {
-      include: ['src/**'],
+      include: ['src/**/*.ts'],
       reporter: ['text', 'html'],
       thresholds: { statements: 97, branches: 97, functions: 97, lines: 97 },
     },

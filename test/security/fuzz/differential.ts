@@ -89,7 +89,25 @@ export async function createApi(
     await verdictOf(validator.validate(token))
     now = NOW
   }
-  return { validator, inUse: () => (failed && route === 'rotated' ? goodKeys : keys) }
+  const remaining = () => goodKeys.filter((key) => !isCompromised(key, keys))
+  return { validator, inUse: () => (failed && route === 'rotated' ? remaining() : keys) }
+}
+
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+
+/** Whether a set contains the key with a private member: the key is dropped, also from the old set. */
+function isCompromised(key: unknown, set: readonly unknown[]): boolean {
+  return set.some(
+    (jwk) =>
+      typeof jwk === 'object' &&
+      jwk !== null &&
+      privateMembers.some((name) => Object.hasOwn(jwk, name)) &&
+      publicText(jwk) === publicText(key as object),
+  )
+}
+
+function publicText(jwk: { n?: unknown; x?: unknown }): string {
+  return Buffer.from(String(jwk.n ?? jwk.x), 'base64url').toString('base64url')
 }
 
 function withGivenKeys(jwks: unknown, rules: Rules): Validator | undefined {
@@ -105,9 +123,10 @@ function withGivenKeys(jwks: unknown, rules: Rules): Validator | undefined {
   }
 }
 
+/** A byte order mark before the JSON is skipped, as RFC 8259 §8.1 allows. */
 function parse(text: string): unknown {
   try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    const decoder = new TextDecoder('utf-8', { fatal: true })
     return JSON.parse(decoder.decode(Buffer.from(text, 'latin1')))
   } catch {
     return undefined

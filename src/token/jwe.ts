@@ -129,7 +129,7 @@ async function decryptWith(
     })
     return plaintext
   } catch {
-    // The reasons are one: an answer that told them apart would help to forge a ciphertext.
+    // One reason for all failures: distinguishing them in responses would help to forge a ciphertext.
     return undefined
   }
 }

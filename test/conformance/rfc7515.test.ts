@@ -4,6 +4,14 @@ import { InvalidRequestError, type InvalidTokenReason } from 'oauth-resource-ser
 import { afterEach, describe, expect, it } from 'vitest'
 import { certificateOf } from '../support/certificate.ts'
 import {
+  createApi,
+  fastestOf,
+  JWKS_URI,
+  partsOf,
+  remoteIssuer,
+  signSegments,
+} from '../support/checked-validator.ts'
+import {
   base64url,
   claimsT0,
   ec1,
@@ -16,14 +24,6 @@ import {
   type TestKey,
   t0,
 } from '../support/fixture.ts'
-import {
-  createApi,
-  fastestOf,
-  JWKS_URI,
-  partsOf,
-  remoteIssuer,
-  signSegments,
-} from '../support/verdict.ts'
 
 const api = createApi()
 const good = t0()

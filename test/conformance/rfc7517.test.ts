@@ -14,17 +14,17 @@ import {
 import {
   json,
   jump,
+  outcomeOf,
+  outcomeWith,
   simulateIssuer,
   stopTime,
-  verdict,
-  verdictWith,
 } from '../support/simulated-issuer.ts'
 
 const rsa = rsa1.jwk
 /** A token with another algorithm, signed with that algorithm by the same private key. */
 const tokenOf = (key: TestKey, alg: string, header = {}) => t0({}, header, { ...key, alg })
-const unused = (reason: string) => ({ verdict: 'T401 unknown_key', skipped: [reason] })
-const used = { verdict: 'OK', skipped: [] }
+const unused = (reason: string) => ({ outcome: 'T401 unknown_key', skipped: [reason] })
+const used = { outcome: 'OK', skipped: [] }
 const privateJwk = {
   ...rsa,
   ...rsa1.privateKey.export({ format: 'jwk' }),
@@ -34,7 +34,7 @@ const privateJwk = {
 
 describe('RFC 7517 §5: the set', () => {
   it('7517-5-a keys of unknown types, without members or with malformed values, and other values are ignored', async () => {
-    const rubbish = [
+    const unusableKeys = [
       { kty: 'AKP', alg: 'ML-DSA-44', pub: 'AA', kid: 'rsa1' },
       { kty: 'XYZ', kid: 'rsa1' },
       { kty: 'RSA', kid: 'rsa1' },
@@ -44,9 +44,9 @@ describe('RFC 7517 §5: the set', () => {
       1,
       [],
     ]
-    const result = await verdictWith([...rubbish, rsa], t0())
+    const result = await outcomeWith([...unusableKeys, rsa], t0())
     expect(result).toEqual({
-      verdict: 'OK',
+      outcome: 'OK',
       skipped: [
         ...['type', 'type', 'malformed', 'malformed'],
         ...['not_an_object', 'not_an_object', 'not_an_object', 'not_an_object'],
@@ -62,7 +62,7 @@ describe('RFC 7517 §5: the set', () => {
         new Response(`{"keys":[{"kty":"RSA","n":${deep}},${JSON.stringify(rsa)}]}`)
       return issuer.validator()
     })()
-    expect(await verdict(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
   })
 
   it('7517-5-b unknown members are ignored, in the set and in its keys', async () => {
@@ -73,7 +73,7 @@ describe('RFC 7517 §5: the set', () => {
         version: 2,
         n: 'A',
       })
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('OK')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('OK')
   })
 
   describe('7517-5-c keys is an array', () => {
@@ -91,7 +91,7 @@ describe('RFC 7517 §5: the set', () => {
     it.each(bodies)('7517-5-c %s when nothing is known yet: 503', async (body) => {
       const issuer = simulateIssuer()
       issuer.jwks = () => new Response(body)
-      expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
+      expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
     })
 
     it.each(bodies)('7517-5-c %s when there are keys: they serve on', async (body) => {
@@ -101,14 +101,14 @@ describe('RFC 7517 §5: the set', () => {
       await validate(t0())
       issuer.jwks = () => new Response(body)
       jump(700)
-      expect(await verdict(validate(t0()))).toBe('OK')
+      expect(await outcomeOf(validate(t0()))).toBe('OK')
       expect(issuer.eventsOf('keys.failed')).toHaveLength(1)
     })
   })
 
   it('7517-5-d an empty set counts as an outage: 503 without other keys, not 401', async () => {
     const issuer = simulateIssuer([])
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
   })
 
   it('7517-5-d an empty set counts as an outage: it removes no key', async () => {
@@ -118,7 +118,7 @@ describe('RFC 7517 §5: the set', () => {
     await validate(t0())
     issuer.keys = []
     jump(700)
-    expect(await verdict(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
   })
 
   it('7517-5-e the last of two members with the same name is used', async () => {
@@ -128,9 +128,9 @@ describe('RFC 7517 §5: the set', () => {
     }
     const issuer = simulateIssuer()
     issuer.jwks = () => new Response(key(ps1.jwk.n, rsa.n))
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('OK')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('OK')
     issuer.jwks = () => new Response(key(rsa.n, ps1.jwk.n))
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('T401 bad_signature')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('T401 bad_signature')
   })
 })
 
@@ -138,25 +138,25 @@ describe('RFC 7517 §4.2 and §4.3: what a key is for', () => {
   it.each(['enc', 'foo', '', 'SIG', 1, null])(
     '7517-4.2-a use %j: the key verifies nothing',
     async (use) => {
-      expect(await verdictWith([{ ...rsa, use }], t0())).toEqual(unused('use'))
+      expect(await outcomeWith([{ ...rsa, use }], t0())).toEqual(unused('use'))
     },
   )
 
   it.each(['sig', undefined])('7517-4.2-a use %j: the key verifies', async (use) => {
-    expect(await verdictWith([{ ...rsa, use }], t0())).toEqual(used)
+    expect(await outcomeWith([{ ...rsa, use }], t0())).toEqual(used)
   })
 
   it('7517-4.2-a of two keys with the same kid only the one for signatures verifies', async () => {
     const encryption = { ...ps1.jwk, kid: 'rsa1', alg: undefined, use: 'enc' }
-    expect((await verdictWith([encryption, rsa], t0())).verdict).toBe('OK')
+    expect((await outcomeWith([encryption, rsa], t0())).outcome).toBe('OK')
     const foreign = t0({}, { kid: 'rsa1' }, { ...ps1, alg: 'RS256' })
-    expect((await verdictWith([encryption, rsa], foreign)).verdict).toBe('T401 bad_signature')
+    expect((await outcomeWith([encryption, rsa], foreign)).outcome).toBe('T401 bad_signature')
   })
 
   it.each([['verify'], ['verify', 'sign']])(
     '7517-4.3-a key_ops %j, …: the key verifies',
     async (...key_ops) => {
-      expect(await verdictWith([{ ...rsa, key_ops }], t0())).toEqual(used)
+      expect(await outcomeWith([{ ...rsa, key_ops }], t0())).toEqual(used)
     },
   )
 
@@ -170,14 +170,14 @@ describe('RFC 7517 §4.2 and §4.3: what a key is for', () => {
     [null],
     [{}],
   ])('7517-4.3-a key_ops %j: the key verifies nothing', async (key_ops) => {
-    expect(await verdictWith([{ ...rsa, key_ops }], t0())).toEqual(unused('key_ops'))
+    expect(await outcomeWith([{ ...rsa, key_ops }], t0())).toEqual(unused('key_ops'))
   })
 
   it('7517-4.3-b use and key_ops that contradict each other: the key verifies nothing', async () => {
     const signing = { ...rsa, use: 'sig', key_ops: ['encrypt'] }
-    expect(await verdictWith([signing], t0())).toEqual(unused('key_ops'))
+    expect(await outcomeWith([signing], t0())).toEqual(unused('key_ops'))
     const encrypting = { ...rsa, use: 'enc', key_ops: ['verify'] }
-    expect(await verdictWith([encrypting], t0())).toEqual(unused('use'))
+    expect(await outcomeWith([encrypting], t0())).toEqual(unused('use'))
   })
 })
 
@@ -188,23 +188,23 @@ describe('RFC 7517 §4.4: alg', () => {
     '7517-4.4-a a key for RS256 verifies no %s, even with a correct signature',
     async (alg) => {
       const token = tokenOf(rsa1, alg)
-      expect((await verdictWith([rsa], token)).verdict).toBe('T401 unknown_key')
+      expect((await outcomeWith([rsa], token)).outcome).toBe('T401 unknown_key')
       // With a key without alg the same token is valid.
-      expect(await verdictWith([{ ...rsa, alg: undefined }], token)).toEqual(used)
+      expect(await outcomeWith([{ ...rsa, alg: undefined }], token)).toEqual(used)
     },
   )
 
   it('7517-4.4-a a token without kid is not verified with a key of another algorithm either', async () => {
     const token = tokenOf(rsa1, 'PS256', { kid: undefined })
-    expect((await verdictWith([rsa], token)).verdict).toMatch(/^T401 /)
+    expect((await outcomeWith([rsa], token)).outcome).toMatch(/^T401 /)
   })
 
   it.each(family)('7517-4.4-b a key without alg verifies %s where that is allowed', async (alg) => {
     const key = { ...rsa, alg: undefined }
     const token = tokenOf(rsa1, alg)
-    expect((await verdictWith([key], token, { algorithms: [alg as 'RS256'] })).verdict).toBe('OK')
+    expect((await outcomeWith([key], token, { algorithms: [alg as 'RS256'] })).outcome).toBe('OK')
     const others = family.filter((other) => other !== alg) as 'RS256'[]
-    expect((await verdictWith([key], token, { algorithms: others })).verdict).toBe(
+    expect((await outcomeWith([key], token, { algorithms: others })).outcome).toBe(
       'T401 wrong_algorithm',
     )
   })
@@ -212,7 +212,7 @@ describe('RFC 7517 §4.4: alg', () => {
   it.each(['RSA-OAEP', 'ES521', 'ES256', 'HS256', 'none', 'rs256', 1, null])(
     '7517-4.4-c a key for %j verifies nothing',
     async (alg) => {
-      expect(await verdictWith([{ ...rsa, alg }], t0())).toEqual(unused('alg'))
+      expect(await outcomeWith([{ ...rsa, alg }], t0())).toEqual(unused('alg'))
     },
   )
 })
@@ -221,28 +221,28 @@ describe('RFC 7517 §4.5: kid', () => {
   it('7517-4.5-a the same kid on keys of two types: each token is verified with the key of its type', async () => {
     const keys = [rsa, ec1.jwk].map((jwk) => ({ ...jwk, kid: 'k' }))
     for (const key of [rsa1, ec1]) {
-      expect(await verdictWith(keys, t0({}, { kid: 'k' }, key))).toEqual(used)
-      expect(await verdictWith([...keys].reverse(), t0({}, { kid: 'k' }, key))).toEqual(used)
+      expect(await outcomeWith(keys, t0({}, { kid: 'k' }, key))).toEqual(used)
+      expect(await outcomeWith([...keys].reverse(), t0({}, { kid: 'k' }, key))).toEqual(used)
     }
   })
 
   const others = Array.from({ length: 10 }, () => ({ ...makeKey('ES256', 'ec1').jwk }))
 
   it('7517-4.5-b the same kid on keys of one type: each is tried, up to ten', async () => {
-    expect((await verdictWith([...others.slice(0, 1), ec1.jwk], t0({}, {}, ec1))).verdict).toBe(
+    expect((await outcomeWith([...others.slice(0, 1), ec1.jwk], t0({}, {}, ec1))).outcome).toBe(
       'OK',
     )
-    expect((await verdictWith([...others.slice(0, 9), ec1.jwk], t0({}, {}, ec1))).verdict).toBe(
+    expect((await outcomeWith([...others.slice(0, 9), ec1.jwk], t0({}, {}, ec1))).outcome).toBe(
       'OK',
     )
-    const eleventh = await verdictWith([...others, ec1.jwk], t0({}, {}, ec1))
-    expect(eleventh.verdict).toBe('T401 bad_signature')
+    const eleventh = await outcomeWith([...others, ec1.jwk], t0({}, {}, ec1))
+    expect(eleventh.outcome).toBe('T401 bad_signature')
   })
 
   it('7517-4.5-b without a kid every key of the type is tried, up to ten', async () => {
     const token = t0({}, { kid: undefined }, ec1)
-    expect((await verdictWith([...others.slice(0, 9), ec1.jwk], token)).verdict).toBe('OK')
-    expect((await verdictWith([...others, ec1.jwk], token)).verdict).toBe('T401 bad_signature')
+    expect((await outcomeWith([...others.slice(0, 9), ec1.jwk], token)).outcome).toBe('OK')
+    expect((await outcomeWith([...others, ec1.jwk], token)).outcome).toBe('T401 bad_signature')
   })
 
   it.each([
@@ -252,19 +252,19 @@ describe('RFC 7517 §4.5: kid', () => {
     ['the empty kid', rsa, ''],
     ['a kid that is a name of every object', rsa, '__proto__'],
   ])('a token with %s is refused', async (_what, jwk, kid) => {
-    expect((await verdictWith([jwk], t0({}, { kid }))).verdict).toBe('T401 unknown_key')
+    expect((await outcomeWith([jwk], t0({}, { kid }))).outcome).toBe('T401 unknown_key')
   })
 
   it('the empty kid is a kid like any other, after any other lookup', async () => {
     const { validate } = simulateIssuer([{ ...rsa, alg: undefined, kid: '' }, rsa]).validator()
-    const verdicts = [undefined, '', 'rsa1', undefined].map((kid) =>
-      verdict(validate(t0({}, { kid }))),
+    const outcomes = [undefined, '', 'rsa1', undefined].map((kid) =>
+      outcomeOf(validate(t0({}, { kid }))),
     )
-    expect(await Promise.all(verdicts)).toEqual(['OK', 'OK', 'OK', 'OK'])
+    expect(await Promise.all(outcomes)).toEqual(['OK', 'OK', 'OK', 'OK'])
   })
 
   it.each([1, null, ['rsa1']])('a key whose kid is %j is ignored', async (kid) => {
-    expect(await verdictWith([{ ...rsa, kid }], t0({}, { kid: undefined }))).toMatchObject({
+    expect(await outcomeWith([{ ...rsa, kid }], t0({}, { kid: undefined }))).toMatchObject({
       skipped: ['kid'],
     })
   })
@@ -274,8 +274,8 @@ describe('RFC 7517 §9: keys that must not be there', () => {
   it('7517-priv a key whose private key is published is ignored, with an event', async () => {
     const issuer = simulateIssuer([privateJwk, ec1.jwk])
     const { validate } = issuer.validator()
-    expect(await verdict(validate(t0()))).toBe('T401 unknown_key')
-    expect(await verdict(validate(t0({}, {}, ec1)))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('T401 unknown_key')
+    expect(await outcomeOf(validate(t0({}, {}, ec1)))).toBe('OK')
     expect(issuer.eventsOf('keys.skipped')[0]).toMatchObject({ kid: 'rsa1', reason: 'private' })
     expect(JSON.stringify(issuer.events)).not.toContain(privateJwk.d)
   })
@@ -285,10 +285,10 @@ describe('RFC 7517 §9: keys that must not be there', () => {
     const issuer = simulateIssuer([rsa, ec1.jwk])
     const { validate } = issuer.validator()
     const token = t0({ exp: Math.floor(Date.now() / 1000) + 10_000 })
-    expect(await verdict(validate(token))).toBe('OK')
+    expect(await outcomeOf(validate(token))).toBe('OK')
     issuer.keys = [privateJwk, ec1.jwk]
     jump(700)
-    expect(await verdict(validate(token))).toBe('T401 unknown_key')
+    expect(await outcomeOf(validate(token))).toBe('T401 unknown_key')
   })
 
   it('7517-oct a symmetric key of the set verifies nothing', async () => {
@@ -298,8 +298,8 @@ describe('RFC 7517 §9: keys that must not be there', () => {
     const input = `${header}.${base64url(JSON.stringify(claimsT0()))}`
     const hmac = createHmac('sha256', secret).update(input).digest('base64url')
     const oct = { kty: 'oct', kid: 'h', alg: 'HS256', use: 'sig', k }
-    expect((await verdictWith([oct], `${input}.${hmac}`)).verdict).toBe('T401 wrong_algorithm')
-    expect(await verdictWith([oct], t0({}, { kid: 'h' }))).toEqual(unused('type'))
+    expect((await outcomeWith([oct], `${input}.${hmac}`)).outcome).toBe('T401 wrong_algorithm')
+    expect(await outcomeWith([oct], t0({}, { kid: 'h' }))).toEqual(unused('type'))
   })
 })
 
@@ -309,13 +309,13 @@ describe('RFC 7517 §4.7: certificates', () => {
   const x5c = [certificate.toString('base64')]
 
   it('7517-x5c-a a certificate does not replace n and e', async () => {
-    expect(await verdictWith([{ kty: 'RSA', kid: 'rsa1', x5c }], t0())).toEqual(unused('malformed'))
+    expect(await outcomeWith([{ kty: 'RSA', kid: 'rsa1', x5c }], t0())).toEqual(unused('malformed'))
   })
 
   it('7517-x5c-b a certificate of another key is ignored: n and e are used', async () => {
     const other = { ...ps1.jwk, alg: 'RS256', kid: 'rsa1', x5c }
-    expect((await verdictWith([other], t0())).verdict).toBe('T401 bad_signature')
+    expect((await outcomeWith([other], t0())).outcome).toBe('T401 bad_signature')
     const own = t0({}, { kid: 'rsa1' }, { ...ps1, alg: 'RS256' })
-    expect((await verdictWith([other], own)).verdict).toBe('OK')
+    expect((await outcomeWith([other], own)).outcome).toBe('OK')
   })
 })

@@ -18,9 +18,9 @@ import {
   type TestKey,
   t0,
 } from '../support/fixture.ts'
-import { simulateIssuer, verdict, verdictWith } from '../support/simulated-issuer.ts'
+import { outcomeOf, outcomeWith, simulateIssuer } from '../support/simulated-issuer.ts'
 
-const unused = (reason: string) => ({ verdict: 'T401 unknown_key', skipped: [reason] })
+const unused = (reason: string) => ({ outcome: 'T401 unknown_key', skipped: [reason] })
 const headerOf = ({ alg, jwk }: TestKey) =>
   base64url(JSON.stringify({ alg, typ: 'at+jwt', kid: jwk.kid }))
 
@@ -35,13 +35,13 @@ const text = (...octets: number[]) => Buffer.from(octets).toString('base64url')
 
 describe('RFC 7518 §3.1: the algorithms', () => {
   it.each([rsa1, ps1, ec1, ec3, ec5])('$alg is verified', async (key) => {
-    expect(await verdictWith([key.jwk], t0({}, {}, key))).toMatchObject({ verdict: 'OK' })
+    expect(await outcomeWith([key.jwk], t0({}, {}, key))).toMatchObject({ outcome: 'OK' })
   })
 
   it('8725-3.1-alg an algorithm that is not in the list is refused before anything is fetched', async () => {
     const issuer = simulateIssuer()
     const { validate } = issuer.validator({ algorithms: ['RS256'] })
-    expect(await verdict(validate(t0({}, {}, { ...rsa1, alg: 'PS512' })))).toBe(
+    expect(await outcomeOf(validate(t0({}, {}, { ...rsa1, alg: 'PS512' })))).toBe(
       'T401 wrong_algorithm',
     )
     expect(issuer.urls).toEqual([])
@@ -62,7 +62,7 @@ describe('RFC 7518 §3.1: the algorithms', () => {
   ])('8725-3.1-alg by default %j is refused, before anything is fetched', async (alg) => {
     const issuer = simulateIssuer()
     const token = t0({}, { alg })
-    expect(await verdict(issuer.validator().validate(token))).toBe('T401 wrong_algorithm')
+    expect(await outcomeOf(issuer.validator().validate(token))).toBe('T401 wrong_algorithm')
     expect(issuer.urls).toEqual([])
   })
 
@@ -90,18 +90,18 @@ describe('RFC 7518 §3.1: the algorithms', () => {
 describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
   it.each([1024, 2047])('7518-3.3 a key of %i bits verifies nothing', async (bits) => {
     const small = makeKey('RS256', 'small', bits)
-    expect(await verdictWith([small.jwk], t0({}, {}, small))).toEqual(unused('size'))
+    expect(await outcomeWith([small.jwk], t0({}, {}, small))).toEqual(unused('size'))
   })
 
   it('7518-3.3 a key of 2048 bits behind leading zeros verifies', async () => {
     const n = Buffer.concat([Buffer.alloc(2), bytes(rsa1.jwk.n)]).toString('base64url')
-    expect((await verdictWith([{ ...rsa1.jwk, n }], t0())).verdict).toBe('OK')
+    expect((await outcomeWith([{ ...rsa1.jwk, n }], t0())).outcome).toBe('OK')
   })
 
   it('7518-3.3 leading zeros do not count as size of a small modulus', async () => {
     const small = makeKey('RS256', 'small', 1024)
     const n = Buffer.concat([Buffer.alloc(128), bytes(small.jwk.n)]).toString('base64url')
-    expect(await verdictWith([{ ...small.jwk, n }], t0({}, {}, small))).toEqual(unused('size'))
+    expect(await outcomeWith([{ ...small.jwk, n }], t0({}, {}, small))).toEqual(unused('size'))
   })
 
   it('7518-rsa-e with e = 1 a forged token is refused, because anyone can create its signature', async () => {
@@ -111,7 +111,7 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
       const padding = Buffer.alloc(256 - tail.length - 3, 0xff)
       return Buffer.concat([Buffer.of(0, 1), padding, Buffer.of(0), tail])
     })
-    expect(await verdictWith([{ ...rsa1.jwk, e: text(1) }], forged)).toEqual(unused('exponent'))
+    expect(await outcomeWith([{ ...rsa1.jwk, e: text(1) }], forged)).toEqual(unused('exponent'))
   })
 
   it.each([
@@ -120,7 +120,7 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
     ['2', text(2)],
     ['2³² + 1', text(1, 0, 0, 0, 1)],
   ])('7518-rsa-e with e = %s a key is ignored', async (_e, e) => {
-    expect(await verdictWith([{ ...rsa1.jwk, e }], t0())).toEqual(unused('exponent'))
+    expect(await outcomeWith([{ ...rsa1.jwk, e }], t0())).toEqual(unused('exponent'))
   })
 
   it('7518-rsa-e e = 3 is accepted', async () => {
@@ -128,19 +128,19 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
     const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: 'three', alg: 'RS256' }
     expect(jwk.e).toBe('Aw')
     const token = t0({}, {}, { alg: 'RS256', privateKey: pair.privateKey, jwk: jwk as never })
-    expect((await verdictWith([jwk], token)).verdict).toBe('OK')
+    expect((await outcomeWith([jwk], token)).outcome).toBe('OK')
   })
 
   it('7518-rsa-big a modulus of 16,384 bits is ignored; one of 8,192 bits costs less than 50 ms', async () => {
     const modulus = (bits: number) => Buffer.alloc(bits / 8, 0xb5).toString('base64url')
     const token = (bits: number) => signedBy(rsa1, () => Buffer.alloc(bits / 8, 0x55))
     const huge = { ...rsa1.jwk, n: modulus(16_384) }
-    expect(await verdictWith([huge], token(16_384))).toEqual(unused('size'))
+    expect(await outcomeWith([huge], token(16_384))).toEqual(unused('size'))
     const { validate } = simulateIssuer([{ ...rsa1.jwk, n: modulus(8_192) }]).validator()
     const times: number[] = []
     for (let run = 0; run < 5; run++) {
       const startedAt = performance.now()
-      expect(await verdict(validate(token(8_192)))).toBe('T401 bad_signature')
+      expect(await outcomeOf(validate(token(8_192)))).toBe('T401 bad_signature')
       times.push(performance.now() - startedAt)
     }
     expect(Math.min(...times)).toBeLessThan(50)
@@ -151,7 +151,7 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
       const signature = signBytes('RS256', rsa1.privateKey, input)
       return Buffer.concat([Buffer.alloc(Math.max(0, length - 256)), signature]).subarray(0, length)
     })
-    expect(await verdict(fixtureValidator().validate(token))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(token))).toBe('T401 bad_signature')
   })
 
   it.each([
@@ -160,7 +160,7 @@ describe('RFC 7518 §3.3: RSASSA-PKCS1-v1_5', () => {
     ['RS256 made with SHA-512', rsa1, 'RS512'],
   ])('%s is refused', async (_what, key, alg) => {
     const token = signedBy(key, (input) => signBytes(alg, key.privateKey, input))
-    expect(await verdict(fixtureValidator().validate(token))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(token))).toBe('T401 bad_signature')
   })
 })
 
@@ -175,11 +175,11 @@ describe('RFC 7518 §3.5: RSASSA-PSS', () => {
     )
 
   it('7518-3.5-salt a salt as long as the hash is accepted', async () => {
-    expect(await verdict(fixtureValidator().validate(salted(32)))).toBe('OK')
+    expect(await outcomeOf(fixtureValidator().validate(salted(32)))).toBe('OK')
   })
 
   it.each([0, 20, 31, 33, 222])('7518-3.5-salt a salt of %i octets is refused', async (length) => {
-    expect(await verdict(fixtureValidator().validate(salted(length)))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(salted(length)))).toBe('T401 bad_signature')
   })
 })
 
@@ -195,7 +195,7 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     const { validate } = fixtureValidator()
     const raw = (input: Buffer) => signBytes(key.alg, key.privateKey, input)
     expect(raw(Buffer.of(1))).toHaveLength(length)
-    expect(await verdict(validate(signedBy(key, raw)))).toBe('OK')
+    expect(await outcomeOf(validate(signedBy(key, raw)))).toBe('OK')
     const odd: ((signature: Buffer) => Buffer)[] = [
       (signature) => signature.subarray(1),
       (signature) => signature.subarray(0, -1),
@@ -205,13 +205,13 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     ]
     for (const change of odd) {
       const token = signedBy(key, (input) => change(raw(input)))
-      expect(await verdict(validate(token))).toBe('T401 bad_signature')
+      expect(await outcomeOf(validate(token))).toBe('T401 bad_signature')
     }
   })
 
   it.each([ec1, ec3, ec5])('7518-3.4-a $alg: a signature in DER is refused', async (key) => {
     const token = signedBy(key, (input) => sign(`sha${key.alg.slice(2)}`, input, key.privateKey))
-    expect(await verdict(fixtureValidator().validate(token))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(token))).toBe('T401 bad_signature')
   })
 
   it.each([
@@ -223,7 +223,7 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     ['r = 1, s = 1', one + one],
   ])('7518-3.4-b %s is refused', async (_what, signature) => {
     const token = signedBy(ec1, () => Buffer.from(signature, 'hex'))
-    expect(await verdict(fixtureValidator().validate(token))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(token))).toBe('T401 bad_signature')
   })
 
   it.each([
@@ -235,9 +235,9 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     '7518-3.4-c %s with the curve of %s is refused, with and without alg in the key',
     async (alg, _other, key) => {
       const token = t0({}, {}, { ...key, alg })
-      expect(await verdictWith([{ ...key.jwk, alg }], token)).toEqual(unused('alg'))
-      const unnamed = await verdictWith([{ ...key.jwk, alg: undefined }], token)
-      expect(unnamed.verdict).toBe('T401 unknown_key')
+      expect(await outcomeWith([{ ...key.jwk, alg }], token)).toEqual(unused('alg'))
+      const unnamed = await outcomeWith([{ ...key.jwk, alg: undefined }], token)
+      expect(unnamed.outcome).toBe('T401 unknown_key')
     },
   )
 
@@ -245,11 +245,11 @@ describe('RFC 7518 §3.4: ECDSA', () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
     const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256K' }
     const key = { alg: 'ES256', privateKey: pair.privateKey, jwk: jwk as never }
-    expect(await verdictWith([jwk], t0({}, { alg: 'ES256K' }, key))).toEqual({
-      verdict: 'T401 wrong_algorithm',
+    expect(await outcomeWith([jwk], t0({}, { alg: 'ES256K' }, key))).toEqual({
+      outcome: 'T401 wrong_algorithm',
       skipped: [],
     })
-    expect(await verdictWith([{ ...jwk, alg: undefined }], t0({}, {}, key))).toEqual(unused('type'))
+    expect(await outcomeWith([{ ...jwk, alg: undefined }], t0({}, {}, key))).toEqual(unused('type'))
     expect(() => fixtureValidator({ algorithms: ['ES256K' as never] })).toThrow(/^algorithms must/)
   })
 })
@@ -280,7 +280,7 @@ describe('RFC 7518 §6.2.1: the members of an elliptic curve key', () => {
     ],
     ['the point at infinity', { x: text(...Array(32).fill(0)), y: text(...Array(32).fill(0)) }],
   ])('7518-6.2.1 %s: the key is ignored', async (_what, change) => {
-    expect(await verdictWith([{ ...ec1.jwk, ...change }], t0({}, {}, ec1))).toEqual(
+    expect(await outcomeWith([{ ...ec1.jwk, ...change }], t0({}, {}, ec1))).toEqual(
       unused('malformed'),
     )
   })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { InvalidTokenReason } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createApi, signSegments } from '../support/checked-validator.ts'
 import {
   AUD,
   base64url,
@@ -12,7 +13,6 @@ import {
   signParts,
   t0,
 } from '../support/fixture.ts'
-import { createApi, signSegments } from '../support/verdict.ts'
 
 const api = createApi()
 const good = t0()

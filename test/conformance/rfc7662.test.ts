@@ -18,10 +18,10 @@ import {
   startAuthorizationServer,
 } from '../support/introspection.ts'
 
-/** The verdict on one token about which the server answers this. */
-async function verdictOn(answer: unknown, setup: Setup = {}): Promise<string> {
+/** The result for one token about which the server answers this. */
+async function outcomeFor(answer: unknown, setup: Setup = {}): Promise<string> {
   const server = await startAuthorizationServer(() => answer)
-  return createApi(server, setup).verdict('op-1')
+  return createApi(server, setup).outcomeFor('op-1')
 }
 
 const raw =
@@ -37,7 +37,7 @@ const formDecode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '
 describe('RFC 7662 §2.1: the request', () => {
   it('7662-2.1-a is a POST with the token in the form, and with no query', async () => {
     const server = await startAuthorizationServer(() => active())
-    expect(await createApi(server).verdict('op-1')).toBe('OK')
+    expect(await createApi(server).outcomeFor('op-1')).toBe('OK')
     const [request] = server.received
     expect(request).toMatchObject({ method: 'POST', url: '/introspect' })
     expect(request?.headers['content-type']).toBe('application/x-www-form-urlencoded')
@@ -47,26 +47,26 @@ describe('RFC 7662 §2.1: the request', () => {
 
   it('7662-2.1-b encodes the token so that the server decodes the same string', async () => {
     const server = await startAuthorizationServer(() => active())
-    await createApi(server).verdict('a+b/c=~')
+    await createApi(server).outcomeFor('a+b/c=~')
     expect(server.received[0]?.form.get('token')).toBe('a+b/c=~')
     expect(server.received[0]?.body).not.toContain('a+b')
   })
 
   it('7662-2.1-c has the hint that the token is an access token', async () => {
     const server = await startAuthorizationServer(() => active())
-    await createApi(server).verdict('op-1')
+    await createApi(server).outcomeFor('op-1')
     expect(server.received[0]?.form.get('token_type_hint')).toBe('access_token')
   })
 
   it('7662-2.1-d accepts JSON only', async () => {
     const server = await startAuthorizationServer(() => active())
-    await createApi(server).verdict('op-1')
+    await createApi(server).outcomeFor('op-1')
     expect(server.received[0]?.headers.accept).toBe('application/json')
   })
 
   it('7662-2.1-e form-encodes client id and secret before base64', async () => {
     const server = await startAuthorizationServer(() => active())
-    await createApi(server).verdict('op-1')
+    await createApi(server).outcomeFor('op-1')
     const [id = '', secret = ''] = basicOf(server.received[0]?.headers.authorization).split(':')
     expect([formDecode(id), formDecode(secret)]).toEqual(['rs:1', 's%+ :é'])
     expect(server.received[0]?.form.has('client_id')).toBe(false)
@@ -75,14 +75,14 @@ describe('RFC 7662 §2.1: the request', () => {
   it('7662-2.1-e leaves id and secret as they are with encoding raw', async () => {
     const server = await startAuthorizationServer(() => active())
     const authentication = { ...credentials, clientId: 'rs', encoding: 'raw' } as const
-    await createApi(server, { options: { authentication } }).verdict('op-1')
+    await createApi(server, { options: { authentication } }).outcomeFor('op-1')
     expect(basicOf(server.received[0]?.headers.authorization)).toBe('rs:s%+ :é')
   })
 
   it('7662-2.1-f client_secret_post puts id and secret into the form, and nothing elsewhere', async () => {
     const server = await startAuthorizationServer(() => active())
     const authentication = { ...credentials, method: 'client_secret_post' } as const
-    await createApi(server, { options: { authentication } }).verdict('op-1')
+    await createApi(server, { options: { authentication } }).outcomeFor('op-1')
     const [request] = server.received
     expect(request?.headers.authorization).toBeUndefined()
     expect(request?.form.get('client_id')).toBe('rs:1')
@@ -95,7 +95,7 @@ describe('RFC 7662 §2.1: the request', () => {
     const key = { ...privateKey.export({ format: 'jwk' }), kid: 'k1' }
     const authentication = { method: 'private_key_jwt', clientId: 'rs:1', key } as const
     const api = createApi(server, { options: { authentication } })
-    await Promise.all([api.verdict('op-1'), api.verdict('op-2')])
+    await Promise.all([api.outcomeFor('op-1'), api.outcomeFor('op-2')])
     const set = createLocalJWKSet({
       keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' }],
     })
@@ -121,7 +121,7 @@ describe('RFC 7662 §2.1: the request', () => {
   it('7662-2.1-f tls_client_auth sends the client id; the certificate is the business of fetch', async () => {
     const server = await startAuthorizationServer(() => active())
     const authentication = { method: 'tls_client_auth', clientId: 'rs:1' } as const
-    await createApi(server, { options: { authentication } }).verdict('op-1')
+    await createApi(server, { options: { authentication } }).outcomeFor('op-1')
     const [request] = server.received
     expect(request?.headers.authorization).toBeUndefined()
     expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint', 'client_id'])
@@ -129,7 +129,7 @@ describe('RFC 7662 §2.1: the request', () => {
 
   it('7662-2.1-f none sends nothing but the token', async () => {
     const server = await startAuthorizationServer(() => active())
-    await createApi(server, { options: { authentication: { method: 'none' } } }).verdict('op-1')
+    await createApi(server, { options: { authentication: { method: 'none' } } }).outcomeFor('op-1')
     const [request] = server.received
     expect(request?.headers.authorization).toBeUndefined()
     expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint'])
@@ -138,7 +138,7 @@ describe('RFC 7662 §2.1: the request', () => {
   it('7662-2.1-f bearer sends the token of the application', async () => {
     const server = await startAuthorizationServer(() => active())
     const authentication = { method: 'bearer', token: async () => 'rs-token' } as const
-    await createApi(server, { options: { authentication } }).verdict('op-1')
+    await createApi(server, { options: { authentication } }).outcomeFor('op-1')
     expect(server.received[0]?.headers.authorization).toBe('Bearer rs-token')
   })
 
@@ -160,7 +160,7 @@ describe('RFC 7662 §2.1: the request', () => {
   ])('7662-2.1-f a bearer function that gives %s is answered with 503', async (_what, token) => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server, { options: { authentication: { method: 'bearer', token } } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(server.received).toEqual([])
     expect(api.events).toMatchObject([
       { type: 'introspection.failed', reason: 'credentials_unavailable', method: 'bearer' },
@@ -172,14 +172,14 @@ describe('RFC 7662 §2.2: the response', () => {
   it.each([{ active: false }, { ...active(), active: false }])(
     '7662-2.2-a refuses a token that is not active (%#)',
     async (answer) => {
-      expect(await verdictOn(answer)).toBe('T401 inactive')
+      expect(await outcomeFor(answer)).toBe('T401 inactive')
     },
   )
 
   it.each(['true', 1, null, [true], {}, undefined])(
     '7662-2.2-b %j is not the boolean true',
     async (value) => {
-      expect(await verdictOn(active({ active: value }))).toBe('X503')
+      expect(await outcomeFor(active({ active: value }))).toBe('X503')
     },
   )
 
@@ -193,12 +193,12 @@ describe('RFC 7662 §2.2: the response', () => {
     ['OK', { exp: now() + 60, nbf: now() - 60 }],
     ['OK', { exp: undefined }],
   ])('7662-2.2-c %s for %j', async (expected, changes) => {
-    expect(await verdictOn(active(changes))).toBe(expected)
+    expect(await outcomeFor(active(changes))).toBe(expected)
   })
 
   it('7662-2.2-d refuses a token of another issuer', async () => {
-    expect(await verdictOn(active({ iss: 'https://other.test' }))).toBe('T401 wrong_issuer')
-    expect(await verdictOn(active({ iss: 1 }))).toBe('T401 invalid_claim')
+    expect(await outcomeFor(active({ iss: 'https://other.test' }))).toBe('T401 wrong_issuer')
+    expect(await outcomeFor(active({ iss: 1 }))).toBe('T401 invalid_claim')
   })
 
   it.each([
@@ -210,7 +210,7 @@ describe('RFC 7662 §2.2: the response', () => {
     ['OK', { aud: undefined }, { audience: false }],
     ['OK', { aud: 'https://other.test' }, { audience: false }],
   ] as const)('7662-2.2-e %s for %j with %j', async (expected, changes, settings) => {
-    expect(await verdictOn(active(changes), { settings })).toBe(expected)
+    expect(await outcomeFor(active(changes), { settings })).toBe(expected)
   })
 
   it.each([
@@ -235,7 +235,7 @@ describe('RFC 7662 §2.2: the response', () => {
   ])(
     '7662-2.2-g %s for a bound token without the options, as for a JWT: cnf %j',
     async (reason, cnf) => {
-      expect(await verdictOn(active({ cnf }))).toBe(`T401 ${reason}`)
+      expect(await outcomeFor(active({ cnf }))).toBe(`T401 ${reason}`)
     },
   )
 
@@ -247,7 +247,7 @@ describe('RFC 7662 §2.2: the response', () => {
     ['T401 unsupported_binding', { token_type: 'Bearer', cnf: { jkt: thumbprint } }],
     ['OK', { token_type: 'bearer' }],
   ])('7662-2.2-h %s for %j', async (expected, changes) => {
-    expect(await verdictOn(active(changes))).toBe(expected)
+    expect(await outcomeFor(active(changes))).toBe(expected)
   })
 
   it.each([
@@ -260,7 +260,7 @@ describe('RFC 7662 §2.2: the response', () => {
     { typ: 'Offline' },
     { typ: 'ID' },
   ])('7662-2.2-i refuses what is no access token: %j', async (changes) => {
-    expect(await verdictOn(active(changes))).toBe('T401 wrong_type')
+    expect(await outcomeFor(active(changes))).toBe('T401 wrong_type')
   })
 
   it.each([
@@ -269,7 +269,7 @@ describe('RFC 7662 §2.2: the response', () => {
     { token_use: 'access' },
     { typ: 'x' },
   ])('7662-2.2-i accepts an access token: %j', async (changes) => {
-    expect(await verdictOn(active(changes))).toBe('OK')
+    expect(await outcomeFor(active(changes))).toBe('OK')
   })
 
   it('7662-2.2-j keeps unknown members', async () => {
@@ -293,7 +293,7 @@ describe('RFC 7662 §2.2: the response', () => {
   ])('7662-2.2-k %s is answered with 503', async (_what, respond) => {
     const server = await startAuthorizationServer(respond)
     const api = createApi(server)
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(api.events).toMatchObject([{ type: 'introspection.failed', retryAfter: 0 }])
   })
 
@@ -301,7 +301,7 @@ describe('RFC 7662 §2.2: the response', () => {
     const server = await startAuthorizationServer(
       raw(200, JSON.stringify(active()), { 'content-type': 'Application/JSON; charset=utf-8' }),
     )
-    expect(await createApi(server).verdict('op-1')).toBe('OK')
+    expect(await createApi(server).outcomeFor('op-1')).toBe('OK')
   })
 
   it('7662-2.2-l stops reading a response that is too large', async () => {
@@ -318,7 +318,7 @@ describe('RFC 7662 §2.2: the response', () => {
       more()
     })
     const api = createApi(server)
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(api.events).toMatchObject([{ reason: 'too_large' }])
     expect(sent).toBeLessThan(20_000_000)
   })
@@ -330,7 +330,7 @@ describe('RFC 7662 §2.3: errors', () => {
     async (code) => {
       const server = await startAuthorizationServer(raw(code, '{"error":"invalid_client"}'))
       const api = createApi(server)
-      expect(await api.verdict('op-1')).toBe('X503')
+      expect(await api.outcomeFor('op-1')).toBe('X503')
       expect(api.events).toMatchObject([
         {
           type: 'introspection.failed',
@@ -356,7 +356,7 @@ describe('RFC 7662 §2.3: errors', () => {
     const server = await startAuthorizationServer(respond)
     const api = createApi(server, { timeout: 0.3 })
     const startedAt = performance.now()
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(performance.now() - startedAt).toBeLessThan(3_000)
     expect(api.events).toMatchObject([{ type: 'introspection.failed', reason }])
     expect(server.received.every(({ url }) => url === '/introspect')).toBe(true)
@@ -365,7 +365,7 @@ describe('RFC 7662 §2.3: errors', () => {
   it('7662-2.3-b a refused connection is answered with 503', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server, { options: { endpoint: 'http://127.0.0.1:9/introspect' } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
   })
 
   it.each([429, 503])('7662-2.3-b Retry-After of a %i is kept, for every token', async (code) => {
@@ -375,10 +375,10 @@ describe('RFC 7662 §2.3: errors', () => {
     expect((error as ServiceUnavailableError).retryAfter).toBe(7)
     server.respond = () => active()
     api.pass(6)
-    expect(await api.verdict('op-2')).toBe('X503')
+    expect(await api.outcomeFor('op-2')).toBe('X503')
     expect(server.received).toHaveLength(1)
     api.pass(2)
-    expect(await api.verdict('op-2')).toBe('OK')
+    expect(await api.outcomeFor('op-2')).toBe('OK')
   })
 })
 
@@ -386,14 +386,14 @@ describe('RFC 7662 §4: caching', () => {
   it('7662-4-cache-a ten requests with one token are one call', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    for (let count = 0; count < 10; count++) expect(await api.verdict('op-1')).toBe('OK')
+    for (let count = 0; count < 10; count++) expect(await api.outcomeFor('op-1')).toBe('OK')
     expect(server.received).toHaveLength(1)
   })
 
   it('7662-4-cache-a maxAge 0 asks each time', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server, { options: { maxAge: 0 } })
-    for (let count = 0; count < 3; count++) expect(await api.verdict('op-1')).toBe('OK')
+    for (let count = 0; count < 3; count++) expect(await api.outcomeFor('op-1')).toBe('OK')
     expect(server.received).toHaveLength(3)
   })
 
@@ -401,23 +401,23 @@ describe('RFC 7662 §4: caching', () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server, { options: { maxAge: 60 } })
     server.respond = () => active({ exp: api.seconds() + 2 })
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     server.respond = () => ({ active: false })
     api.pass(1.9)
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     api.pass(1.1)
-    expect(await api.verdict('op-1')).toBe('T401 inactive')
+    expect(await api.outcomeFor('op-1')).toBe('T401 inactive')
   })
 
   it('7662-4-cache-c a revoked token is refused after maxAge at the latest', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     server.respond = () => ({ active: false })
     api.pass(9.9)
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     api.pass(0.1)
-    expect(await api.verdict('op-1')).toBe('T401 inactive')
+    expect(await api.outcomeFor('op-1')).toBe('T401 inactive')
   })
 
   it('7662-4-cache-c counts maxAge from the request, not from the response', async () => {
@@ -427,19 +427,20 @@ describe('RFC 7662 §4: caching', () => {
       api.pass(4)
       return active()
     }
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     server.respond = () => ({ active: false })
     api.pass(6)
-    expect(await api.verdict('op-1')).toBe('T401 inactive')
+    expect(await api.outcomeFor('op-1')).toBe('T401 inactive')
   })
 
   it('7662-4-cache-d one refused token ten times is one call, until inactiveMaxAge', async () => {
     const server = await startAuthorizationServer(() => ({ active: false }))
     const api = createApi(server)
-    for (let count = 0; count < 10; count++) expect(await api.verdict('op-1')).toBe('T401 inactive')
+    for (let count = 0; count < 10; count++)
+      expect(await api.outcomeFor('op-1')).toBe('T401 inactive')
     expect(server.received).toHaveLength(1)
     api.pass(5)
-    await api.verdict('op-1')
+    await api.outcomeFor('op-1')
     expect(server.received).toHaveLength(2)
   })
 
@@ -462,16 +463,16 @@ describe('RFC 7662 §4: caching', () => {
   it('7662-4-cache-f an error is not cached', async () => {
     const server = await startAuthorizationServer(raw(500, '{}'))
     const api = createApi(server)
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     server.respond = () => active()
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
   })
 
   it('7662-conc fifty concurrent first uses are one call', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    const verdicts = await Promise.all(Array.from({ length: 50 }, () => api.verdict('op-1')))
-    expect(new Set(verdicts)).toEqual(new Set(['OK']))
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => api.outcomeFor('op-1')))
+    expect(new Set(outcomes)).toEqual(new Set(['OK']))
     expect(server.received).toHaveLength(1)
   })
 
@@ -507,7 +508,7 @@ describe('RFC 7662 §4: TLS', () => {
     const { port } = tls.address() as AddressInfo
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server, { options: { endpoint: `https://127.0.0.1:${port}/` } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(requests).toBe(0)
   })
 })

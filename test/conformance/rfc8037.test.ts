@@ -10,9 +10,9 @@ import {
   type TestKey,
   t0,
 } from '../support/fixture.ts'
-import { verdict, verdictWith } from '../support/simulated-issuer.ts'
+import { outcomeOf, outcomeWith } from '../support/simulated-issuer.ts'
 
-const unused = (reason: string) => ({ verdict: 'T401 unknown_key', skipped: [reason] })
+const unused = (reason: string) => ({ outcome: 'T401 unknown_key', skipped: [reason] })
 const ed25519: TestKey = makeKey('Ed25519', 'ed25519')
 const okp = (type: 'x25519' | 'x448' | 'ed448', kid: string) => {
   const { publicKey, privateKey } = generateKeyPairSync(type as 'ed448')
@@ -21,33 +21,33 @@ const okp = (type: 'x25519' | 'x448' | 'ed448', kid: string) => {
 
 describe('RFC 8037 §3.1: EdDSA', () => {
   it('8037-3.1-a EdDSA with an Ed25519 key is accepted', async () => {
-    expect((await verdictWith([ed1.jwk], t0({}, {}, ed1))).verdict).toBe('OK')
+    expect((await outcomeWith([ed1.jwk], t0({}, {}, ed1))).outcome).toBe('OK')
     const token = t0({}, {}, ed1)
-    expect(await verdict(fixtureValidator({ algorithms: ['EdDSA'] }).validate(token))).toBe('OK')
-    expect(await verdict(fixtureValidator({ algorithms: ['RS256'] }).validate(token))).toBe(
+    expect(await outcomeOf(fixtureValidator({ algorithms: ['EdDSA'] }).validate(token))).toBe('OK')
+    expect(await outcomeOf(fixtureValidator({ algorithms: ['RS256'] }).validate(token))).toBe(
       'T401 wrong_algorithm',
     )
   })
 
   it.each(['x25519', 'x448'] as const)('8037-3.1-b a key of %s cannot sign', async (type) => {
     const { jwk } = okp(type, 'ed1')
-    expect(await verdictWith([jwk], t0({}, {}, ed1))).toEqual(unused('type'))
+    expect(await outcomeWith([jwk], t0({}, {}, ed1))).toEqual(unused('type'))
     // The x of a signing key does not verify anything with the name of the other curve.
     const renamed = { ...ed1.jwk, alg: undefined, crv: type.toUpperCase() }
-    expect(await verdictWith([renamed], t0({}, {}, ed1))).toEqual(unused('type'))
+    expect(await outcomeWith([renamed], t0({}, {}, ed1))).toEqual(unused('type'))
   })
 
   it.each(['EdDSA', 'Ed448'])('8037-3.1-c Ed448 is refused under the name %s', async (alg) => {
     const { jwk, privateKey } = okp('ed448', 'ed448')
     const token = t0({}, { alg }, { alg: 'EdDSA', privateKey, jwk })
-    const { verdict: result } = await verdictWith([jwk], token)
+    const { outcome: result } = await outcomeWith([jwk], token)
     expect(result).toBe(alg === 'EdDSA' ? 'T401 unknown_key' : 'T401 wrong_algorithm')
   })
 
   it.each([31, 33])('8037-2 a key of %i octets is ignored', async (length) => {
     const x = Buffer.concat([Buffer.from(String(ed1.jwk.x), 'base64url'), Buffer.of(0)])
     const jwk = { ...ed1.jwk, x: x.subarray(0, length).toString('base64url') }
-    expect(await verdictWith([jwk], t0({}, {}, ed1))).toEqual(unused('malformed'))
+    expect(await outcomeWith([jwk], t0({}, {}, ed1))).toEqual(unused('malformed'))
   })
 })
 
@@ -66,11 +66,11 @@ describe('RFC 8032 §5.1.7: malleable signatures', () => {
   }
 
   it('8037-mal an unchanged signature is accepted', async () => {
-    expect(await verdict(fixtureValidator().validate(signedBy(plus(0n))))).toBe('OK')
+    expect(await outcomeOf(fixtureValidator().validate(signedBy(plus(0n))))).toBe('OK')
   })
 
   it.each([1n, 2n, 7n])('8037-mal S + %i times the order is refused', async (times) => {
-    expect(await verdict(fixtureValidator().validate(signedBy(plus(times))))).toBe(
+    expect(await outcomeOf(fixtureValidator().validate(signedBy(plus(times))))).toBe(
       'T401 bad_signature',
     )
   })
@@ -89,7 +89,9 @@ describe('RFC 8032 §5.1.7: malleable signatures', () => {
       (signature: Buffer) => Buffer.concat([signature.subarray(0, 32), Buffer.alloc(32, 1)]),
     ],
   ])('8037-mal a signature that is %s is refused', async (_what, change) => {
-    expect(await verdict(fixtureValidator().validate(signedBy(change)))).toBe('T401 bad_signature')
+    expect(await outcomeOf(fixtureValidator().validate(signedBy(change)))).toBe(
+      'T401 bad_signature',
+    )
   })
 
   it.each([
@@ -100,7 +102,7 @@ describe('RFC 8032 §5.1.7: malleable signatures', () => {
     '8037-mal a key of small order (%s) does not verify what another key signed',
     async (_what, point) => {
       const jwk = { ...ed1.jwk, x: Buffer.from(point, 'hex').toString('base64url') }
-      expect((await verdictWith([jwk], t0({}, {}, ed1))).verdict).toMatch(
+      expect((await outcomeWith([jwk], t0({}, {}, ed1))).outcome).toMatch(
         /^T401 (unknown_key|bad_signature)$/,
       )
     },
@@ -110,8 +112,8 @@ describe('RFC 8032 §5.1.7: malleable signatures', () => {
 describe('RFC 9864: fully specified algorithms', () => {
   it('9864-a Ed25519 is accepted if it is allowed', async () => {
     const token = t0({}, {}, ed25519)
-    expect((await verdictWith([ed25519.jwk], token)).verdict).toBe('OK')
-    expect((await verdictWith([ed25519.jwk], token, { algorithms: ['Ed25519'] })).verdict).toBe(
+    expect((await outcomeWith([ed25519.jwk], token)).outcome).toBe('OK')
+    expect((await outcomeWith([ed25519.jwk], token, { algorithms: ['Ed25519'] })).outcome).toBe(
       'OK',
     )
   })
@@ -119,8 +121,8 @@ describe('RFC 9864: fully specified algorithms', () => {
   it('9864-a Ed25519 with an Ed448 key is refused', async () => {
     const { jwk, privateKey } = okp('ed448', 'ed25519')
     const token = t0({}, {}, { alg: 'Ed25519', privateKey, jwk })
-    expect(await verdictWith([jwk], token)).toEqual(unused('type'))
-    expect(await verdictWith([{ ...jwk, alg: 'Ed25519' }], token)).toEqual(unused('alg'))
+    expect(await outcomeWith([jwk], token)).toEqual(unused('type'))
+    expect(await outcomeWith([{ ...jwk, alg: 'Ed25519' }], token)).toEqual(unused('alg'))
   })
 
   it.each([
@@ -129,10 +131,10 @@ describe('RFC 9864: fully specified algorithms', () => {
   ] as const)('9864-b a list with %s alone does not admit %s', async (listed, said) => {
     const key = { ...ed25519, alg: said }
     const jwk = { ...ed25519.jwk, alg: undefined }
-    const { verdict: result } = await verdictWith([jwk], t0({}, {}, key), { algorithms: [listed] })
+    const { outcome: result } = await outcomeWith([jwk], t0({}, {}, key), { algorithms: [listed] })
     expect(result).toBe('T401 wrong_algorithm')
     // Where both are listed, a key that names neither verifies both.
-    expect((await verdictWith([jwk], t0({}, {}, key))).verdict).toBe('OK')
+    expect((await outcomeWith([jwk], t0({}, {}, key))).outcome).toBe('OK')
   })
 
   it.each([
@@ -140,7 +142,7 @@ describe('RFC 9864: fully specified algorithms', () => {
     ['Ed25519', 'EdDSA'],
   ])('9864-b a key for %s does not verify a token with alg %s', async (named, said) => {
     const token = t0({}, {}, { ...ed25519, alg: said })
-    const { verdict: result } = await verdictWith([{ ...ed25519.jwk, alg: named }], token)
+    const { outcome: result } = await outcomeWith([{ ...ed25519.jwk, alg: named }], token)
     expect(result).toBe('T401 unknown_key')
   })
 })

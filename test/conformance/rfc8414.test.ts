@@ -12,12 +12,12 @@ import {
   jump,
   jwksUri,
   metadataUrl,
+  outcomeOf,
   pass,
   refused,
   simulateIssuer,
   status,
   stopTime,
-  verdict,
 } from '../support/simulated-issuer.ts'
 
 const openid = `${ISS}/.well-known/openid-configuration`
@@ -31,15 +31,17 @@ async function asked(
 ) {
   const issuer = simulateIssuer()
   issuer.metadata = (url) => (Object.hasOwn(documents, url) ? json(documents[url]) : status(404))
-  const result = await verdict(issuer.validator({ issuer: iss, ...changes }).validate(t0({ iss })))
-  return { verdict: result, urls: issuer.urls, events: issuer.events }
+  const result = await outcomeOf(
+    issuer.validator({ issuer: iss, ...changes }).validate(t0({ iss })),
+  )
+  return { outcome: result, urls: issuer.urls, events: issuer.events }
 }
 
 const withAnswer = async (answer: () => Response | Promise<Response>) => {
   const issuer = simulateIssuer()
   issuer.metadata = answer
-  const result = await verdict(issuer.validator().validate(t0()))
-  return { verdict: result, issuer }
+  const result = await outcomeOf(issuer.validator().validate(t0()))
+  return { outcome: result, issuer }
 }
 
 describe('RFC 8414 §3: the URL of the metadata', () => {
@@ -50,7 +52,7 @@ describe('RFC 8414 §3: the URL of the metadata', () => {
     ['https://as.test/t1/', 'https://as.test/.well-known/oauth-authorization-server/t1'],
     ['https://as.test:8443/a/b', 'https://as.test:8443/.well-known/oauth-authorization-server/a/b'],
   ])('8414-3-a 8414-3-b the metadata of %s is requested first at %s', async (iss, url) => {
-    const { verdict: result, urls } = await asked(iss, {
+    const { outcome: result, urls } = await asked(iss, {
       [url]: { issuer: iss, jwks_uri: jwksUri },
     })
     expect(result).toBe('OK')
@@ -62,7 +64,7 @@ describe('RFC 8414 §3: the URL of the metadata', () => {
     ['https://as.test/t1/', 'https://as.test/t1/.well-known/openid-configuration'],
     ['https://as.test', 'https://as.test/.well-known/openid-configuration'],
   ])('8414-3-c the OpenID Connect metadata of %s is requested last at %s', async (iss, url) => {
-    const { verdict: result, urls } = await asked(iss, {
+    const { outcome: result, urls } = await asked(iss, {
       [url]: { issuer: iss, jwks_uri: jwksUri },
     })
     expect(result).toBe('OK')
@@ -70,7 +72,7 @@ describe('RFC 8414 §3: the URL of the metadata', () => {
   })
 
   it('8414-3-d the three forms are tried in order, the next one after a 404', async () => {
-    const { verdict: result, urls } = await asked('https://as.test/t1', {})
+    const { outcome: result, urls } = await asked('https://as.test/t1', {})
     expect(result).toBe('X503')
     expect(urls).toEqual([
       'https://as.test/.well-known/oauth-authorization-server/t1',
@@ -82,14 +84,14 @@ describe('RFC 8414 §3: the URL of the metadata', () => {
   it.each([500, 502, 503, 429])('8414-3-d after a %i no other form is tried: 503', async (code) => {
     const issuer = simulateIssuer()
     issuer.metadata = (url) => (url === metadataUrl ? status(code) : json(document))
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
     expect(issuer.urls).toEqual([metadataUrl])
   })
 
   it('8414-3-d after a refused connection no other form is tried', async () => {
     const issuer = simulateIssuer()
     issuer.metadata = (url) => (url === metadataUrl ? refused() : json(document))
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
     expect(issuer.urls).toEqual([metadataUrl])
   })
 
@@ -100,7 +102,7 @@ describe('RFC 8414 §3: the URL of the metadata', () => {
       methods.push(new Request(String(input), init).method)
       return issuer.fetch(input, init)
     }
-    expect(await verdict(issuer.validator({ fetch: watching }).validate(t0()))).toBe('OK')
+    expect(await outcomeOf(issuer.validator({ fetch: watching }).validate(t0()))).toBe('OK')
     expect(methods).toEqual(['GET', 'GET'])
   })
 })
@@ -119,7 +121,7 @@ describe('RFC 8414 §3.2: the response', () => {
     ['500', () => status(500)],
     ['no document of an issuer', () => json({ hello: 'world' })],
   ])('8414-3.2-a %s is refused: 503', async (_what, answer) => {
-    const { verdict: result, issuer } = await withAnswer(answer)
+    const { outcome: result, issuer } = await withAnswer(answer)
     expect(result).toBe('X503')
     expect(issuer.count().jwks).toBe(0)
   })
@@ -128,7 +130,7 @@ describe('RFC 8414 §3.2: the response', () => {
     'the media type %s is accepted',
     async (type) => {
       const headers = type === undefined ? {} : { 'content-type': type }
-      const { verdict: result } = await withAnswer(
+      const { outcome: result } = await withAnswer(
         () => new Response(Buffer.from(JSON.stringify(document)), { headers }),
       )
       expect(result).toBe('OK')
@@ -145,7 +147,7 @@ describe('RFC 8414 §3.2: the response', () => {
     const issuer = simulateIssuer()
     const forms = [metadataUrl, openid]
     issuer.metadata = (url) => (forms.includes(url) ? status(302, { location }) : json(document))
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('X503')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
     expect(issuer.urls).toEqual(forms)
   })
 
@@ -153,7 +155,7 @@ describe('RFC 8414 §3.2: the response', () => {
     const issuer = simulateIssuer()
     issuer.metadata = (url) =>
       url.endsWith('/') ? json(document) : status(301, { location: `${url}/` })
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('OK')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('OK')
     expect(issuer.urls).toEqual([metadataUrl, `${metadataUrl}/`, jwksUri])
   })
 })
@@ -177,7 +179,7 @@ describe('RFC 8414 §3.3: the issuer', () => {
   ])(
     '8414-3.3-a a document of issuer %j must not be used: 503, and no keys are fetched',
     async (actual) => {
-      const { verdict: result, issuer } = await withAnswer(() =>
+      const { outcome: result, issuer } = await withAnswer(() =>
         json({ ...document, issuer: actual }),
       )
       expect(result).toBe('X503')
@@ -201,7 +203,7 @@ describe('RFC 8414 §3.3: the issuer', () => {
     '8414-3.3-b the tenant t1 must not use the document of %s',
     async (other) => {
       const url = `${ISS}/.well-known/oauth-authorization-server/t1`
-      const { verdict: result, urls } = await asked(`${ISS}/t1`, {
+      const { outcome: result, urls } = await asked(`${ISS}/t1`, {
         [url]: { issuer: other, jwks_uri: jwksUri },
       })
       expect(result).toBe('X503')
@@ -213,12 +215,12 @@ describe('RFC 8414 §3.3: the issuer', () => {
     const tenant = 'https://as.test/7a1b/v2.0'
     const url = 'https://as.test/.well-known/oauth-authorization-server/7a1b/v2.0'
     const template = { issuer: 'https://as.test/{tenantid}/v2.0', jwks_uri: jwksUri }
-    expect((await asked(tenant, { [url]: template })).verdict).toBe('X503')
+    expect((await asked(tenant, { [url]: template })).outcome).toBe('X503')
     const byHand = await asked(tenant, {}, { issuer: { issuer: tenant, jwksUri } })
-    expect(byHand.verdict).toBe('OK')
+    expect(byHand.outcome).toBe('OK')
     const templated = t0({ iss: 'https://as.test/{tenantid}/v2.0' })
     const { validate } = simulateIssuer().validator({ issuer: { issuer: tenant, jwksUri } })
-    expect(await verdict(validate(templated))).toBe('T401 wrong_issuer')
+    expect(await outcomeOf(validate(templated))).toBe('T401 wrong_issuer')
   })
 
   it.each([
@@ -231,8 +233,8 @@ describe('RFC 8414 §3.3: the issuer', () => {
     const issuer = simulateIssuer()
     issuer.metadata = () => json({ issuer: actual, jwks_uri: jwksUri })
     const { validate } = issuer.validator({ issuer: iss })
-    expect(await verdict(validate(t0({ iss })))).toBe('X503')
-    expect(await verdict(validate(t0({ iss: actual })))).toBe('T401 wrong_issuer')
+    expect(await outcomeOf(validate(t0({ iss })))).toBe('X503')
+    expect(await outcomeOf(validate(t0({ iss: actual })))).toBe('T401 wrong_issuer')
     expect(issuer.count().jwks).toBe(0)
   })
 
@@ -245,7 +247,7 @@ describe('RFC 8414 §3.3: the issuer', () => {
 
   it('8414-cons-a the first of two different documents is used, and an event names it', async () => {
     const {
-      verdict: result,
+      outcome: result,
       urls,
       events,
     } = await asked(ISS, {
@@ -274,7 +276,7 @@ describe('RFC 8414 §2: the members of the metadata', () => {
   })
 
   it('8414-2-b jwks_uri may be on another host', async () => {
-    const { verdict: result, urls } = await asked(ISS, {
+    const { outcome: result, urls } = await asked(ISS, {
       [metadataUrl]: { issuer: ISS, jwks_uri: 'https://keys.test/jwks?v=1' },
     })
     expect(result).toBe('OK')
@@ -301,7 +303,7 @@ describe('RFC 8414 §2: the members of the metadata', () => {
       await expect(validate(t0())).rejects.toMatchObject({
         detail: { hint: expect.stringMatching(why) },
       })
-      expect(await verdict(validate(t0()))).toBe('X503')
+      expect(await outcomeOf(validate(t0()))).toBe('X503')
       expect(issuer.count().jwks).toBe(0)
     },
   )
@@ -321,7 +323,7 @@ describe('RFC 8414 §2: the members of the metadata', () => {
       allowInsecureHttp: true,
     }
     const { validate } = simulateIssuer().validator({ issuer })
-    expect(await verdict(validate(t0({ iss: issuer.issuer })))).toBe('OK')
+    expect(await outcomeOf(validate(t0({ iss: issuer.issuer })))).toBe('OK')
   })
 
   it('8414-2-c a key without use verifies signatures, next to keys for encryption', async () => {
@@ -329,13 +331,13 @@ describe('RFC 8414 §2: the members of the metadata', () => {
       { ...ps1.jwk, alg: 'RSA-OAEP', use: 'enc', kid: 'rsa1' },
       { ...rsa1.jwk, use: undefined },
     ])
-    expect(await verdict(issuer.validator().validate(t0()))).toBe('OK')
+    expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('OK')
   })
 
   it('8414-2-d signed_metadata is ignored: the plain values are used', async () => {
     const payload = base64url(JSON.stringify({ issuer: ISS, jwks_uri: 'https://evil.test/jwks' }))
     const signed_metadata = `${base64url('{"alg":"RS256"}')}.${payload}.AAAA`
-    const { verdict: result, urls } = await asked(ISS, {
+    const { outcome: result, urls } = await asked(ISS, {
       [metadataUrl]: { ...document, signed_metadata },
     })
     expect(result).toBe('OK')
@@ -353,17 +355,17 @@ describe('RFC 8414 §2: the members of the metadata', () => {
           token_endpoint_auth_signing_alg_values_supported: ['none', 'HS256'],
         })
       const { validate } = issuer.validator()
-      expect(await verdict(validate(t0()))).toBe('OK')
+      expect(await outcomeOf(validate(t0()))).toBe('OK')
       const input = `${base64url(JSON.stringify({ alg, typ: 'at+jwt', kid: 'rsa1' }))}.${base64url(JSON.stringify(claimsT0()))}`
       const hmac = createHmac('sha256', String(rsa1.jwk.n)).update(input).digest('base64url')
-      expect(await verdict(validate(`${input}.${alg === 'none' ? '' : hmac}`))).toBe(
+      expect(await outcomeOf(validate(`${input}.${alg === 'none' ? '' : hmac}`))).toBe(
         'T401 wrong_algorithm',
       )
     },
   )
 
   it('8414-alg-a metadata that lists one algorithm does not exclude another', async () => {
-    const { verdict: result } = await withAnswer(() =>
+    const { outcome: result } = await withAnswer(() =>
       json({ ...document, id_token_signing_alg_values_supported: ['ES256'] }),
     )
     expect(result).toBe('OK')
@@ -377,10 +379,10 @@ describe('when the metadata is read', () => {
     issuer.metadata = refused
     const { validate } = issuer.validator()
     expect(issuer.urls).toEqual([])
-    expect(await verdict(validate(t0()))).toBe('X503')
+    expect(await outcomeOf(validate(t0()))).toBe('X503')
     issuer.metadata = () => json(document)
     await pass(1)
-    expect(await verdict(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
   })
 
   it('8414-lazy-b keys that moved are found when their old URL responds with 404', async () => {
@@ -391,7 +393,7 @@ describe('when the metadata is read', () => {
     const moved = `${ISS}/moved`
     issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
     issuer.jwks = (url) => (url === moved ? json({ keys: [ps1.jwk] }) : status(404))
-    expect(await verdict(validate(t0({}, {}, ps1)))).toBe('OK')
+    expect(await outcomeOf(validate(t0({}, {}, ps1)))).toBe('OK')
     expect(issuer.urls.slice(2)).toEqual([jwksUri, metadataUrl, moved])
   })
 
@@ -404,27 +406,27 @@ describe('when the metadata is read', () => {
     issuer.metadata = () => json({ issuer: ISS, jwks_uri: moved })
     issuer.jwks = (url) => json({ keys: url === moved ? [ps1.jwk] : [rsa1.jwk] })
     jump(600)
-    expect(await verdict(validate(t0({}, {}, ps1)))).toBe('OK')
+    expect(await outcomeOf(validate(t0({}, {}, ps1)))).toBe('OK')
   })
 
   it('8414-manual with jwksUri no well-known URL is requested', async () => {
     stopTime()
     const issuer = simulateIssuer()
     const { validate } = issuer.validator({ issuer: { issuer: ISS, jwksUri } })
-    expect(await verdict(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
     jump(100_000)
-    expect(await verdict(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
     issuer.jwks = () => status(404)
     jump(700)
-    await verdict(validate(t0()))
+    await outcomeOf(validate(t0()))
     expect(issuer.count()).toEqual({ metadata: 0, jwks: 3 })
   })
 
   it('with jwks nothing is requested', async () => {
     const issuer = simulateIssuer()
     const { validate } = issuer.validator({ issuer: { issuer: ISS, jwks: { keys: [rsa1.jwk] } } })
-    expect(await verdict(validate(t0()))).toBe('OK')
-    expect(await verdict(validate(t0({}, { kid: 'other' })))).toBe('T401 unknown_key')
+    expect(await outcomeOf(validate(t0()))).toBe('OK')
+    expect(await outcomeOf(validate(t0({}, { kid: 'other' })))).toBe('T401 unknown_key')
     expect(issuer.urls).toEqual([])
   })
 })
@@ -434,7 +436,7 @@ it.each(['', '/', '/tenant', '/tenant/'])(
   async (path) => {
     await using issuer = await createTestIssuer({ path })
     const { validate } = createValidator({ issuer: issuer.issuer, audience: issuer.audience })
-    expect(await verdict(validate(await issuer.token()))).toBe('OK')
+    expect(await outcomeOf(validate(await issuer.token()))).toBe('OK')
     expect(issuer.requests).toMatchObject({ metadata: 1, jwks: 1 })
   },
 )
@@ -469,7 +471,7 @@ describe('RFC 8414 §6.1: the certificate', () => {
           if (event.type === 'keys.failed') failures.push(event.cause)
         },
       })
-      expect(await verdict(validate(t0({ iss: issuer })))).toBe('X503')
+      expect(await outcomeOf(validate(t0({ iss: issuer })))).toBe('X503')
     }
     expect(paths).toEqual([])
     const selfSigned = { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }

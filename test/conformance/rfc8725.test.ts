@@ -4,6 +4,7 @@ import { CompactEncrypt, calculateJwkThumbprint, exportSPKI } from 'jose'
 import { InvalidRequestError } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { certificateOf } from '../support/certificate.ts'
+import { createApi, fastestOf, JWKS_URI, remoteIssuer } from '../support/checked-validator.ts'
 import { encrypt, makeRsaKey } from '../support/encryption.ts'
 import {
   AUD,
@@ -21,7 +22,6 @@ import {
   type TestKey,
   t0,
 } from '../support/fixture.ts'
-import { createApi, fastestOf, JWKS_URI, remoteIssuer } from '../support/verdict.ts'
 
 const api = createApi()
 const good = t0()

@@ -6,6 +6,7 @@ import {
   invalidTokenReasons,
 } from 'oauth-resource-server'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/checked-validator.ts'
 import { encrypt, makeRsaKey } from '../support/encryption.ts'
 import {
   AUD,
@@ -22,7 +23,6 @@ import {
   signParts,
   t0,
 } from '../support/fixture.ts'
-import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/verdict.ts'
 
 const api = createApi()
 const relaxed = createApi({ profile: 'jwt' })

@@ -61,7 +61,7 @@ async function signedApi(
 describe('RFC 9701 §4: the request', () => {
   it('9701-a accepts only a signed response', async () => {
     const { server, api } = await signedApi(signedResponse())
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     expect(server.received[0]?.headers.accept).toBe(type)
   })
 })
@@ -77,13 +77,13 @@ describe('RFC 9701 §5: the response', () => {
     ['an iat a little ahead', { claims: { iat: seconds() + 30 } }],
   ])('9701-b accepts %s', async (_what, changes) => {
     const { api } = await signedApi(signedResponse(changes))
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
   })
 
   it('9701-b refuses a token that the signed response calls inactive', async () => {
     const inactive = { token_introspection: { active: false } }
     const { api } = await signedApi(signedResponse({ claims: inactive }))
-    expect(await api.verdict('op-1')).toBe('T401 inactive')
+    expect(await api.outcomeFor('op-1')).toBe('T401 inactive')
   })
 
   const tampered = () => {
@@ -125,7 +125,7 @@ describe('RFC 9701 §5: the response', () => {
     ['an unsigned response in its place', JSON.stringify(active())],
   ])('9701-b a response with %s is answered with 503', async (_what, body) => {
     const { api } = await signedApi(body)
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(api.events).toMatchObject([
       { type: 'introspection.failed', reason: 'invalid_signed_response' },
     ])
@@ -133,12 +133,12 @@ describe('RFC 9701 §5: the response', () => {
 
   it('9701-b accepts only the algorithms that are allowed for the issuer', async () => {
     const { api } = await signedApi(signedResponse(), type, ['ES256'])
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
   })
 
   it('9701-b an unsigned response is answered with 503, whatever it says', async () => {
     const { api } = await signedApi(JSON.stringify(active()), 'application/json')
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
   })
 
   it.each([
@@ -149,7 +149,7 @@ describe('RFC 9701 §5: the response', () => {
     { token_introspection: {}, active: true },
   ])('9701-c reads the result nowhere but in token_introspection (%#)', async (claims) => {
     const { api } = await signedApi(signedResponse({ claims }))
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
   })
 
   it('9701-d is no access token', async () => {
@@ -163,10 +163,10 @@ describe('RFC 9701 §5: the response', () => {
     await using issuer = await createTestIssuer({ clients: [{ id, secret: clientSecret }] })
     const server = { origin: issuer.issuer, endpoint: issuer.introspectionEndpoint }
     const api = createApi(server, { options: { signed: true } })
-    expect(await api.verdict(issuer.opaqueToken({ aud: AUD }))).toBe('OK')
+    expect(await api.outcomeFor(issuer.opaqueToken({ aud: AUD }))).toBe('OK')
     await issuer.rotate()
-    expect(await api.verdict(issuer.opaqueToken({ aud: AUD }))).toBe('OK')
-    expect(await api.verdict('unknown')).toBe('T401 inactive')
+    expect(await api.outcomeFor(issuer.opaqueToken({ aud: AUD }))).toBe('OK')
+    expect(await api.outcomeFor('unknown')).toBe('T401 inactive')
   })
 
   it('9701-b answers with 503 while the keys are unavailable', async () => {
@@ -176,7 +176,7 @@ describe('RFC 9701 §5: the response', () => {
         : respondWith(signedResponse({ claims: { iss: server.origin } }))(request, response),
     )
     const api = createApi(server, { options: { signed: true } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(api.events).toContainEqual(
       expect.objectContaining({
         type: 'introspection.failed',

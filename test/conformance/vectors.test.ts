@@ -44,7 +44,7 @@ const vectorsOf = (file: string): readonly Vector[] =>
   )
 
 /**
- * Our verdict on a signature. The payloads are not JSON, so `{}` takes their place while the rules of
+ * Whether the package accepts a signature. The payloads are not JSON, so `{}` takes their place while the rules of
  * the compact form and of the header are applied; the signature is checked over what came.
  */
 async function accepts(keys: readonly unknown[], jws: string): Promise<boolean> {

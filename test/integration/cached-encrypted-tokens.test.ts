@@ -18,7 +18,7 @@ function createApi(issuer: unknown = trusted) {
   return {
     validate,
     cached: () => events.map((event) => event.type === 'token.accepted' && event.cached),
-    verdict: (token: string) =>
+    outcomeFor: (token: string) =>
       validate(token).then(
         () => 'OK',
         (error) => error.reason,
@@ -42,23 +42,23 @@ describe('the cache of encrypted tokens', () => {
   })
 
   it('does not take the header of a JWE for that of a JWT', async () => {
-    const { verdict } = createApi()
+    const { outcomeFor } = createApi()
     const outer = { alg: 'RSA-OAEP-256', enc: 'A256GCM' }
-    expect(await verdict(await encrypt(t0(), rsa, outer))).toBe('OK')
+    expect(await outcomeFor(await encrypt(t0(), rsa, outer))).toBe('OK')
     const [, payload = ''] = t0().split('.')
     const claims = Buffer.from(payload, 'base64url').toString()
-    expect(await verdict(signParts(JSON.stringify(outer), claims))).toBe('wrong_algorithm')
+    expect(await outcomeFor(signParts(JSON.stringify(outer), claims))).toBe('wrong_algorithm')
   })
 
   it('does not take the header of a JWT for that of a JWE', async () => {
-    const { verdict } = createApi([
+    const { outcomeFor } = createApi([
       { ...trusted, decryptionKeys: undefined },
       { ...trusted, issuer: 'x' },
     ])
     const token = t0()
-    expect(await verdict(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     const [header] = token.split('.')
-    expect(await verdict(`${header}.AAAA.AAAA.AAAA.AAAA`)).toBe('malformed')
+    expect(await outcomeFor(`${header}.AAAA.AAAA.AAAA.AAAA`)).toBe('malformed')
   })
 })
 
@@ -67,50 +67,54 @@ describe('the decryption keys of several issuers', () => {
   const plain = { issuer: 'https://plain.test', jwks }
 
   it('decrypt only tokens of their own issuer', async () => {
-    const { verdict } = createApi([trusted, other, plain])
-    expect(await verdict(await encrypt(t0(), rsa))).toBe('OK')
+    const { outcomeFor } = createApi([trusted, other, plain])
+    expect(await outcomeFor(await encrypt(t0(), rsa))).toBe('OK')
     const own = other.decryptionKeys.keys[0] as typeof rsa
-    expect(await verdict(await encrypt(t0({ iss: other.issuer }), own))).toBe('OK')
-    expect(await verdict(await encrypt(t0({ iss: other.issuer }), rsa))).toBe('wrong_issuer')
-    expect(await verdict(await encrypt(t0({ iss: plain.issuer }), rsa))).toBe('wrong_issuer')
-    expect(await verdict(t0({ iss: plain.issuer }))).toBe('OK')
-    expect(await verdict(t0())).toBe('not_encrypted')
+    expect(await outcomeFor(await encrypt(t0({ iss: other.issuer }), own))).toBe('OK')
+    expect(await outcomeFor(await encrypt(t0({ iss: other.issuer }), rsa))).toBe('wrong_issuer')
+    expect(await outcomeFor(await encrypt(t0({ iss: plain.issuer }), rsa))).toBe('wrong_issuer')
+    expect(await outcomeFor(t0({ iss: plain.issuer }))).toBe('OK')
+    expect(await outcomeFor(t0())).toBe('not_encrypted')
   })
 
   it('are found by the outer iss where a function finds the issuers', async () => {
     const asked: string[] = []
     const known = new Map<string, IssuerOptions>([trusted, other, plain].map((i) => [i.issuer, i]))
-    const { verdict } = createApi((iss: string) => {
+    const { outcomeFor } = createApi((iss: string) => {
       asked.push(iss)
       return known.get(iss)
     })
-    expect(await verdict(await encrypt(t0(), rsa))).toBe('encrypted')
+    expect(await outcomeFor(await encrypt(t0(), rsa))).toBe('encrypted')
     expect(asked).toEqual([])
-    expect(await verdict(await encrypt(t0(), rsa, { iss: ISS }))).toBe('OK')
-    expect(await verdict(await encrypt(t0(), rsa, { iss: other.issuer }))).toBe('decryption_failed')
-    expect(await verdict(await encrypt(t0(), rsa, { iss: plain.issuer }))).toBe('encrypted')
-    expect(await verdict(await encrypt(t0(), rsa, { iss: 'https://x.test' }))).toBe('wrong_issuer')
-    expect(await verdict(await encrypt(t0({ iss: other.issuer }), rsa, { iss: ISS }))).toBe(
+    expect(await outcomeFor(await encrypt(t0(), rsa, { iss: ISS }))).toBe('OK')
+    expect(await outcomeFor(await encrypt(t0(), rsa, { iss: other.issuer }))).toBe(
+      'decryption_failed',
+    )
+    expect(await outcomeFor(await encrypt(t0(), rsa, { iss: plain.issuer }))).toBe('encrypted')
+    expect(await outcomeFor(await encrypt(t0(), rsa, { iss: 'https://x.test' }))).toBe(
+      'wrong_issuer',
+    )
+    expect(await outcomeFor(await encrypt(t0({ iss: other.issuer }), rsa, { iss: ISS }))).toBe(
       'wrong_issuer',
     )
     expect(asked).toEqual([ISS, other.issuer, plain.issuer, 'https://x.test'])
-    expect(await verdict(t0())).toBe('not_encrypted')
+    expect(await outcomeFor(t0())).toBe('not_encrypted')
   })
 
   it('may be rotated: the token names its key', async () => {
     const next = makeRsaKey({ kid: 'next' })
-    const { verdict } = createApi({ ...trusted, decryptionKeys: { keys: [next, rsa] } })
-    expect(await verdict(await encrypt(t0(), rsa, { kid: 'enc' }))).toBe('OK')
-    expect(await verdict(await encrypt(t0(), next, { kid: 'next' }))).toBe('OK')
-    expect(await verdict(await encrypt(t0(), rsa, { kid: 'gone' }))).toBe('decryption_failed')
+    const { outcomeFor } = createApi({ ...trusted, decryptionKeys: { keys: [next, rsa] } })
+    expect(await outcomeFor(await encrypt(t0(), rsa, { kid: 'enc' }))).toBe('OK')
+    expect(await outcomeFor(await encrypt(t0(), next, { kid: 'next' }))).toBe('OK')
+    expect(await outcomeFor(await encrypt(t0(), rsa, { kid: 'gone' }))).toBe('decryption_failed')
   })
 
   it('are those of the test kit', async () => {
     await using issuer = await createTestIssuer({ audience: AUD })
     const { decryptionKeys } = issuer
-    const { verdict, validate } = createApi({ issuer: issuer.issuer, decryptionKeys })
+    const { outcomeFor, validate } = createApi({ issuer: issuer.issuer, decryptionKeys })
     const token = await issuer.encryptedToken({ scope: 'read' })
     expect((await validate(token)).scopes).toEqual(['read'])
-    expect(await verdict(await issuer.token())).toBe('not_encrypted')
+    expect(await outcomeFor(await issuer.token())).toBe('not_encrypted')
   })
 })

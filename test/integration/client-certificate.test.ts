@@ -31,7 +31,7 @@ function answer(request: IncomingMessage | Http2ServerRequest): string {
   const refused = failureOf(() =>
     validateCertificateBinding(request.headers['x-bound-to'], thumbprint),
   )
-  return JSON.stringify({ thumbprint, reused, version, verdict: refused?.reason ?? 'OK' })
+  return JSON.stringify({ thumbprint, reused, version, outcome: refused?.reason ?? 'OK' })
 }
 
 function describeSocket(socket: Partial<TLSSocket>) {
@@ -63,7 +63,7 @@ function listenHttps(version: SecureVersion = 'TLSv1.3'): Promise<number> {
   )
 }
 
-type Answer = { thumbprint?: string; reused: boolean; version: string; verdict: string }
+type Answer = { thumbprint?: string; reused: boolean; version: string; outcome: string }
 type Identity = { key?: string; cert?: string }
 
 /** One request over a connection of its own; also returns the TLS session. */
@@ -92,9 +92,9 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the client certificate in %s', (
   it('8705-6.2-a is that of a client with a self-signed certificate', async () => {
     const port = await listenHttps(version)
     const mine = await requestOnce(port, client, undefined, client.thumbprint)
-    expect(mine).toMatchObject({ thumbprint: client.thumbprint, version, verdict: 'OK' })
+    expect(mine).toMatchObject({ thumbprint: client.thumbprint, version, outcome: 'OK' })
     const stolen = await requestOnce(port, other, undefined, client.thumbprint)
-    expect(stolen).toMatchObject({ thumbprint: other.thumbprint, verdict: 'binding_mismatch' })
+    expect(stolen).toMatchObject({ thumbprint: other.thumbprint, outcome: 'binding_mismatch' })
   })
 
   it('8705-6.2-b may have expired', async () => {
@@ -105,7 +105,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the client certificate in %s', (
   it('8705-3-c is absent where the client has none', async () => {
     const answer = await requestOnce(await listenHttps(version), {}, undefined, client.thumbprint)
     expect(answer.thumbprint).toBeUndefined()
-    expect(answer.verdict).toBe('binding_mismatch')
+    expect(answer.outcome).toBe('binding_mismatch')
   })
 
   it('8705-resum is the same on a session that is resumed, with and without a certificate', async () => {
@@ -114,7 +114,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the client certificate in %s', (
     expect(session).toBeDefined()
     for (const identity of [client, {}]) {
       const resumed = await requestOnce(port, identity, session, client.thumbprint)
-      expect(resumed).toMatchObject({ reused: true, thumbprint: client.thumbprint, verdict: 'OK' })
+      expect(resumed).toMatchObject({ reused: true, thumbprint: client.thumbprint, outcome: 'OK' })
     }
   })
 })
@@ -125,14 +125,14 @@ describe('the client certificate of one connection', () => {
     const agent = new Agent({ ...loopback, ...client, keepAlive: true, maxSockets: 1 })
     onTestFinished(() => agent.destroy())
     const sockets = new Set<unknown>()
-    const verdicts: string[] = []
+    const outcomes: string[] = []
     for (const headers of [boundTo(client), boundTo(other), boundTo(client)]) {
       const sent = httpsRequest({ ...loopback, port, agent, headers }).end()
       const [response] = (await once(sent, 'response')) as [IncomingMessage]
       sockets.add(response.socket)
-      verdicts.push(JSON.parse(Buffer.concat(await response.toArray()).toString()).verdict)
+      outcomes.push(JSON.parse(Buffer.concat(await response.toArray()).toString()).outcome)
     }
-    expect(verdicts).toEqual(['OK', 'binding_mismatch', 'OK'])
+    expect(outcomes).toEqual(['OK', 'binding_mismatch', 'OK'])
     expect(sockets.size).toBe(1)
   })
 
@@ -148,15 +148,15 @@ describe('the client certificate of one connection', () => {
         ...identity,
         lookup: (_, __, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
       })
-      const verdicts = await Promise.all(
+      const outcomes = await Promise.all(
         [client, other, client].map(async (token) => {
           const stream = session.request({ ':path': '/', ...boundTo(token) })
-          return JSON.parse(Buffer.concat(await stream.toArray()).toString()).verdict
+          return JSON.parse(Buffer.concat(await stream.toArray()).toString()).outcome
         }),
       )
       const isClient = identity === client
       const expected = isClient ? 'OK' : 'binding_mismatch'
-      expect(verdicts).toEqual([expected, 'binding_mismatch', expected])
+      expect(outcomes).toEqual([expected, 'binding_mismatch', expected])
       session.close()
       await once(session, 'close')
     }
@@ -183,7 +183,7 @@ it('8705-3-c the client certificate is absent without TLS', async () => {
   const response = await fetch(`http://127.0.0.1:${port}`, { headers: boundTo(client) })
   const answered = (await response.json()) as Answer
   expect(answered.thumbprint).toBeUndefined()
-  expect(answered.verdict).toBe('binding_mismatch')
+  expect(answered.outcome).toBe('binding_mismatch')
 })
 
 it('8705-6.2-a the client certificate is absent where the server does not ask for it', async () => {

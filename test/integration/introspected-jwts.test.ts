@@ -131,8 +131,8 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     ['T401 unsupported_binding', { cnf: { jkt: `${'x'.repeat(42)}w` } }],
   ])('%s for %j', async (expected, changes) => {
     const api = await answered(() => same(changes))
-    expect(await api.verdict(t0())).toBe(expected)
-    expect(await api.verdict(t0())).toBe(expected)
+    expect(await api.outcomeFor(t0())).toBe(expected)
+    expect(await api.outcomeFor(t0())).toBe(expected)
   })
 
   it('decides alone what the token grants', async () => {
@@ -150,7 +150,7 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     const token = t0({ exp })
     expect((await api.introspect(token)).expiresAt).toBe(exp)
     api.pass(61)
-    expect(await api.verdict(token)).toBe('T401 expired')
+    expect(await api.outcomeFor(token)).toBe('T401 expired')
   })
 
   it('may name the audience of a lightweight token, and must', async () => {
@@ -158,11 +158,11 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     const named = await answered(() => same())
     expect(await named.introspect(lightweight)).toMatchObject({ subject: sub, audience: [AUD] })
     const unnamed = await answered(() => same({ aud: undefined }))
-    expect(await unnamed.verdict(lightweight)).toBe('T401 missing_claim')
+    expect(await unnamed.outcomeFor(lightweight)).toBe('T401 missing_claim')
     const other = await answered(() => same({ aud: 'https://other.test' }))
-    expect(await other.verdict(lightweight)).toBe('T401 wrong_audience')
+    expect(await other.outcomeFor(lightweight)).toBe('T401 wrong_audience')
     const strict = await answered(() => same(), { settings: { profile: 'rfc9068' } })
-    expect(await strict.verdict(lightweight)).toBe('T401 missing_claim')
+    expect(await strict.outcomeFor(lightweight)).toBe('T401 missing_claim')
   })
 })
 
@@ -218,7 +218,7 @@ describe('tokenCache: false', () => {
       active: form.get('token') === 'good',
     }))
     const api = createApi(server, { validator: { tokenCache: false } })
-    for (const token of ['good', 'good', 'bad', 'bad']) await api.verdict(token)
+    for (const token of ['good', 'good', 'bad', 'bad']) await api.outcomeFor(token)
     expect(server.received.map(({ form }) => form.get('token'))).toEqual(['good', 'good', 'bad'])
   })
 })

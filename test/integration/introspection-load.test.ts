@@ -18,7 +18,7 @@ describe('the load of introspection', () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
     for (let count = 0; count < 10_000; count++) {
-      expect(await api.verdict('good')).toBe('OK')
+      expect(await api.outcomeFor('good')).toBe('OK')
       api.pass(0.006)
     }
     expect(server.received).toHaveLength(6)
@@ -27,9 +27,9 @@ describe('the load of introspection', () => {
   it('is 200 requests, and less than 3 MB, for 10,000 random strings at once', async () => {
     const server = await startAuthorizationServer(() => ({ active: false }))
     const api = createApi(server)
-    await api.verdict(random())
+    await api.outcomeFor(random())
     const before = heapUsed()
-    for (let count = 0; count < 10_000; count++) await api.verdict(random())
+    for (let count = 0; count < 10_000; count++) await api.outcomeFor(random())
     api.events.length = 0
     expect(heapUsed() - before).toBeLessThan(3_000_000)
     expect(server.received.length).toBe(200)
@@ -38,24 +38,24 @@ describe('the load of introspection', () => {
   it('is 1 request for 50 first uses at once', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    await Promise.all(Array.from({ length: 50 }, () => api.verdict('good')))
+    await Promise.all(Array.from({ length: 50 }, () => api.outcomeFor('good')))
     expect(server.received).toHaveLength(1)
   })
 
   it('is an attempt at least every 10 s while the endpoint is down, and none for cached tokens', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    expect(await api.verdict('good')).toBe('OK')
+    expect(await api.outcomeFor('good')).toBe('OK')
     server.respond = (_request, response) => response.writeHead(503).end()
-    const verdicts: string[] = []
+    const outcomes: string[] = []
     for (let second = 0; second < 60; second++) {
-      verdicts.push(await api.verdict('good'))
+      outcomes.push(await api.outcomeFor('good'))
       api.pass(1)
     }
-    expect(verdicts).toEqual([...Array(10).fill('OK'), ...Array(50).fill('X503')])
+    expect(outcomes).toEqual([...Array(10).fill('OK'), ...Array(50).fill('X503')])
     expect(server.received.length).toBeLessThanOrEqual(1 + 10)
     server.respond = () => active()
     api.pass(10)
-    expect(await api.verdict('good')).toBe('OK')
+    expect(await api.outcomeFor('good')).toBe('OK')
   })
 })

@@ -125,17 +125,17 @@ describe.each(Object.entries(methods))('oidc-provider with %s', (_name, authenti
   it('refuses one for another API, and one that does not exist', async () => {
     const api = apiWith(authentication)
     const other = await fetchToken('https://other.example.com')
-    expect(await api.verdict(other)).toBe('T401 wrong_audience')
-    expect(await api.verdict('does-not-exist')).toBe('T401 inactive')
+    expect(await api.outcomeFor(other)).toBe('T401 wrong_audience')
+    expect(await api.outcomeFor('does-not-exist')).toBe('T401 inactive')
   })
 
   it('refuses a revoked token once the cached result is too old', async () => {
     const api = apiWith(authentication)
     const token = await fetchToken()
-    expect(await api.verdict(token)).toBe('OK')
+    expect(await api.outcomeFor(token)).toBe('OK')
     expect((await post('/token/revocation', { token })).status).toBe(200)
     api.pass(10)
-    expect(await api.verdict(token)).toBe('T401 inactive')
+    expect(await api.outcomeFor(token)).toBe('T401 inactive')
   })
 })
 
@@ -144,8 +144,8 @@ describe('oidc-provider with signed responses', () => {
 
   it('accepts an active token, and refuses one that does not exist', async () => {
     const api = apiWith(basic, true)
-    expect(await api.verdict(await fetchToken())).toBe('OK')
-    expect(await api.verdict('does-not-exist')).toBe('T401 inactive')
+    expect(await api.outcomeFor(await fetchToken())).toBe('OK')
+    expect(await api.outcomeFor('does-not-exist')).toBe('T401 inactive')
   })
 })
 
@@ -156,7 +156,7 @@ describe('oidc-provider with wrong credentials', () => {
       clientId: 'rs:basic',
       clientSecret: 'wrong',
     })
-    expect(await api.verdict(await fetchToken())).toBe('X503')
+    expect(await api.outcomeFor(await fetchToken())).toBe('X503')
     expect(api.events).toMatchObject([{ reason: 'credentials_refused', clientId: 'rs:basic' }])
   })
 })

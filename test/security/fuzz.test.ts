@@ -9,9 +9,9 @@ import { createApi, createDifferential, ruleSets } from './fuzz/differential.ts'
 import { createDocuments } from './fuzz/documents.ts'
 import { createDpopDifferential } from './fuzz/dpop.ts'
 import { createCacheControl, createChallenges } from './fuzz/headers.ts'
-import { cook, type Mutation } from './fuzz/inputs.ts'
+import { createInput, type Mutation } from './fuzz/inputs.ts'
 import { createIssuers } from './fuzz/issuers.ts'
-import { explain, opinionOn, type Rules, stricter } from './fuzz/oracle.ts'
+import { explain, type Rules, stricter, verifyIndependently } from './fuzz/oracle.ts'
 import { createRequests, createSocketRequests } from './fuzz/requests.ts'
 import { type MakeProperty, run } from './fuzz/run.ts'
 
@@ -21,17 +21,12 @@ const seed = Number(process.env.FUZZ_SEED ?? 5)
 /** The number of runs in the suite, and the share of the time in `npm run fuzz`. */
 const properties: [title: string, make: MakeProperty, runs: number, share: number][] = [
   ['tokens and key sets have the result of an independent validator', createDifferential, 45, 0.25],
-  ['DPoP proofs get the verdict of an independent verifier', createDpopDifferential, 45, 0.1],
+  ['DPoP proofs get the result of an independent verifier', createDpopDifferential, 45, 0.1],
   ['any Authorization has a well-formed result', createRequests, 300, 0.12],
   ['any Authorization over a socket gets a well-formed response', createSocketRequests, 100, 0.12],
   ['any key set and metadata lead to a result, and to recovery', createDocuments, 100, 0.18],
   ['any Cache-Control leads to a limited lifetime of keys', createCacheControl, 60, 0.05],
-  [
-    'issuers and keys in any order of events get the verdict of the oracle',
-    createIssuers,
-    30,
-    0.15,
-  ],
+  ['issuers and keys in any order of events get the result of the oracle', createIssuers, 30, 0.15],
   ['challenges contain any realm and any scopes', createChallenges, 100, 0.03],
 ]
 
@@ -86,14 +81,14 @@ describe('rules that are stricter than those of jose', () => {
   it.each(stricter)('$name: $why', async ({ name }) => {
     const mutations = [examples[name] ?? []].flat()
     const recipe = { signer: name.includes('RSA') ? 2 : 0, keySet: 'described', mutations } as const
-    const input = cook(recipe)
+    const input = createInput(recipe)
     const rules = ruleSets[0] as Rules
     const found = await createApi(input, { recipe, rules: 0, route: 'fetched' })
-    const verdict = await found?.validator.validate(input.token).catch((error: unknown) => error)
-    expect(verdict).toBeInstanceOf(AccessTokenError)
+    const result = await found?.validator.validate(input.token).catch((error: unknown) => error)
+    expect(result).toBeInstanceOf(AccessTokenError)
     const theirs = { token: input.token, keys: found?.inUse() ?? [], rules }
-    const opinion = await opinionOn(theirs)
-    if (typeof opinion === 'string') return expect.fail(`jose refuses it too: ${opinion}`)
-    expect(await explain(theirs, opinion)).toContain(name)
+    const expected = await verifyIndependently(theirs)
+    if (typeof expected === 'string') return expect.fail(`jose refuses it too: ${expected}`)
+    expect(await explain(theirs, expected)).toContain(name)
   })
 })

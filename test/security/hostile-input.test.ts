@@ -379,10 +379,10 @@ describe('keys and the clock', () => {
       reach = new Promise((resolve) => {
         arrive = resolve
       })
-      const verdict = validate(token)
+      const validation = validate(token)
       clock.offset = 300
       arrive()
-      await expect(verdict).rejects.toMatchObject({ reason: 'expired' })
+      await expect(validation).rejects.toMatchObject({ reason: 'expired' })
     },
   )
 })
@@ -409,11 +409,11 @@ describe('a key that is published during a refresh', () => {
     })
     await validate(lasting())
     served = { keys: [rsa1.jwk, rsa2.jwk] }
-    const verdict = validate(lasting({}, { kid }, rsa2))
+    const validation = validate(lasting({}, { kid }, rsa2))
     // Wait until the token has failed with the known keys and waits for the refresh.
     await new Promise((resolve) => setTimeout(resolve, 100))
     arrive()
-    expect((await verdict).issuer).toBe(ISS)
+    expect((await validation).issuer).toBe(ISS)
   })
 })
 

@@ -10,7 +10,7 @@ import {
   createApi as createIntrospectingApi,
   startAuthorizationServer,
 } from '../support/introspection.ts'
-import { simulateIssuer, status, verdict } from '../support/simulated-issuer.ts'
+import { outcomeOf, simulateIssuer, status } from '../support/simulated-issuer.ts'
 
 const added: string[] = []
 
@@ -61,7 +61,7 @@ describe('a property of Object.prototype', () => {
     issuer.metadata = () => Response.json({ issuer: ISS })
     const { validate } = issuer.validator()
     pollute({ jwks_uri: 'https://evil.test/jwks' })
-    expect(await verdict(validate(t0({}, {}, attacker)))).toBe('X503')
+    expect(await outcomeOf(validate(t0({}, {}, attacker)))).toBe('X503')
     expect(issuer.count().jwks).toBe(0)
   })
 
@@ -74,7 +74,7 @@ describe('a property of Object.prototype', () => {
       // Without the options of the fixture, which read the prototype.
       issuer: ISS,
     })
-    expect(await verdict(validate(t0()))).toBe('X503')
+    expect(await outcomeOf(validate(t0()))).toBe('X503')
   })
 
   it('is not the kid of a token', async () => {
@@ -117,11 +117,11 @@ describe('a property of Object.prototype', () => {
     const server = await startAuthorizationServer(() => ({}))
     const api = createIntrospectingApi(server)
     pollute({ active: true, aud: AUD, exp: 4e9, client_secret: 'x', method: 'GET' })
-    expect(await api.verdict('opaque')).toBe('X503')
+    expect(await api.outcomeFor('opaque')).toBe('X503')
     const [request] = server.received
     expect(request?.method).toBe('POST')
     expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint'])
     server.respond = () => ({ active: true })
-    expect(await api.verdict('other')).toBe('T401 missing_claim')
+    expect(await api.outcomeFor('other')).toBe('T401 missing_claim')
   })
 })

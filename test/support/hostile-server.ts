@@ -78,7 +78,7 @@ function* manyKeys(count: number): Generator<string> {
   yield `${JSON.stringify(rsa1.jwk)}]}`
 }
 
-const rubbish = [null, 'x', 1, [], {}, { kty: 'AKP' }, { ...rsa1.jwk, kid: 'odd', n: 1 }]
+const unusableKeys = [null, 'x', 1, [], {}, { kty: 'AKP' }, { ...rsa1.jwk, kid: 'odd', n: 1 }]
 
 /** The behaviours that end only when the validator ends the request. */
 export const endless: readonly string[] = [
@@ -129,7 +129,7 @@ export const hostilities: Readonly<Record<string, Behaviour>> = {
   'a list instead of a set': answer(200, JSON.stringify(keySet.keys)),
   'keys that are not a list': answer(200, '{"keys":{}}'),
   'empty set': answer(200, '{"keys":[]}'),
-  'set without a usable key': answer(200, JSON.stringify({ keys: rubbish })),
+  'set without a usable key': answer(200, JSON.stringify({ keys: unusableKeys })),
   'a garbled compression': ({ response }) =>
     response.writeHead(200, { 'content-encoding': 'gzip' }).end('no gzip'),
   '200 MB': stream(() => megabytes(200)),
@@ -138,8 +138,11 @@ export const hostilities: Readonly<Record<string, Behaviour>> = {
 }
 
 /** Unusual but allowed responses: their one usable key must be used. */
-export const oddities: Readonly<Record<string, Behaviour>> = {
-  'one good key among rubbish': answer(200, JSON.stringify({ keys: [...rubbish, rsa1.jwk] })),
+export const unusualAnswers: Readonly<Record<string, Behaviour>> = {
+  'one good key among unusable ones': answer(
+    200,
+    JSON.stringify({ keys: [...unusableKeys, rsa1.jwk] }),
+  ),
   'no-store': good({ 'cache-control': 'no-store' }),
   'a malformed Cache-Control': good({ 'cache-control': 'max-age=, ;=;"' }),
   'a malformed ETag': good({ etag: 'no quotes' }),

@@ -88,7 +88,7 @@ export interface Api {
   readonly seconds: () => number
   readonly introspect: (token: string) => Promise<AccessToken>
   /** `OK`, `T401 <reason>` or `X503`. */
-  readonly verdict: (token: string) => Promise<string>
+  readonly outcomeFor: (token: string) => Promise<string>
 }
 
 /** Creates a validator for the issuer at this server. Its endpoint is set, unless `options` say so. */
@@ -122,11 +122,11 @@ export function createApi(
     },
     seconds: () => time / 1000,
     introspect: (token) => validator.validate(token),
-    verdict: (token) => verdictOf(() => validator.validate(token)),
+    outcomeFor: (token) => outcomeOf(() => validator.validate(token)),
   }
 }
 
-async function verdictOf(introspect: () => Promise<unknown>): Promise<string> {
+async function outcomeOf(introspect: () => Promise<unknown>): Promise<string> {
   try {
     await introspect()
     return 'OK'

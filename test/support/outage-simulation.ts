@@ -3,7 +3,7 @@
  * issuer.
  */
 import { base64url, claimsT0, makeKey, rsa1, t0 } from './fixture.ts'
-import { simulateIssuer, verdict } from './simulated-issuer.ts'
+import { outcomeOf, simulateIssuer } from './simulated-issuer.ts'
 
 /** Seconds. */
 export const day = 86_400
@@ -28,7 +28,7 @@ export function simulation(
 ) {
   const issuer = simulateIssuer()
   const { validate, ready } = issuer.validator(changes)
-  return { issuer, ready, validate, verdictOn: (token: string) => verdict(validate(token)) }
+  return { issuer, ready, validate, outcomeFor: (token: string) => outcomeOf(validate(token)) }
 }
 
 /** A response that comes after this many seconds. */

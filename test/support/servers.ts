@@ -242,7 +242,7 @@ type Carrier = IncomingMessage & { auth?: unknown; body?: unknown }
 
 const pathOf = (request: IncomingMessage): string => request.url?.split('?')[0] ?? ''
 
-function failPlainly(setup: Setup, response: ServerResponse, error: unknown): void {
+function sendPlainError(setup: Setup, response: ServerResponse, error: unknown): void {
   setup.failures.push(error)
   if (response.headersSent) return
   response.statusCode = (error as { status?: number }).status ?? 500
@@ -269,7 +269,7 @@ function onHttp(setup: Setup): Listener {
       }
       response.end(await see(setup, request, request.auth, request.body))
     } catch (error) {
-      failPlainly(setup, response, error)
+      sendPlainError(setup, response, error)
     }
   }
 }
@@ -290,10 +290,10 @@ function onConnect(setup: Setup): Listener {
     const guards = [...metadata, ...(routes.get(pathOf(request)) ?? routes.get('') ?? [])]
     const run = (index: number, error?: unknown): void => {
       const guard = guards[index]
-      if (error !== undefined) failPlainly(setup, response, error)
+      if (error !== undefined) sendPlainError(setup, response, error)
       else if (guard !== undefined) {
         guard(request, response, (problem) => run(index + 1, problem)).catch((problem) =>
-          failPlainly(setup, response, problem),
+          sendPlainError(setup, response, problem),
         )
       } else {
         void see(setup, request, request.auth, request.body).then((json) => response.end(json))

@@ -101,7 +101,7 @@ export function simulateIssuer(keys: unknown[] = [rsa1.jwk]): SimulatedIssuer {
  * Resolves to the result of a validation in the short form of the requirements: `OK`, `T401 <reason>`
  * or `X503`. Rejects with any other error, and if the headers do not fit the status.
  */
-export async function verdict(validation: Promise<unknown>): Promise<string> {
+export async function outcomeOf(validation: Promise<unknown>): Promise<string> {
   try {
     await validation
     return 'OK'
@@ -124,15 +124,15 @@ export async function verdict(validation: Promise<unknown>): Promise<string> {
  * Validates a token against a key set with these keys. Resolves to the result, and to the reasons for
  * which keys were skipped. A spare key ensures that the set has a usable key.
  */
-export async function verdictWith(
+export async function outcomeWith(
   keys: unknown[],
   token: string,
   changes: Partial<ValidatorOptions> = {},
-): Promise<{ verdict: string; skipped: string[] }> {
+): Promise<{ outcome: string; skipped: string[] }> {
   const issuer = simulateIssuer([...keys, { ...ec3.jwk, kid: 'spare' }])
-  const result = await verdict(issuer.validator(changes).validate(token))
+  const result = await outcomeOf(issuer.validator(changes).validate(token))
   const skipped = issuer.eventsOf('keys.skipped').map(({ reason }) => reason)
-  return { verdict: result, skipped }
+  return { outcome: result, skipped }
 }
 
 /** Signature checks on the thread pool. They take real time, during which simulated time must not pass. */

@@ -15,8 +15,8 @@ import {
 } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { printable, slashHint } from '../../src/internal/printable.ts'
+import { createApi } from '../support/checked-validator.ts'
 import { ISS, t0 } from '../support/fixture.ts'
-import { createApi } from '../support/verdict.ts'
 
 const cause = new Error('the real failure')
 

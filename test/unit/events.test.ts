@@ -4,8 +4,8 @@ import { inspect } from 'node:util'
 import type { ValidatorEvent } from 'oauth-resource-server'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createObserver } from '../../src/events.ts'
+import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/checked-validator.ts'
 import { fixtureValidator, ISS, jwks, t0 } from '../support/fixture.ts'
-import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/verdict.ts'
 
 const diagnostics = channel('oauth-resource-server')
 const event: ValidatorEvent = { type: 'token.missing' }

@@ -10,12 +10,12 @@ import {
   json,
   jump,
   jwksUri,
+  outcomeOf,
   pass,
   refused,
   secondsUntil,
   status,
   stopTime,
-  verdict,
 } from '../../support/simulated-issuer.ts'
 
 beforeEach(stopTime)
@@ -25,9 +25,9 @@ describe('steady traffic', () => {
 
   /** Sends four requests a second for ten lifetimes of the keys. Resolves to the longest wait. */
   async function slowestOf(jwks: () => Response | Promise<Response>, timeout = 5) {
-    const { issuer, verdictOn, validate } = simulation({ keys: { maxAge, timeout } })
+    const { issuer, outcomeFor, validate } = simulation({ keys: { maxAge, timeout } })
     const token = lasting()
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     issuer.jwks = jwks
     let slowest = 0
     for (let request = 0; request < 10 * maxAge * 4; request++) {
@@ -60,9 +60,9 @@ describe('steady traffic', () => {
   })
 
   it('after an idle time, requests wait for a hanging key set for one second, once, and then use the old set', async () => {
-    const { issuer, validate, verdictOn } = simulation()
+    const { issuer, validate, outcomeFor } = simulation()
     const token = lasting()
-    await verdictOn(token)
+    await outcomeFor(token)
     issuer.jwks = hanging
     await pass(5_000)
     const waits: number[] = []
@@ -79,16 +79,16 @@ describe('steady traffic', () => {
 
 describe('an outage', () => {
   it('of a day: every request is accepted, with one attempt a minute and an event for each', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting()
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     issuer.jwks = refused
     issuer.metadata = refused
     const attempts: number[] = []
     for (let second = 0; second < day; second += 30) {
       await pass(30)
       const before = issuer.urls.length
-      expect(await verdictOn(token)).toBe('OK')
+      expect(await outcomeFor(token)).toBe('OK')
       await pass(0)
       expect(issuer.urls.length - before).toBeLessThanOrEqual(1)
       if (issuer.urls.length > before) attempts.push(Date.now())
@@ -101,40 +101,40 @@ describe('an outage', () => {
     expect(issuer.eventsOf('token.refused')).toEqual([])
     // The first set was fresh for 600 s, and usable for a day after that.
     await pass(600)
-    expect(await verdictOn(token)).toBe('X503')
-    expect(await verdictOn(lasting())).toBe('X503')
+    expect(await outcomeFor(token)).toBe('X503')
+    expect(await outcomeFor(lasting())).toBe('X503')
     issuer.jwks = () => json({ keys: issuer.keys })
     const began = Date.now()
-    while ((await verdictOn(token)) !== 'OK') await pass(1)
+    while ((await outcomeFor(token)) !== 'OK') await pass(1)
     expect((Date.now() - began) / 1000).toBeLessThanOrEqual(60)
   })
 
   it('jwks-err-b a token with an unknown kid is answered with 503 during an outage, because the key may exist', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting()
-    await verdictOn(token)
+    await outcomeFor(token)
     issuer.jwks = refused
-    const verdicts: string[] = []
+    const outcomes: string[] = []
     for (let second = 0; second < 30; second++) {
-      verdicts.push(await verdictOn(madeUpKid()))
-      expect(await verdictOn(token)).toBe('OK')
-      expect(await verdictOn(lasting({}, { kid: 'rsa1' }, rsa2))).toBe('T401 bad_signature')
+      outcomes.push(await outcomeFor(madeUpKid()))
+      expect(await outcomeFor(token)).toBe('OK')
+      expect(await outcomeFor(lasting({}, { kid: 'rsa1' }, rsa2))).toBe('T401 bad_signature')
       await pass(1)
     }
-    expect(new Set(verdicts)).toEqual(new Set(['X503']))
+    expect(new Set(outcomes)).toEqual(new Set(['X503']))
     expect(issuer.count().jwks).toBeLessThanOrEqual(6)
   })
 
   it('jwks-err-c a failure is not cached: once the issuer is back, a token is accepted within one back-off step', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     issuer.jwks = refused
     for (let second = 0; second < 20; second++) {
-      expect(await verdictOn(lasting())).toBe('X503')
+      expect(await outcomeFor(lasting())).toBe('X503')
       await pass(1)
     }
     issuer.jwks = () => json({ keys: issuer.keys })
     let waited = 0
-    while ((await verdictOn(lasting())) !== 'OK') {
+    while ((await outcomeFor(lasting())) !== 'OK') {
       await pass(1)
       waited++
     }
@@ -146,7 +146,7 @@ describe('an outage', () => {
     ['600', 600],
     ['86400', 600],
   ])('Retry-After: %s delays the next attempt by %i seconds', async (header, seconds) => {
-    const { issuer, validate, verdictOn } = simulation()
+    const { issuer, validate, outcomeFor } = simulation()
     issuer.jwks = () => status(503, { 'retry-after': header })
     await expect(validate(lasting())).rejects.toMatchObject({
       retryAfter: seconds,
@@ -154,16 +154,16 @@ describe('an outage', () => {
     })
     issuer.jwks = () => json({ keys: issuer.keys })
     await pass(seconds - 1)
-    expect(await verdictOn(lasting())).toBe('X503')
+    expect(await outcomeFor(lasting())).toBe('X503')
     expect(issuer.count().jwks).toBe(1)
     await pass(1)
-    expect(await verdictOn(lasting())).toBe('OK')
+    expect(await outcomeFor(lasting())).toBe('OK')
   })
 
   it('7517-5-d a set without a usable key counts as an outage: 503 without other keys', async () => {
-    const { issuer, verdictOn } = simulation([] as never)
+    const { issuer, outcomeFor } = simulation([] as never)
     issuer.keys = []
-    expect(await verdictOn(lasting())).toBe('X503')
+    expect(await outcomeFor(lasting())).toBe('X503')
     expect(issuer.eventsOf('keys.failed')).toMatchObject([{ reason: 'no_usable_key' }])
   })
 
@@ -173,19 +173,19 @@ describe('an outage', () => {
     const result = validate(lasting())
     result.catch(() => {})
     expect(await secondsUntil(result)).toBeLessThanOrEqual(5.1)
-    expect(await verdict(result)).toBe('X503')
+    expect(await outcomeOf(result)).toBe('X503')
   })
 
   it('events report every change of the keys, each with its issuer', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
     issuer.jwks = refused
     await pass(500)
-    await verdictOn(lasting())
+    await outcomeFor(lasting())
     await pass(0)
     issuer.jwks = () => json({ keys: [rsa1.jwk, rsa2.jwk, { kty: 'oct', kid: 'h' }] })
     await pass(700)
-    await verdictOn(lasting())
+    await outcomeFor(lasting())
     const events = issuer.events.filter(({ type }) => !type.startsWith('token.'))
     expect(events).toMatchObject([
       { type: 'metadata.refreshed', jwksUri },
@@ -203,27 +203,27 @@ describe('a clock that jumps', () => {
   it.each([day, 300 * day, -3_600, -300 * day])(
     'by %i seconds: no token is refused for its key',
     async (by) => {
-      const { issuer, verdictOn } = simulation()
+      const { issuer, outcomeFor } = simulation()
       const ageless = (key = rsa1) => lasting({ iat: 1e9, exp: 4e9 }, {}, key)
-      expect(await verdictOn(ageless())).toBe('OK')
+      expect(await outcomeFor(ageless())).toBe('OK')
       jump(by)
-      expect(await verdictOn(ageless())).toBe('OK')
+      expect(await outcomeFor(ageless())).toBe('OK')
       await pass(0)
       issuer.keys = [rsa2.jwk]
-      expect(await verdictOn(ageless(rsa2))).toBe('OK')
+      expect(await outcomeFor(ageless(rsa2))).toBe('OK')
       jump(-by)
-      expect(await verdictOn(ageless(rsa2))).toBe('OK')
+      expect(await outcomeFor(ageless(rsa2))).toBe('OK')
     },
   )
 
   it('back, in the middle of an outage: the old keys stay in use', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting({ iat: 1e9, exp: 4e9 })
-    await verdictOn(token)
+    await outcomeFor(token)
     issuer.jwks = refused
     await pass(3_600)
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     jump(-7_200)
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
   })
 })

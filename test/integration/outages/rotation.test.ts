@@ -9,41 +9,41 @@ import {
   json,
   jwksUri,
   metadataUrl,
+  outcomeOf,
   pass,
   refused,
   simulateIssuer,
   stopTime,
-  verdict,
 } from '../../support/simulated-issuer.ts'
 
 beforeEach(stopTime)
 
 describe('concurrent and repeated requests', () => {
   it('jwks-cache-a a hundred sequential requests cause one fetch', async () => {
-    const { issuer, verdictOn } = simulation()
-    for (let count = 0; count < 100; count++) expect(await verdictOn(lasting())).toBe('OK')
+    const { issuer, outcomeFor } = simulation()
+    for (let count = 0; count < 100; count++) expect(await outcomeFor(lasting())).toBe('OK')
     expect(issuer.urls).toEqual([metadataUrl, jwksUri])
   })
 
   it('jwks-cache-b fifty concurrent first requests cause one fetch', async () => {
-    const { issuer, verdictOn } = simulation({ tokenCache: false })
-    const verdicts = await Promise.all(Array.from({ length: 50 }, () => verdictOn(lasting())))
-    expect(new Set(verdicts)).toEqual(new Set(['OK']))
+    const { issuer, outcomeFor } = simulation({ tokenCache: false })
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => outcomeFor(lasting())))
+    expect(new Set(outcomes)).toEqual(new Set(['OK']))
     expect(issuer.urls).toEqual([metadataUrl, jwksUri])
   })
 
   it('ready() fetches the keys before the first request, and not again while they are fresh', async () => {
-    const { issuer, ready, verdictOn } = simulation()
+    const { issuer, ready, outcomeFor } = simulation()
     await ready()
     await ready()
-    expect(await verdictOn(lasting())).toBe('OK')
+    expect(await outcomeFor(lasting())).toBe('OK')
     expect(issuer.urls).toEqual([metadataUrl, jwksUri])
   })
 
   it('ready() rejects with ServiceUnavailableError while there are no keys', async () => {
     const { issuer, ready } = simulation()
     issuer.jwks = refused
-    expect(await verdict(ready())).toBe('X503')
+    expect(await outcomeOf(ready())).toBe('X503')
   })
 
   it('jwks-multi keys of one issuer do not verify tokens of another, even with the same kid', async () => {
@@ -55,31 +55,31 @@ describe('concurrent and repeated requests', () => {
     })
     issuer.jwks = (url) =>
       json({ keys: [issuers[new URL(url).origin as keyof typeof issuers].jwk] })
-    const verdicts: unknown[] = []
+    const outcomes: unknown[] = []
     for (const iss of Object.keys(issuers)) {
       for (const key of [rsa1, other])
-        verdicts.push(await verdict(validate(lasting({ iss }, {}, key))))
+        outcomes.push(await outcomeOf(validate(lasting({ iss }, {}, key))))
     }
-    expect(verdicts).toEqual(['OK', 'T401 bad_signature', 'T401 bad_signature', 'OK'])
+    expect(outcomes).toEqual(['OK', 'T401 bad_signature', 'T401 bad_signature', 'OK'])
   })
 })
 
 describe('rotation', () => {
   it('jwks-rot-a a token with a new key is accepted after exactly one more fetch', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
     issuer.keys = [rsa1.jwk, rsa2.jwk]
-    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
-    expect(await verdictOn(lasting({ sub: 'other' }, {}, rsa2))).toBe('OK')
-    expect(await verdictOn(lasting())).toBe('OK')
+    expect(await outcomeFor(lasting({}, {}, rsa2))).toBe('OK')
+    expect(await outcomeFor(lasting({ sub: 'other' }, {}, rsa2))).toBe('OK')
+    expect(await outcomeFor(lasting())).toBe('OK')
     expect(issuer.count()).toEqual({ metadata: 1, jwks: 2 })
   })
 
   it('a token without kid and with a new key is accepted after one more fetch too', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
     issuer.keys = [rsa1.jwk, rsa2.jwk]
-    expect(await verdictOn(lasting({}, { kid: undefined }, rsa2))).toBe('OK')
+    expect(await outcomeFor(lasting({}, { kid: undefined }, rsa2))).toBe('OK')
     expect(issuer.count().jwks).toBe(2)
   })
 
@@ -89,66 +89,66 @@ describe('rotation', () => {
     ['an expired token', () => lasting({ exp: 1 }, {}, rsa2)],
     ['a wrong issuer', () => lasting({ iss: 'https://evil.test' }, {}, rsa2)],
   ])('%s causes no fetch', async (_what, token) => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
-    expect(await verdictOn(token())).toMatch(/^T401 /)
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
+    expect(await outcomeFor(token())).toMatch(/^T401 /)
     expect(issuer.count().jwks).toBe(1)
   })
 
   it('twenty concurrent requests with the same new kid count once against the rate limit', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
     for (let round = 1; round <= 4; round++) {
       const token = madeUpKid()
-      const verdicts = await Promise.all(Array.from({ length: 20 }, () => verdictOn(token)))
-      expect(new Set(verdicts)).toEqual(new Set(['T401 unknown_key']))
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeFor(token)))
+      expect(new Set(outcomes)).toEqual(new Set(['T401 unknown_key']))
       expect(issuer.count().jwks).toBe(1 + round)
     }
-    await verdictOn(madeUpKid())
+    await outcomeFor(madeUpKid())
     expect(issuer.count().jwks).toBe(5)
   })
 
   it('a rotation right after three concurrent made-up kids is accepted on its first request', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
-    await Promise.all([madeUpKid(), madeUpKid(), madeUpKid()].map(verdictOn))
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
+    await Promise.all([madeUpKid(), madeUpKid(), madeUpKid()].map(outcomeFor))
     issuer.keys = [rsa1.jwk, rsa2.jwk]
-    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+    expect(await outcomeFor(lasting({}, {}, rsa2))).toBe('OK')
   })
 
   it('a rotation right after three sequential made-up kids is accepted on its first request', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
-    for (let count = 0; count < 3; count++) await verdictOn(madeUpKid())
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
+    for (let count = 0; count < 3; count++) await outcomeFor(madeUpKid())
     issuer.keys = [rsa1.jwk, rsa2.jwk]
-    expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
+    expect(await outcomeFor(lasting({}, {}, rsa2))).toBe('OK')
   })
 
   it('jwks-rot-b 10,000 made-up kids in ten seconds cause four fetches, and all are refused with 401', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const good = lasting()
-    await verdictOn(good)
-    const verdicts = new Set<string>()
+    await outcomeFor(good)
+    const outcomes = new Set<string>()
     for (let second = 0; second < 10; second++) {
-      const flood = Array.from({ length: 1_000 }, () => verdictOn(madeUpKid()))
-      for (const result of await Promise.all(flood)) verdicts.add(result)
-      expect(await verdictOn(good)).toBe('OK')
+      const flood = Array.from({ length: 1_000 }, () => outcomeFor(madeUpKid()))
+      for (const result of await Promise.all(flood)) outcomes.add(result)
+      expect(await outcomeFor(good)).toBe('OK')
       await pass(1)
     }
-    expect(verdicts).toEqual(new Set(['T401 unknown_key']))
+    expect(outcomes).toEqual(new Set(['T401 unknown_key']))
     expect(issuer.count().jwks - 1).toBeGreaterThan(0)
     expect(issuer.count().jwks - 1).toBeLessThanOrEqual(5)
     expect(issuer.eventsOf('keys.rate_limited').length).toBeGreaterThan(5_000)
   })
 
   it('jwks-rot-c a rotation in the middle of a flood is accepted within 30 seconds', async () => {
-    const { issuer, verdictOn } = simulation()
-    await verdictOn(lasting())
-    const flood = () => Promise.all(Array.from({ length: 20 }, () => verdictOn(madeUpKid())))
+    const { issuer, outcomeFor } = simulation()
+    await outcomeFor(lasting())
+    const flood = () => Promise.all(Array.from({ length: 20 }, () => outcomeFor(madeUpKid())))
     for (let second = 0; second < 45; second++) await flood().then(() => pass(1))
     issuer.keys = [rsa1.jwk, rsa2.jwk]
     let waited = 0
-    while ((await verdictOn(lasting({}, {}, rsa2))) !== 'OK') {
+    while ((await outcomeFor(lasting({}, {}, rsa2))) !== 'OK') {
       await flood()
       await pass(1)
       waited++
@@ -158,10 +158,10 @@ describe('rotation', () => {
   })
 
   it('a flood keeps causing only two fetches a minute', async () => {
-    const { issuer, verdictOn } = simulation({ keys: { maxAge: day } })
-    await verdictOn(lasting())
+    const { issuer, outcomeFor } = simulation({ keys: { maxAge: day } })
+    await outcomeFor(lasting())
     for (let second = 0; second < 600; second++) {
-      await verdictOn(madeUpKid())
+      await outcomeFor(madeUpKid())
       await pass(1)
     }
     expect(issuer.count().jwks - 1).toBeGreaterThanOrEqual(20)
@@ -169,28 +169,28 @@ describe('rotation', () => {
   })
 
   it('jwks-rot-d a removed key, and its cached tokens, are refused after the next refresh', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting()
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     issuer.keys = [rsa2.jwk]
     await pass(300)
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
     await pass(300)
-    expect(await verdictOn(token)).toBe('T401 unknown_key')
-    expect(await verdictOn(lasting())).toBe('T401 unknown_key')
+    expect(await outcomeFor(token)).toBe('T401 unknown_key')
+    expect(await outcomeFor(lasting())).toBe('T401 unknown_key')
     expect(issuer.eventsOf('keys.refreshed')[1]).toMatchObject({ added: 1, removed: 1 })
   })
 
   it('a key that is published again verifies again', async () => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting()
-    await verdictOn(token)
+    await outcomeFor(token)
     issuer.keys = [rsa2.jwk]
     await pass(600)
-    expect(await verdictOn(token)).toBe('T401 unknown_key')
+    expect(await outcomeFor(token)).toBe('T401 unknown_key')
     issuer.keys = [rsa1.jwk]
     await pass(600)
-    expect(await verdictOn(token)).toBe('OK')
+    expect(await outcomeFor(token)).toBe('OK')
   })
 
   it.each([
@@ -199,13 +199,13 @@ describe('rotation', () => {
     ['a set without a usable key', () => json({ keys: [{ kty: 'oct', k: 'AA', kid: 'rsa1' }] })],
     ['another document', () => json({ issuer: ISS })],
   ])('%s removes no key', async (_what, answer) => {
-    const { issuer, verdictOn } = simulation()
+    const { issuer, outcomeFor } = simulation()
     const token = lasting()
-    await verdictOn(token)
+    await outcomeFor(token)
     issuer.jwks = answer
     for (let hour = 0; hour < 24; hour++) {
       await pass(3_600)
-      expect(await verdictOn(token)).toBe('OK')
+      expect(await outcomeFor(token)).toBe('OK')
       await pass(0)
     }
     expect(issuer.eventsOf('keys.failed')).toHaveLength(24)

@@ -12,11 +12,11 @@ import {
   endless,
   good,
   hostilities,
-  oddities,
+  unusualAnswers,
   versioned,
 } from '../../support/hostile-server.ts'
 import { day, lasting, rsa2 } from '../../support/outage-simulation.ts'
-import { verdict } from '../../support/simulated-issuer.ts'
+import { outcomeOf } from '../../support/simulated-issuer.ts'
 
 describe('over real sockets', () => {
   /** A short timeout for the behaviours that only the timeout ends. */
@@ -43,7 +43,7 @@ describe('over real sockets', () => {
       pass: (seconds: number) => {
         offset += seconds
       },
-      verdictOn: (token: string) => verdict(validate(token)),
+      outcomeFor: (token: string) => outcomeOf(validate(token)),
       failed: async () => {
         while (!events.some(({ type }) => type === 'keys.failed')) await nextTurn()
         return events.find((event) => event.type === 'keys.failed')
@@ -59,7 +59,7 @@ describe('over real sockets', () => {
     async (name) => {
       await using attack = await attacked(hostilities[name], timeoutFor(name))
       const startedAt = performance.now()
-      expect(await attack.verdictOn(signed())).toBe('X503')
+      expect(await attack.outcomeFor(signed())).toBe('X503')
       expect(performance.now() - startedAt).toBeLessThan(4_000)
       // The wait of the request may end just before the fetch reports.
       expect(await attack.failed()).toMatchObject({ serving: 'nothing' })
@@ -73,7 +73,7 @@ describe('over real sockets', () => {
       expect(attack.server.requests).toEqual(requests)
       attack.server.behave(good())
       attack.pass(7)
-      expect(await attack.verdictOn(signed())).toBe('OK')
+      expect(await attack.outcomeFor(signed())).toBe('OK')
     },
   )
 
@@ -82,24 +82,24 @@ describe('over real sockets', () => {
     async (name) => {
       await using attack = await attacked(good(), timeoutFor(name))
       const token = signed()
-      expect(await attack.verdictOn(token)).toBe('OK')
+      expect(await attack.outcomeFor(token)).toBe('OK')
       attack.server.behave(hostilities[name] as never)
       attack.pass(500)
-      expect(await attack.verdictOn(token)).toBe('OK')
+      expect(await attack.outcomeFor(token)).toBe('OK')
       expect(await attack.failed()).toMatchObject({ serving: 'fresh' })
       attack.pass(80_000)
-      expect(await attack.verdictOn(signed())).toBe('OK')
-      expect(await attack.verdictOn(signed({}, rsa2))).toBe('X503')
+      expect(await attack.outcomeFor(signed())).toBe('OK')
+      expect(await attack.outcomeFor(signed({}, rsa2))).toBe('X503')
       expect(attack.server.requests.every((line) => line === 'GET /jwks')).toBe(true)
     },
   )
 
-  it.concurrent.each(Object.entries(oddities))(
+  it.concurrent.each(Object.entries(unusualAnswers))(
     '7517-5-a jwks-http-c %s: the usable key is used',
     async (_name, behaviour) => {
       await using attack = await attacked(behaviour)
-      expect(await attack.verdictOn(signed())).toBe('OK')
-      expect(await attack.verdictOn(signed({ sub: 'other' }))).toBe('OK')
+      expect(await attack.outcomeFor(signed())).toBe('OK')
+      expect(await attack.outcomeFor(signed({ sub: 'other' }))).toBe('OK')
       expect(attack.server.requests).toHaveLength(1)
     },
   )
@@ -119,7 +119,7 @@ describe('over real sockets', () => {
     'jwks-err-d %s: the event has the reason %s, and the connection is closed',
     async (name, reason) => {
       await using attack = await attacked(hostilities[name], timeoutFor(name))
-      await attack.verdictOn(signed())
+      await attack.outcomeFor(signed())
       expect(await attack.failed()).toMatchObject({ reason })
       // Of 200 MB only as much is sent as fits into the buffers between the two processes.
       expect(attack.server.sent()).toBeLessThan(16 * 1024 * 1024)
@@ -131,7 +131,7 @@ describe('over real sockets', () => {
     await using attack = await attacked(versioned)
     const token = signed()
     for (let count = 0; count < 3; count++) {
-      expect(await attack.verdictOn(token)).toBe('OK')
+      expect(await attack.outcomeFor(token)).toBe('OK')
       attack.pass(601)
     }
     expect(attack.server.requests).toHaveLength(3)
@@ -143,13 +143,13 @@ describe('over real sockets', () => {
       setTimeout(() => good()(exchange), 350)
     }, 0.5)
     const startedAt = performance.now()
-    const verdicts = await Promise.all([
-      attack.verdictOn(signed({}, rsa2)),
-      attack.verdictOn(signed({ sub: 'other' }, rsa2)),
-      attack.verdictOn(signed()),
+    const outcomes = await Promise.all([
+      attack.outcomeFor(signed({}, rsa2)),
+      attack.outcomeFor(signed({ sub: 'other' }, rsa2)),
+      attack.outcomeFor(signed()),
     ])
     // The first two need a response to a later request, for which no time is left.
-    expect(verdicts).toEqual([expect.stringMatching(/^(X503|T401 unknown_key)$/), 'X503', 'OK'])
+    expect(outcomes).toEqual([expect.stringMatching(/^(X503|T401 unknown_key)$/), 'X503', 'OK'])
     expect(performance.now() - startedAt).toBeLessThan(800)
   })
 
@@ -160,8 +160,8 @@ describe('over real sockets', () => {
       if (requests === 2) exchange.request.socket.resetAndDestroy()
       else good()(exchange)
     })
-    expect(await attack.verdictOn(signed())).toBe('OK')
-    expect(await attack.verdictOn(signed({}, rsa2))).toBe('T401 unknown_key')
+    expect(await attack.outcomeFor(signed())).toBe('OK')
+    expect(await attack.outcomeFor(signed({}, rsa2))).toBe('T401 unknown_key')
     expect(requests).toBe(3)
   })
 
@@ -170,7 +170,7 @@ describe('over real sockets', () => {
     await close()
     const { validate } = createValidator({ issuer: { issuer: ISS, jwksUri: uri }, audience: AUD })
     const startedAt = performance.now()
-    expect(await verdict(validate(signed()))).toBe('X503')
+    expect(await outcomeOf(validate(signed()))).toBe('X503')
     expect(performance.now() - startedAt).toBeLessThan(4_000)
   })
 
@@ -181,7 +181,7 @@ describe('over real sockets', () => {
       keys: { timeout: 0.4 },
     })
     const startedAt = performance.now()
-    expect(await verdict(validate(signed({ iss: 'https://as.invalid' })))).toBe('X503')
+    expect(await outcomeOf(validate(signed({ iss: 'https://as.invalid' })))).toBe('X503')
     expect(performance.now() - startedAt).toBeLessThan(4_000)
   })
 
@@ -236,9 +236,9 @@ describe('over real sockets', () => {
       now: clock.now,
     })
     const token = await issuer.token()
-    expect(await verdict(validate(token))).toBe('X503')
+    expect(await outcomeOf(validate(token))).toBe('X503')
     await issuer.up()
     clock.advance(1)
-    expect(await verdict(validate(token))).toBe('OK')
+    expect(await outcomeOf(validate(token))).toBe('OK')
   })
 })

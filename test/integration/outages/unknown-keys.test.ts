@@ -19,14 +19,14 @@ import {
 beforeEach(stopTime)
 
 it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is accepted', async () => {
-  const { issuer, verdictOn } = simulation()
-  await verdictOn(lasting())
+  const { issuer, outcomeFor } = simulation()
+  await outcomeFor(lasting())
   // The response has the keys of the time of the request.
   issuer.jwks = () => late(1, json.bind(undefined, { keys: [...issuer.keys] }))()
-  const madeUp = verdictOn(madeUpKid())
+  const madeUp = outcomeFor(madeUpKid())
   await pass(0.1)
   issuer.keys = [rsa1.jwk, rsa2.jwk]
-  const rotated = verdictOn(lasting({}, {}, rsa2))
+  const rotated = outcomeFor(lasting({}, {}, rsa2))
   // Two responses after 1 s each, the second one requested after the token arrived.
   expect(await secondsUntil(rotated)).toBeLessThan(2.5)
   expect(await rotated).toBe('OK')
@@ -34,29 +34,29 @@ it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is 
 })
 
 it('jwks-rot-a a token with a new key is accepted or answered with 503 during a slow refresh', async () => {
-  const { issuer, verdictOn } = simulation()
-  await verdictOn(lasting())
+  const { issuer, outcomeFor } = simulation()
+  await outcomeFor(lasting())
   issuer.jwks = () => late(4, json.bind(undefined, { keys: [...issuer.keys] }))()
   await pass(500)
-  await verdictOn(lasting())
+  await outcomeFor(lasting())
   await pass(0)
   issuer.keys = [rsa1.jwk, rsa2.jwk]
   const token = lasting({}, {}, rsa2)
-  const rotated = verdictOn(token)
+  const rotated = outcomeFor(token)
   expect(await secondsUntil(rotated)).toBeLessThanOrEqual(5.1)
   expect(await rotated).toBe('X503')
   // The fetch continues, and the next request uses its result.
   for (let second = 0; second < 5; second++) await pass(1)
-  expect(await verdictOn(token)).toBe('OK')
+  expect(await outcomeFor(token)).toBe('OK')
 })
 
 it('no request waits longer than keys.timeout when metadata, first keys and a lookup are slow', async () => {
-  const { issuer, verdictOn } = simulation({ keys: { timeout: 1 } })
+  const { issuer, outcomeFor } = simulation({ keys: { timeout: 1 } })
   issuer.metadata = late(0.45, () => json({ issuer: ISS, jwks_uri: jwksUri }))
   issuer.jwks = late(0.45, () => json({ keys: [rsa1.jwk] }))
   const waits: number[] = []
   for (let request = 0; request < 12; request++) {
-    const result = verdictOn(request % 2 === 0 ? madeUpKid() : lasting({}, {}, rsa2))
+    const result = outcomeFor(request % 2 === 0 ? madeUpKid() : lasting({}, {}, rsa2))
     waits.push(await secondsUntil(result))
     await pass(0.2)
   }
@@ -64,12 +64,12 @@ it('no request waits longer than keys.timeout when metadata, first keys and a lo
 })
 
 it('fetched keys are used while a due refresh of the metadata hangs', async () => {
-  const { issuer, verdictOn } = simulation()
-  await verdictOn(lasting())
+  const { issuer, outcomeFor } = simulation()
+  await outcomeFor(lasting())
   issuer.metadata = hanging
   issuer.keys = [rsa1.jwk, rsa2.jwk]
   await pass(600)
-  const result = verdictOn(lasting({}, {}, rsa2))
+  const result = outcomeFor(lasting({}, {}, rsa2))
   expect(await secondsUntil(result)).toBeLessThan(1)
   expect(await result).toBe('OK')
   await pass(5)
@@ -77,24 +77,24 @@ it('fetched keys are used while a due refresh of the metadata hangs', async () =
 })
 
 it('7517-priv tokens of a key whose private key was published are refused at once, cached ones too', async () => {
-  const { issuer, verdictOn } = simulation()
+  const { issuer, outcomeFor } = simulation()
   const token = lasting()
-  expect(await verdictOn(token)).toBe('OK')
+  expect(await outcomeFor(token)).toBe('OK')
   issuer.keys = [rsa1.privateKey.export({ format: 'jwk' })].map((jwk) => ({ ...rsa1.jwk, ...jwk }))
   await pass(500)
-  await verdictOn(token)
+  await outcomeFor(token)
   await pass(0)
-  expect(await verdictOn(token)).toBe('X503')
-  expect(await verdictOn(lasting())).toBe('X503')
+  expect(await outcomeFor(token)).toBe('X503')
+  expect(await outcomeFor(lasting())).toBe('X503')
   expect(issuer.eventsOf('keys.skipped')).toMatchObject([{ kid: 'rsa1', reason: 'private' }])
   issuer.keys = [rsa2.jwk]
   await pass(60)
-  expect(await verdictOn(lasting({}, {}, rsa2))).toBe('OK')
-  expect(await verdictOn(token)).toBe('T401 unknown_key')
+  expect(await outcomeFor(lasting({}, {}, rsa2))).toBe('OK')
+  expect(await outcomeFor(token)).toBe('T401 unknown_key')
 })
 
 it('an ETag on which the server fails is sent once', async () => {
-  const { issuer, verdictOn } = simulation()
+  const { issuer, outcomeFor } = simulation()
   const asked: unknown[] = []
   issuer.jwks = (_url, headers) => {
     asked.push(headers.get('if-none-match'))
@@ -102,11 +102,11 @@ it('an ETag on which the server fails is sent once', async () => {
       ? status(431)
       : json({ keys: issuer.keys }, { etag: '"v1"' })
   }
-  await verdictOn(lasting())
+  await outcomeFor(lasting())
   await pass(500)
-  await verdictOn(lasting())
+  await outcomeFor(lasting())
   await pass(2)
-  expect(await verdictOn(lasting())).toBe('OK')
+  expect(await outcomeFor(lasting())).toBe('OK')
   await pass(0)
   expect(asked).toEqual([null, '"v1"', null])
 })
@@ -115,22 +115,22 @@ it.each([
   ['metadata', metadataUrl],
   ['keys', jwksUri],
 ])('%s may begin with a byte order mark', async (_what, url) => {
-  const { issuer, verdictOn } = simulation()
+  const { issuer, outcomeFor } = simulation()
   const marked = (body: unknown) => new Response(`\ufeff${JSON.stringify(body)}`)
   if (url === metadataUrl) issuer.metadata = () => marked({ issuer: ISS, jwks_uri: jwksUri })
   else issuer.jwks = () => marked({ keys: issuer.keys })
-  expect(await verdictOn(lasting())).toBe('OK')
+  expect(await outcomeFor(lasting())).toBe('OK')
 })
 
 it('no request waits longer than keys.timeout, with a cached token whose key was removed', async () => {
-  const { issuer, verdictOn } = simulation({ keys: { maxAge: 60, staleIfError: 0, timeout: 2 } })
+  const { issuer, outcomeFor } = simulation({ keys: { maxAge: 60, staleIfError: 0, timeout: 2 } })
   const token = lasting()
-  expect(await verdictOn(token)).toBe('OK')
+  expect(await outcomeFor(token)).toBe('OK')
   await pass(61)
   issuer.keys = [rsa2.jwk]
   issuer.jwks = late(1.5, () => json({ keys: issuer.keys }))
   const before = issuer.count().jwks
-  const result = verdictOn(token)
+  const result = outcomeFor(token)
   expect(await secondsUntil(result)).toBeLessThanOrEqual(2.1)
   expect(await result).toBe('T401 unknown_key')
   expect(issuer.count().jwks).toBe(before + 1)

@@ -39,7 +39,7 @@ async function fetchByHttp2(headers) {
   }
 }
 
-async function verdict(token) {
+async function requestOutcome(token) {
   const headers = token ? { authorization: `Bearer ${token}` } : {}
   const send = framework === 'node:http2' ? fetchByHttp2 : fetchAnswer
   const { status, challenge, body } = await send(headers)
@@ -53,9 +53,9 @@ async function verdict(token) {
 const good = await issuer.token({ scope: 'read:reports' })
 const bad = await issuer.tokens.tampered({ scope: 'read:reports' })
 const poor = await issuer.tokens.withoutScope()
-const verdicts = []
-for (const token of [good, undefined, bad, poor]) verdicts.push(await verdict(token))
-console.log(verdicts.join(', '))
+const outcomes = []
+for (const token of [good, undefined, bad, poor]) outcomes.push(await requestOutcome(token))
+console.log(outcomes.join(', '))
 
 await issuer.close()
 server.close()

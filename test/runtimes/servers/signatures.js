@@ -11,7 +11,7 @@ const issuer = await createTestIssuer()
 const validator = createValidator({ issuer: issuer.issuer, audience: issuer.audience })
 
 /** @param {(claims: object, header: object) => Promise<string>} mint */
-async function verdicts(mint) {
+async function outcomesOf(mint) {
   const tokens = await Promise.all(names.split(' ').map((alg) => mint({}, { alg })))
   const results = tokens.map((token) =>
     validator.validate(token).then(
@@ -22,6 +22,6 @@ async function verdicts(mint) {
   return [...new Set(await Promise.all(results))].join(' and ')
 }
 
-const good = await verdicts(issuer.token)
-console.log('%s, tampered %s', good, await verdicts(issuer.tokens.tampered))
+const good = await outcomesOf(issuer.token)
+console.log('%s, tampered %s', good, await outcomesOf(issuer.tokens.tampered))
 await issuer.close()

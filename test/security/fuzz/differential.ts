@@ -6,10 +6,10 @@ import {
   type Validator,
   type ValidatorEvent,
 } from 'oauth-resource-server'
-import { checkRefusal, verdictOf } from './answers.ts'
-import { cook, type Input, type Recipe, recipe } from './inputs.ts'
+import { createInput, type Input, type Recipe, recipe } from './inputs.ts'
+import { checkRefusal, outcomeOf } from './invariants.ts'
 import { AUD, algorithmsOf, ISS, keySets, NOW } from './material.ts'
-import { explain, opinionOn, type Rules } from './oracle.ts'
+import { explain, type Rules, verifyIndependently } from './oracle.ts'
 import type { Property } from './run.ts'
 
 const all = Object.values(algorithmsOf).flat()
@@ -86,7 +86,7 @@ export async function createApi(
   })
   if (route === 'rotated') {
     await validator.ready()
-    await verdictOf(validator.validate(token))
+    await outcomeOf(validator.validate(token))
     now = NOW
   }
   const remaining = () => goodKeys.filter((key) => !isCompromised(key, keys))
@@ -165,31 +165,31 @@ export function createDifferential(): Property {
   const reasons = new Map<string, number>()
   const compare = async (variant: Variant) => {
     const rules = ruleSets[variant.rules] as Rules
-    const input = cook(variant.recipe)
+    const input = createInput(variant.recipe)
     const { token, keySetText } = input
     const found = await createApi(input, variant)
-    const verdict = found && (await verdictOf(found.validator.validate(token)))
+    const outcome = found && (await outcomeOf(found.validator.validate(token)))
     const keys = found?.inUse() ?? listOf(keySetText === undefined ? undefined : parse(keySetText))
-    const opinion = await opinionOn({ token, keys, rules })
+    const expected = await verifyIndependently({ token, keys, rules })
     const differs = (problem: string) =>
       new Error(`${problem}\ntoken: ${token}\nkeys: ${keySetText ?? variant.recipe.keySet}`)
-    if (verdict === undefined || verdict instanceof AccessTokenError) {
+    if (outcome === undefined || outcome instanceof AccessTokenError) {
       refused++
-      if (verdict !== undefined) {
-        checkRefusal(verdict, token, [401, 503])
+      if (outcome !== undefined) {
+        checkRefusal(outcome, token, [401, 503])
       }
-      if (typeof opinion === 'string') return
-      const rulesThatApply = await explain({ token, keys, rules }, opinion)
+      if (typeof expected === 'string') return
+      const rulesThatApply = await explain({ token, keys, rules }, expected)
       for (const name of rulesThatApply) reasons.set(name, (reasons.get(name) ?? 0) + 1)
       if (rulesThatApply.length > 0) return
-      throw differs(`stricter than jose: ${verdict ?? 'the key set is refused'}`)
+      throw differs(`stricter than jose: ${outcome ?? 'the key set is refused'}`)
     }
     accepted++
-    if (typeof opinion === 'string') throw differs(`less strict than jose: ${opinion}`)
-    const { header, claims } = verdict
-    if (!isSame({ header, claims }, opinion)) throw differs('other claims')
+    if (typeof expected === 'string') throw differs(`less strict than jose: ${expected}`)
+    const { header, claims } = outcome
+    if (!isSame({ header, claims }, expected)) throw differs('other claims')
     // The cached token must have the same result.
-    const again = await verdictOf(found?.validator.validate(token) as Promise<typeof verdict>)
+    const again = await outcomeOf(found?.validator.validate(token) as Promise<typeof outcome>)
     if (again instanceof AccessTokenError || !isSame(again.claims, claims)) {
       throw differs('another result when cached')
     }

@@ -10,8 +10,14 @@ import {
   ServiceUnavailableError,
   type ValidatorEvent,
 } from 'oauth-resource-server'
-import { checkRefusal, checkSilence, expectPrompt, verdictOf, watchCrashes } from './answers.ts'
-import { cook, keyValues, memberOf, oddValue } from './inputs.ts'
+import { createInput, keyValues, memberOf, oddValue } from './inputs.ts'
+import {
+  checkNothingLeaks,
+  checkRefusal,
+  expectPrompt,
+  outcomeOf,
+  watchCrashes,
+} from './invariants.ts'
 import { AUD, goodClaims, ISS, keySets, keys, NOW } from './material.ts'
 import type { Property } from './run.ts'
 import { jsonSpellings, type Spelling } from './spellings.ts'
@@ -28,7 +34,7 @@ interface Answer {
   readonly how: 'whole' | 'in pieces' | 'broken off' | 'refused'
 }
 
-interface Scene {
+interface Phase {
   readonly jwks: Answer
   readonly metadata: Answer
   /** Seconds until the next one. */
@@ -39,7 +45,7 @@ const octets = fc
   .uint8Array({ maxLength: 200 })
   .map((bytes) => Buffer.from(bytes).toString('latin1'))
 const utf8 = (value: unknown) => Buffer.from(JSON.stringify(value) ?? '').toString('latin1')
-const respelt = (json: fc.Arbitrary<string>) =>
+const respelled = (json: fc.Arbitrary<string>) =>
   fc
     .tuple(json, fc.option(fc.constantFrom(...Object.keys(jsonSpellings))), fc.nat(200_000))
     .map(([text, how, n]) => (how === null ? text : (jsonSpellings[how] as Spelling)(text, n)))
@@ -75,7 +81,7 @@ const jwksBody = fc.oneof(
   { weight: 1, arbitrary: fc.json() },
   {
     weight: 4,
-    arbitrary: respelt(
+    arbitrary: respelled(
       fc
         .oneof(
           { weight: 4, arbitrary: fc.array(jwk, { maxLength: 5 }) },
@@ -114,7 +120,7 @@ const metadataBody = fc.oneof(
   { weight: 1, arbitrary: fc.constant(goodMetadata) },
   {
     weight: 4,
-    arbitrary: respelt(
+    arbitrary: respelled(
       fc
         .record({
           issuer: fc.oneof(
@@ -162,10 +168,10 @@ export const fieldValue: fc.Arbitrary<string> = fc.oneof(
     )
     .map((parts) => parts.join('')),
 )
-const troubles = [201, 204, 301, 302, 304, 400, 404, 410, 429, 500, 503, 599]
+const errorStatuses = [201, 204, 301, 302, 304, 400, 404, 410, 429, 500, 503, 599]
 const status = fc.oneof(
   { weight: 5, arbitrary: fc.constant(200) },
-  { weight: 1, arbitrary: fc.constantFrom(...troubles) },
+  { weight: 1, arbitrary: fc.constantFrom(...errorStatuses) },
 )
 const answer = (body: fc.Arbitrary<string>): fc.Arbitrary<Answer> =>
   fc.record({
@@ -190,7 +196,7 @@ const answer = (body: fc.Arbitrary<string>): fc.Arbitrary<Answer> =>
     how: fc.constantFrom('whole', 'whole', 'whole', 'whole', 'in pieces', 'broken off', 'refused'),
   })
 
-const scene: fc.Arbitrary<Scene> = fc.record({
+const phase: fc.Arbitrary<Phase> = fc.record({
   jwks: answer(jwksBody),
   metadata: fc.oneof(
     answer(metadataBody),
@@ -217,8 +223,8 @@ function respond({ status, headers, body, how }: Answer): Response {
   return new Response(stream, { status, headers })
 }
 
-/** Valid for longer than all scenes. */
-const token = cook({
+/** Valid for longer than all phases. */
+const token = createInput({
   signer: 0,
   keySet: 'described',
   mutations: [{ at: 'claims', name: 'exp', value: NOW + 10_000_000 }],
@@ -230,9 +236,9 @@ export function createDocuments(strict: boolean): Property {
   const counts = new Map<string, number>()
   const watch = watchCrashes()
 
-  async function play(discovered: boolean, scenes: readonly Scene[], elsewhere: Answer) {
+  async function play(discovered: boolean, phases: readonly Phase[], elsewhere: Answer) {
     let now = NOW
-    let scene: Scene | undefined
+    let phase: Phase | undefined
     let slowest = 0
     const events: ValidatorEvent[] = []
     const api = createValidator({
@@ -244,54 +250,54 @@ export function createDocuments(strict: boolean): Property {
         const address = String(url)
         checkUrl(address)
         const isMetadata = address.includes('/.well-known/')
-        if (scene !== undefined) return respond(isMetadata ? scene.metadata : scene.jwks)
+        if (phase !== undefined) return respond(isMetadata ? phase.metadata : phase.jwks)
         if (isMetadata) return new Response(goodMetadata)
         return address === JWKS_URI ? new Response(goodSet) : respond(elsewhere)
       },
     })
     const validate = async () => {
       const startedAt = performance.now()
-      const verdict = await verdictOf(api.validate(token))
+      const outcome = await outcomeOf(api.validate(token))
       slowest = Math.max(slowest, performance.now() - startedAt)
-      if (verdict instanceof AccessTokenError) checkRefusal(verdict, token, [401, 503])
+      if (outcome instanceof AccessTokenError) checkRefusal(outcome, token, [401, 503])
       if (
-        verdict instanceof ServiceUnavailableError &&
-        !(verdict.retryAfter >= 1 && verdict.retryAfter <= 600)
+        outcome instanceof ServiceUnavailableError &&
+        !(outcome.retryAfter >= 1 && outcome.retryAfter <= 600)
       ) {
-        throw new Error(`Retry-After: ${verdict.retryAfter}`)
+        throw new Error(`Retry-After: ${outcome.retryAfter}`)
       }
-      const name = verdict instanceof AccessTokenError ? String(verdict.status) : 'accepted'
+      const name = outcome instanceof AccessTokenError ? String(outcome.status) : 'accepted'
       counts.set(name, (counts.get(name) ?? 0) + 1)
       inputs++
-      return verdict
+      return outcome
     }
-    for (scene of scenes) {
+    for (phase of phases) {
       await validate()
       await settle()
-      now += scene.pause
+      now += phase.pause
     }
     // No earlier response may affect the result a day after the server recovered. Retry-After is followed.
-    scene = undefined
+    phase = undefined
     now += 100_000
-    let verdict = await validate()
-    if (verdict instanceof ServiceUnavailableError) {
-      now += verdict.retryAfter
-      verdict = await validate()
+    let outcome = await validate()
+    if (outcome instanceof ServiceUnavailableError) {
+      now += outcome.retryAfter
+      outcome = await validate()
     }
-    if (verdict instanceof AccessTokenError) {
-      throw new Error(`not recovered: ${verdict} ${JSON.stringify(verdict.detail)}`)
+    if (outcome instanceof AccessTokenError) {
+      throw new Error(`not recovered: ${outcome} ${JSON.stringify(outcome.detail)}`)
     }
-    checkSilence(JSON.stringify(events), token)
+    checkNothingLeaks(JSON.stringify(events), token)
     return slowest
   }
 
   const input = fc.record({
     discovered: fc.boolean(),
-    scenes: fc.array(scene, { minLength: 1, maxLength: 3 }),
+    phases: fc.array(phase, { minLength: 1, maxLength: 3 }),
     elsewhere: answer(fc.constant('')).filter(({ status }) => status >= 400),
   })
-  const property = fc.asyncProperty(input, async ({ discovered, scenes, elsewhere }) => {
-    await expectPrompt(strict, () => play(discovered, scenes, elsewhere))
+  const property = fc.asyncProperty(input, async ({ discovered, phases, elsewhere }) => {
+    await expectPrompt(strict, () => play(discovered, phases, elsewhere))
     await watch.check()
   })
   return {

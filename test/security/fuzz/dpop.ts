@@ -15,8 +15,8 @@ import { AccessTokenError, type Algorithm } from 'oauth-resource-server'
 import { type ResolvedDpop, resolveDpop } from '../../../src/options/dpop.ts'
 import { createDpopVerifier } from '../../../src/proof/dpop-verifier.ts'
 import { bareJwk } from '../../support/dpop.ts'
-import { checkSilence } from './answers.ts'
 import { keyValues, memberOf, oddValue } from './inputs.ts'
+import { checkNothingLeaks } from './invariants.ts'
 import {
   algorithmsOf,
   CANARY,
@@ -27,7 +27,7 @@ import {
   NOW,
   signatureOf,
 } from './material.ts'
-import { legible, stricter } from './oracle.ts'
+import { adaptForJose, stricter } from './oracle.ts'
 import type { Property } from './run.ts'
 import { base64urlSpellings, compactSpellings, jsonSpellings, type Spelling } from './spellings.ts'
 
@@ -140,8 +140,8 @@ function makeProof({ signer: index, mutations }: Recipe): string {
   const claims = { jti: CANARY, htm: method, htu: targetUri, iat: NOW, ath }
   const segments = [header, change(claims, 'claims')].map((part, which) => {
     const text = Buffer.from(JSON.stringify(part)).toString('latin1')
-    const respelt = respell(text, 'json', which, jsonSpellings)
-    return Buffer.from(respelt, 'latin1').toString('base64url')
+    const respelled = respell(text, 'json', which, jsonSpellings)
+    return Buffer.from(respelled, 'latin1').toString('base64url')
   })
   const input = segments.join('.')
   const alg = fitting(signer).includes(header.alg) ? header.alg : signer.alg
@@ -178,14 +178,14 @@ function decodePart(proof: string, index: number): Record<string, unknown> {
   return JSON.parse(new TextDecoder().decode(bytes))
 }
 
-/** The independent opinion: `undefined` for a valid proof, or what is wrong with it. */
+/** The independent result: `undefined` for a valid proof, or what is wrong with it. */
 async function findFault(proof: string, jkt: string): Promise<string | undefined> {
   try {
     const findKey = (header?: JWTHeaderParameters) => {
       return EmbeddedJWK({
         ...header,
         alg: header?.alg as string,
-        jwk: legible({ ...header?.jwk }),
+        jwk: adaptForJose({ ...header?.jwk }),
       })
     }
     const { payload, protectedHeader } = await jwtVerify(proof, findKey, {
@@ -283,7 +283,10 @@ export function createDpopDifferential(): Property {
         continue
       }
       refused++
-      checkSilence(JSON.stringify([error.status, error.body, error.message, error.detail]), proof)
+      checkNothingLeaks(
+        JSON.stringify([error.status, error.body, error.message, error.detail]),
+        proof,
+      )
       if (fault !== undefined) continue
       const explanations = explain(proof)
       for (const name of explanations) reasons.set(name, (reasons.get(name) ?? 0) + 1)
@@ -305,7 +308,7 @@ export function createDpopDifferential(): Property {
     inputs: () => accepted + refused,
     summary: () => {
       const share = accepted / (accepted + refused)
-      // Both verdicts must be common, or the comparison means little.
+      // Acceptance and refusal must both be common, or the comparison means little.
       if (share < 0.2 || share > 0.8) throw new Error(`${accepted} accepted, ${refused} refused`)
       const named = [...reasons].map(([name, times]) => `${name} ${times}`).join(', ')
       return `${accepted} accepted, ${refused} refused; stricter: ${named || 'never'}`

@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { AccessTokenError, createValidator } from 'oauth-resource-server'
 import { parseChallenges } from '../../support/challenge-parser.ts'
-import { expectPrompt, verdictOf, watchCrashes } from './answers.ts'
 import { fieldValue } from './documents.ts'
-import { cook } from './inputs.ts'
+import { createInput } from './inputs.ts'
+import { expectPrompt, outcomeOf, watchCrashes } from './invariants.ts'
 import { AUD, ISS, keySets, NOW } from './material.ts'
 import type { Property } from './run.ts'
 
-const good = cook({
+const good = createInput({
   signer: 0,
   keySet: 'described',
   mutations: [{ at: 'claims', name: 'exp', value: NOW + 1_000_000 }],
@@ -73,8 +73,8 @@ export function createCacheControl(strict: boolean): Property {
       ] as const
       for (const [after, expected] of steps) {
         now = NOW + after
-        const verdict = await verdictOf(api.validate(good))
-        if (verdict instanceof AccessTokenError) throw verdict
+        const outcome = await outcomeOf(api.validate(good))
+        if (outcome instanceof AccessTokenError) throw outcome
         if (fetches !== expected) throw new Error(`${fetches} fetches after ${after} s`)
       }
       return (performance.now() - startedAt) / steps.length
@@ -104,13 +104,13 @@ export function createChallenges(): Property {
       now: () => NOW * 1000,
     })
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-    const verdict = await verdictOf(api.authenticate({ headers }))
-    if (!(verdict instanceof AccessTokenError)) throw new Error('accepted')
-    const [challenge] = [verdict.headers['WWW-Authenticate'] ?? []].flat().flatMap(parseChallenges)
+    const outcome = await outcomeOf(api.authenticate({ headers }))
+    if (!(outcome instanceof AccessTokenError)) throw new Error('accepted')
+    const [challenge] = [outcome.headers['WWW-Authenticate'] ?? []].flat().flatMap(parseChallenges)
     const sent = challenge?.parameters ?? {}
     const wanted = ['never-granted', ...new Set(scopes)].join(' ')
     if (sent.realm !== realm) throw new Error(`realm ${sent.realm}`)
-    const named = verdict.status === 403 || verdict.code === 'missing_token'
+    const named = outcome.status === 403 || outcome.code === 'missing_token'
     if (sent.scope !== (named ? wanted : undefined)) throw new Error(`scope ${sent.scope}`)
   })
   return { property, inputs: () => inputs, summary: () => '' }

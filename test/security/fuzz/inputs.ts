@@ -57,9 +57,23 @@ export interface Input {
 // RFC 7519 §2: the times around which results change.
 const moments = [-601, -600, -5, -4, -1, 0, 0.5, 4, 5, 6, 59, 60, 61, 300, 1e9].map((d) => NOW + d)
 const names = [CANARY, '', ISS, AUD, `${AUD}/`, `${ISS}/`, `a ${CANARY}`, '\ud800', 'é', '\0']
-const oddities = [null, true, false, 0, -0, -1, 1.5, [], {}, [[]], [null], { 0: AUD }, ...names]
+const unusualValues = [
+  null,
+  true,
+  false,
+  0,
+  -0,
+  -1,
+  1.5,
+  [],
+  {},
+  [[]],
+  [null],
+  { 0: AUD },
+  ...names,
+]
 export const oddValue = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom<unknown>(undefined, ...oddities) },
+  { weight: 3, arbitrary: fc.constantFrom<unknown>(undefined, ...unusualValues) },
   { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
 )
 
@@ -145,8 +159,8 @@ const keySetChanges: Readonly<
   'rubbish in front': (list, _mine, _n, odd) => [odd, ...list],
   'rubbish at the end': (list, _mine, _n, odd) => [...list, odd],
   'mine twice': (list, mine) => [mine, ...list],
-  'another one of its name in front': (list, mine) => [sameName(mine), ...list],
-  'only another one of its name': (_list, mine) => [sameName(mine)],
+  'another one of its name in front': (list, mine) => [withSameKid(mine), ...list],
+  'only another one of its name': (_list, mine) => [withSameKid(mine)],
   'only mine': (_list, mine) => [mine],
   'all except mine': (list, mine) => list.filter((jwk) => jwk !== mine),
   'the other way round': (list) => [...list].reverse(),
@@ -158,7 +172,7 @@ const keySetChanges: Readonly<
   'no list': (_list, mine, _n, odd) => (odd === undefined ? mine : odd),
 }
 
-const sameName = (mine: unknown) => ({ ...foreignKey.jwk, kid: (mine as { kid: unknown }).kid })
+const withSameKid = (mine: unknown) => ({ ...foreignKey.jwk, kid: (mine as { kid: unknown }).kid })
 /** A key with the same kid and algorithm that does not verify the token. */
 const decoy = (mine: unknown, i: number) => {
   const { crv, kid, alg } = mine as JWK
@@ -242,7 +256,7 @@ export const recipe: fc.Arbitrary<Recipe> = fc.record({
 const octets = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('latin1')
 
 /** Creates the token and the key set of a recipe. */
-export function cook({ signer: index, keySet, mutations }: Recipe): Input {
+export function createInput({ signer: index, keySet, mutations }: Recipe): Input {
   const signer = keys[index] ?? foreignKey
   const mine = keys.indexOf(signer) === -1 ? 0 : keys.indexOf(signer)
   const of = <A extends Mutation['at']>(...at: A[]) =>
@@ -252,13 +266,13 @@ export function cook({ signer: index, keySet, mutations }: Recipe): Input {
       ...Object.entries(base),
       ...of(at).map(({ name, value }) => [name, value] as const),
     ])
-  const respelt = (text: string, list: readonly { how: string; n: number }[], table: Spellings) =>
+  const respelled = (text: string, list: readonly { how: string; n: number }[], table: Spellings) =>
     list.reduce((before, m) => (table[m.how] as Spelling)(before, m.n), text)
 
   const named = keySet === 'nameless' ? {} : { kid: signer.jwk.kid }
   const header = changed({ alg: signer.alg, typ: 'at+jwt', ...named }, 'header')
-  const headerText = respelt(octets(header), of('header text'), jsonSpellings)
-  const claimsText = respelt(
+  const headerText = respelled(octets(header), of('header text'), jsonSpellings)
+  const claimsText = respelled(
     octets(changed(goodClaims, 'claims')),
     of('claims text'),
     jsonSpellings,
@@ -282,7 +296,7 @@ export function cook({ signer: index, keySet, mutations }: Recipe): Input {
   // OpenSSL takes milliseconds to check a point on P-521, so such a key is in the set only if it signs.
   const goodKeys = keySets[keySet].keys.filter((_jwk, index) => index === mine || index < 3)
   return {
-    token: respelt(segments.join('.'), of('token'), compactSpellings),
+    token: respelled(segments.join('.'), of('token'), compactSpellings),
     goodKeys,
     keySetText: changedKeySet(goodKeys, Math.min(mine, goodKeys.length - 1), mutations),
   }

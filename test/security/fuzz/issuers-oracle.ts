@@ -2,13 +2,13 @@
  * What the requirements promise about one request, given what was delivered to its validator: written
  * from the texts, without the state that the validator keeps.
  */
-import type { Delivery } from './issuers-world.ts'
+import type { Delivery } from './issuers-simulation.ts'
 
 export const maxAge = 60
 export const staleIfError = 300
 export const timeout = 2
 /** Simulated time passes in steps of a quarter of a second. */
-const slack = 0.5
+const tolerance = 0.5
 /** The longest back-off. */
 const maxDelay = 60
 const trustedAge = 600
@@ -89,7 +89,7 @@ const noKeys: Delivery = { requestedAt: 0, at: 0, published: new Set(), compromi
 /** Returns what is wrong with an outcome; `undefined` if nothing. */
 export function findFault(log: TenantLog, seen: Observation): string | undefined {
   const { outcome, kind, key, waited, startedAt, endedAt } = seen
-  if (waited > timeout + slack) return `waited ${waited} s`
+  if (waited > timeout + tolerance) return `waited ${waited} s`
   // The function named another place for the keys meanwhile: either may have been used.
   if (log.sourceSince > startedAt) {
     const isForgery = kind !== 'genuine' && kind !== 'without kid' && outcome === 'accepted'
@@ -126,7 +126,7 @@ export function findFault(log: TenantLog, seen: Observation): string | undefined
   }
   if (outcome === 'service_unavailable') {
     if (isServed && isGenuine) return 'answered 503 though the key is known'
-    const failing = seen.time + waited - seen.failedAt <= maxDelay + timeout + slack
+    const failing = seen.time + waited - seen.failedAt <= maxDelay + timeout + tolerance
     if (failing || seen.limited || resolver !== 'trusted') return undefined
     return 'answered 503 though nothing failed'
   }

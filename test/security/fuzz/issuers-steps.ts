@@ -1,7 +1,7 @@
 /** The steps of which the property in issuers.ts makes its sequences. */
 import fc from 'fast-check'
 import type { Kind } from './issuers-oracle.ts'
-import { faults, modes, neverPublished, tenants } from './issuers-world.ts'
+import { faults, modes, neverPublished, tenants } from './issuers-simulation.ts'
 
 const kinds: readonly Kind[] = [
   'genuine',

@@ -24,10 +24,10 @@ import {
   nextEvent,
   type TenantServer,
   tenants,
-} from './issuers-world.ts'
+} from './issuers-simulation.ts'
 
 /** What the validators share. */
-export interface World {
+export interface Simulation {
   readonly servers: readonly TenantServer[]
   readonly functionModes: readonly Mode[]
   readonly failures: string[]
@@ -53,8 +53,8 @@ const newLog = (): TenantLog => ({
   setBack: false,
 })
 
-export function createSubject(world: World, byFunction: boolean) {
-  const { servers, functionModes, failures, pending, counts, time, clock } = world
+export function createSubject(simulation: Simulation, byFunction: boolean) {
+  const { servers, functionModes, failures, pending, counts, time, clock } = simulation
   const logs = tenants.map(newLog)
   const sources: string[] = tenants.map((_, index) => (index === direct ? 'direct' : 'discovered'))
   const answered: (string | undefined)[] = tenants.map(() => undefined)

@@ -1,6 +1,6 @@
 /** The tokens of the property in issuers.ts. */
 import { base64url, signBytes, type TestKey } from '../../support/fixture.ts'
-import { AUD, keys, start, tenants } from './issuers-world.ts'
+import { AUD, keys, start, tenants } from './issuers-simulation.ts'
 
 const lifetime = { iat: start - 100_000_000, exp: start + 1_000_000_000 }
 

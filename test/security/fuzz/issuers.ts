@@ -5,14 +5,21 @@
 import fc from 'fast-check'
 import { vi } from 'vitest'
 import { type Kind, timeout } from './issuers-oracle.ts'
+import {
+  type Fault,
+  isFailing,
+  type Mode,
+  newServer,
+  start,
+  tenants,
+} from './issuers-simulation.ts'
 import { type Step, step } from './issuers-steps.ts'
 import { createSubject } from './issuers-subject.ts'
 import { pass, settleAll } from './issuers-time.ts'
 import { forged, genuine, unverifiable, withoutKid } from './issuers-tokens.ts'
-import { type Fault, isFailing, type Mode, newServer, start, tenants } from './issuers-world.ts'
 import type { Property } from './run.ts'
 
-function createWorld(counts: Map<string, number>) {
+function createSimulation(counts: Map<string, number>) {
   const beganAt = performance.now()
   const time = () => (performance.now() - beganAt) / 1000
   let offset = 0
@@ -22,8 +29,8 @@ function createWorld(counts: Map<string, number>) {
   const functionModes: Mode[] = tenants.map(() => 'trusted')
   const failures: string[] = []
   const pending = new Set<Promise<void>>()
-  const world = { servers, functionModes, failures, pending, counts, time, clock }
-  const subjects = [createSubject(world, false), createSubject(world, true)]
+  const simulation = { servers, functionModes, failures, pending, counts, time, clock }
+  const subjects = [createSubject(simulation, false), createSubject(simulation, true)]
 
   function change(index: number, changes: Partial<(typeof servers)[number]>): void {
     const server = servers[index] as (typeof servers)[number]
@@ -118,18 +125,18 @@ export function createIssuers(): Property {
     async (steps) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
       try {
-        const world = createWorld(counts)
+        const simulation = createSimulation(counts)
         const expectNoFailure = (after: string) => {
-          if (world.failures.length > 0)
-            throw new Error(`${world.failures.join('\n')}\nafter ${after}`)
+          if (simulation.failures.length > 0)
+            throw new Error(`${simulation.failures.join('\n')}\nafter ${after}`)
         }
         for (const current of steps) {
-          await world.run(current)
+          await simulation.run(current)
           expectNoFailure(JSON.stringify(current))
         }
-        await pass(timeout + 1, world.pending)
-        if (world.pending.size > 0) throw new Error('requests that never end')
-        world.checkRequests()
+        await pass(timeout + 1, simulation.pending)
+        if (simulation.pending.size > 0) throw new Error('requests that never end')
+        simulation.checkRequests()
         expectNoFailure('the last step')
         inputs++
       } finally {

@@ -27,7 +27,7 @@ export interface Case {
 }
 
 /** What was verified, or the reason why it was not. */
-export type Opinion = Accepted | string
+export type IndependentResult = Accepted | string
 
 export interface Accepted {
   readonly header: Readonly<Record<string, unknown>>
@@ -42,7 +42,7 @@ const prepared = new WeakMap<readonly unknown[], Verify>()
 function verifierOf(keys: readonly unknown[]): Verify {
   const known = prepared.get(keys)
   if (known !== undefined) return known
-  const find = createLocalJWKSet({ keys: keys.filter(isObject).map(legible) } as JSONWebKeySet)
+  const find = createLocalJWKSet({ keys: keys.filter(isObject).map(adaptForJose) } as JSONWebKeySet)
   const verify: Verify = async (token, options) => {
     try {
       return await jwtVerify(token, find, options)
@@ -67,7 +67,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Rewrites JWKs that jose refuses although the RFCs allow them. (jose also refuses a set with an element
  * that is not an object. RFC 7517 §5 says that such elements should be ignored.)
  */
-export function legible({ ext, ...jwk }: Record<string, unknown>): JWK {
+export function adaptForJose({ ext, ...jwk }: Record<string, unknown>): JWK {
   // `ext` is a member of WebCrypto, not of RFC 7517. WebCrypto refuses a public key whose key_ops
   // contains sign, although RFC 7517 §4.3 names that pair.
   const operations = jwk.key_ops
@@ -77,7 +77,11 @@ export function legible({ ext, ...jwk }: Record<string, unknown>): JWK {
   return good && unique ? { ...jwk, key_ops: ['verify'] } : jwk
 }
 
-export async function opinionOn({ token, keys, rules }: Case): Promise<Opinion> {
+export async function verifyIndependently({
+  token,
+  keys,
+  rules,
+}: Case): Promise<IndependentResult> {
   const options: JWTVerifyOptions = {
     issuer: ISS,
     audience: AUD,
@@ -257,7 +261,7 @@ export async function explain(input: Case, accepted: Accepted): Promise<readonly
   if (about.length > 0) return about.map(({ name }) => name)
   const found = new Set<string>()
   for (const jwk of input.keys) {
-    if (typeof (await opinionOn({ ...input, keys: [jwk] })) === 'string') continue
+    if (typeof (await verifyIndependently({ ...input, keys: [jwk] })) === 'string') continue
     const rule = stricter.find(({ appliesToKey }) => appliesToKey?.(jwk as never))
     if (rule === undefined) return []
     found.add(rule.name)

@@ -5,15 +5,15 @@ import { type AddressInfo, connect } from 'node:net'
 import fc from 'fast-check'
 import { AccessTokenError, createValidator, type HttpRequest } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/http'
+import { createInput, recipe } from './inputs.ts'
 import {
   checkChallenges,
+  checkNothingLeaks,
   checkRefusal,
-  checkSilence,
   expectPrompt,
-  verdictOf,
+  outcomeOf,
   watchCrashes,
-} from './answers.ts'
-import { cook, recipe } from './inputs.ts'
+} from './invariants.ts'
 import { AUD, CANARY, ISS, keySets, NOW } from './material.ts'
 import type { Property } from './run.ts'
 
@@ -40,14 +40,17 @@ const text = fc.oneof(
     })
     .map(({ what, times }) => what.repeat(times / what.length)),
 )
-const good = cook({ signer: 0, keySet: 'described', mutations: [] }).token
-const withoutScope = cook({
+const good = createInput({ signer: 0, keySet: 'described', mutations: [] }).token
+const withoutScope = createInput({
   signer: 0,
   keySet: 'described',
   mutations: [{ at: 'claims', name: 'scope', value: CANARY }],
 }).token
 const token = fc.oneof(
-  { weight: 3, arbitrary: recipe.map((made) => cook({ ...made, keySet: 'described' }).token) },
+  {
+    weight: 3,
+    arbitrary: recipe.map((made) => createInput({ ...made, keySet: 'described' }).token),
+  },
   { weight: 1, arbitrary: fc.constantFrom(good, withoutScope) },
   { weight: 1, arbitrary: text },
 )
@@ -132,12 +135,12 @@ export function createRequests(strict: boolean): Property {
     await expectPrompt(strict, async () => {
       const request = (shapes[shape] as (typeof shapes)[string])(value, other)
       const startedAt = performance.now()
-      const verdict = await verdictOf(bare ? api.validate(value) : api.authenticate(request))
+      const outcome = await outcomeOf(bare ? api.validate(value) : api.authenticate(request))
       const took = performance.now() - startedAt
-      const refused = verdict instanceof AccessTokenError
-      if (refused) checkRefusal(verdict, `${value}.${other}`, [400, 401, 403])
-      else if (!`${value}${other}`.includes(verdict.token)) throw new Error('another token')
-      const name = refused ? String(verdict.status) : 'accepted'
+      const refused = outcome instanceof AccessTokenError
+      if (refused) checkRefusal(outcome, `${value}.${other}`, [400, 401, 403])
+      else if (!`${value}${other}`.includes(outcome.token)) throw new Error('another token')
+      const name = refused ? String(outcome.status) : 'accepted'
       counts.set(name, (counts.get(name) ?? 0) + 1)
       return took
     })
@@ -215,7 +218,7 @@ export async function createSocketRequests(strict: boolean): Promise<Property> {
         challenges.map(([, value]) => value),
       )
     if (answer.includes(CANARY)) throw new Error(`the response contains a claim: ${answer}`)
-    checkSilence(answer, sent)
+    checkNothingLeaks(answer, sent)
     counts.set(status, (counts.get(status) ?? 0) + 1)
   }
 

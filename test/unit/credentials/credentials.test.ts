@@ -1,8 +1,8 @@
 import { InvalidRequestError, MissingTokenError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { hintForMissingToken, readCredentials } from '../../../src/credentials/credentials.ts'
+import { createApi } from '../../support/checked-validator.ts'
 import { everywhere, formType, presentedBy } from '../../support/presented-by.ts'
-import { createApi } from '../../support/verdict.ts'
 
 describe('several methods at once', () => {
   const header = { authorization: 'Bearer a' }

@@ -145,7 +145,7 @@ describe('the metadata of a real server', () => {
         : active(),
     )
     const api = createApi(server, { options: { endpoint: undefined } })
-    expect(await api.verdict('op-1')).toBe('OK')
+    expect(await api.outcomeFor('op-1')).toBe('OK')
     expect(server.received.map(({ method, url: path }) => `${method} ${path}`)).toEqual([
       'GET /.well-known/oauth-authorization-server',
       'POST /introspect',
@@ -157,9 +157,9 @@ describe('the metadata of a real server', () => {
       response.writeHead(404).end(),
     )
     const api = createApi(server, { options: { endpoint: undefined } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     const { length } = server.received
-    expect(await api.verdict('op-2')).toBe('X503')
+    expect(await api.outcomeFor('op-2')).toBe('X503')
     expect(server.received).toHaveLength(length)
     expect(api.events).toMatchObject([{ type: 'introspection.failed', reason: 'status' }])
   })
@@ -175,7 +175,7 @@ describe('the metadata of a real server', () => {
         : response.writeHead(401).end(),
     )
     const api = createApi(server, { options: { endpoint: undefined } })
-    expect(await api.verdict('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('X503')
     expect(api.events).toMatchObject([
       { type: 'introspection.method_unlisted', listed: 'private_key_jwt' },
       {

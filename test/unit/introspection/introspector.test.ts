@@ -48,14 +48,14 @@ describe('a cached result', () => {
   it('serves no longer than maxAge while the endpoint is down', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    expect(await api.verdict('good')).toBe('OK')
+    expect(await api.outcomeFor('good')).toBe('OK')
     server.respond = fail(503)
-    const verdicts: string[] = []
+    const outcomes: string[] = []
     for (let second = 0; second < 13; second++) {
-      verdicts.push(await api.verdict('good'))
+      outcomes.push(await api.outcomeFor('good'))
       api.pass(1)
     }
-    expect(verdicts).toEqual([...Array(10).fill('OK'), 'X503', 'X503', 'X503'])
+    expect(outcomes).toEqual([...Array(10).fill('OK'), 'X503', 'X503', 'X503'])
   })
 })
 
@@ -63,16 +63,16 @@ describe('a flood of random strings', () => {
   it('costs a bounded number of requests, and is answered with 503 beyond that', async () => {
     const server = await startAuthorizationServer(judge)
     const api = createApi(server)
-    const verdicts = new Map<string, number>()
+    const outcomes = new Map<string, number>()
     for (let count = 0; count < 10_000; count++) {
-      const verdict = await api.verdict(random())
-      verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
+      const outcome = await api.outcomeFor(random())
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       if (count % 1_000 === 999) api.pass(6)
     }
     // A burst of 200, and 10 each second, in the minute that passes.
     expect(server.received.length).toBeLessThanOrEqual(200 + 600)
-    expect(verdicts.get('T401 inactive')).toBe(server.received.length)
-    expect(verdicts.get('X503')).toBe(10_000 - server.received.length)
+    expect(outcomes.get('T401 inactive')).toBe(server.received.length)
+    expect(outcomes.get('X503')).toBe(10_000 - server.received.length)
     expect(api.events).toContainEqual({
       type: 'introspection.rate_limited',
       issuer: server.origin,
@@ -83,19 +83,20 @@ describe('a flood of random strings', () => {
   it('does not delay tokens that were accepted before', async () => {
     const server = await startAuthorizationServer(judge)
     const api = createApi(server)
-    expect(await api.verdict('good-1')).toBe('OK')
-    for (let count = 0; count < 300; count++) await api.verdict(random())
-    expect(await api.verdict(random())).toBe('X503')
+    expect(await api.outcomeFor('good-1')).toBe('OK')
+    for (let count = 0; count < 300; count++) await api.outcomeFor(random())
+    expect(await api.outcomeFor(random())).toBe('X503')
     api.pass(120)
-    for (let count = 0; count < 300; count++) await api.verdict(random())
-    expect(await api.verdict(random())).toBe('X503')
-    expect(await api.verdict('good-1')).toBe('OK')
+    for (let count = 0; count < 300; count++) await api.outcomeFor(random())
+    expect(await api.outcomeFor(random())).toBe('X503')
+    expect(await api.outcomeFor('good-1')).toBe('OK')
   })
 
   it('is not what many new valid tokens are', async () => {
     const server = await startAuthorizationServer(judge)
     const api = createApi(server)
-    for (let count = 0; count < 500; count++) expect(await api.verdict(`good-${count}`)).toBe('OK')
+    for (let count = 0; count < 500; count++)
+      expect(await api.outcomeFor(`good-${count}`)).toBe('OK')
     expect(server.received).toHaveLength(500)
   })
 
@@ -107,9 +108,9 @@ describe('a flood of random strings', () => {
       settings: { issuer: ISS, jwks },
       options: { tokens: 'all' },
     })
-    for (let count = 0; count < 201; count++) await api.verdict(random())
-    expect(await api.verdict('good-1')).toBe('X503')
-    expect(await api.verdict(t0({ sub: 'user-1', client_id: 'c' }))).toBe('OK')
+    for (let count = 0; count < 201; count++) await api.outcomeFor(random())
+    expect(await api.outcomeFor('good-1')).toBe('X503')
+    expect(await api.outcomeFor(t0({ sub: 'user-1', client_id: 'c' }))).toBe('OK')
   })
 
   it('keeps at most 100 requests in flight', async () => {
@@ -118,24 +119,24 @@ describe('a flood of random strings', () => {
       () => new Promise((resolve) => answers.push(() => resolve(active()))),
     )
     const api = createApi(server)
-    const verdicts = Array.from({ length: 101 }, (_, count) => api.verdict(`good-${count}`))
-    expect(await verdicts[100]).toBe('X503')
+    const outcomes = Array.from({ length: 101 }, (_, count) => api.outcomeFor(`good-${count}`))
+    expect(await outcomes[100]).toBe('X503')
     expect(api.events).toMatchObject([{ limit: 'requests_in_flight' }])
     while (answers.length < 100) await new Promise(setImmediate)
     for (const answer of answers) answer()
-    expect(new Set(await Promise.all(verdicts.slice(0, 100)))).toEqual(new Set(['OK']))
+    expect(new Set(await Promise.all(outcomes.slice(0, 100)))).toEqual(new Set(['OK']))
   })
 
   it('limits a token again that was revoked', async () => {
     const server = await startAuthorizationServer(judge)
     const api = createApi(server)
-    expect(await api.verdict('good-1')).toBe('OK')
+    expect(await api.outcomeFor('good-1')).toBe('OK')
     server.respond = () => ({ active: false })
     api.pass(10)
-    expect(await api.verdict('good-1')).toBe('T401 inactive')
-    for (let count = 0; count < 250; count++) await api.verdict(random())
+    expect(await api.outcomeFor('good-1')).toBe('T401 inactive')
+    for (let count = 0; count < 250; count++) await api.outcomeFor(random())
     api.pass(-1)
-    expect(await api.verdict('good-1')).toBe('X503')
+    expect(await api.outcomeFor('good-1')).toBe('X503')
   })
 })
 
@@ -144,7 +145,7 @@ describe('an outage', () => {
     const server = await startAuthorizationServer(fail(503))
     const api = createApi(server)
     for (let second = 0; second < 120; second++) {
-      await Promise.all(['good-1', 'good-2', 'good-3'].map((token) => api.verdict(token)))
+      await Promise.all(['good-1', 'good-2', 'good-3'].map((token) => api.outcomeFor(token)))
       api.pass(1)
     }
     // The first three are in flight together; the longest time between two attempts is 10 s.
@@ -155,22 +156,22 @@ describe('an outage', () => {
   it('of requests that were in flight together counts once', async () => {
     const server = await startAuthorizationServer(fail(503))
     const api = createApi(server)
-    await Promise.all(Array.from({ length: 50 }, (_, count) => api.verdict(`good-${count}`)))
+    await Promise.all(Array.from({ length: 50 }, (_, count) => api.outcomeFor(`good-${count}`)))
     server.respond = () => active()
     api.pass(2)
-    expect(await api.verdict('good-1')).toBe('OK')
+    expect(await api.outcomeFor('good-1')).toBe('OK')
   })
 
   it('ends with the first response', async () => {
     const server = await startAuthorizationServer(fail(503))
     const api = createApi(server)
-    await api.verdict('good-1')
+    await api.outcomeFor('good-1')
     server.respond = judge
     api.pass(2)
-    const first = api.verdict('good-1')
-    expect(await api.verdict('good-2')).toBe('X503')
+    const first = api.outcomeFor('good-1')
+    expect(await api.outcomeFor('good-2')).toBe('X503')
     expect(await first).toBe('OK')
-    expect(await api.verdict('good-2')).toBe('OK')
+    expect(await api.outcomeFor('good-2')).toBe('OK')
   })
 
   it('is not caused by a token that the server cannot handle', async () => {
@@ -178,19 +179,19 @@ describe('an outage', () => {
       request.form.get('token') === 'bomb' ? fail(500)(request, response) : active(),
     )
     const api = createApi(server)
-    expect(await api.verdict('bomb')).toBe('X503')
-    expect(await api.verdict('good')).toBe('OK')
+    expect(await api.outcomeFor('bomb')).toBe('X503')
+    expect(await api.outcomeFor('good')).toBe('OK')
     expect(api.events).toMatchObject([{ reason: 'status', retryAfter: 0 }])
   })
 
   it('is caused by a failure for a token that was accepted before', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
-    expect(await api.verdict('good')).toBe('OK')
+    expect(await api.outcomeFor('good')).toBe('OK')
     server.respond = fail(500)
     api.pass(10)
-    expect(await api.verdict('good')).toBe('X503')
-    expect(await api.verdict('new')).toBe('X503')
+    expect(await api.outcomeFor('good')).toBe('X503')
+    expect(await api.outcomeFor('new')).toBe('X503')
     expect(server.received).toHaveLength(2)
   })
 })
@@ -200,7 +201,7 @@ describe('only inactive tokens', () => {
     const server = await startAuthorizationServer(respond)
     const api = createApi(server)
     for (let count = 0; count < responses; count++) {
-      await api.verdict(random())
+      await api.outcomeFor(random())
       api.pass(seconds / (responses - 1))
     }
     return { server, api }
@@ -246,7 +247,7 @@ describe('what the application does', () => {
         },
       },
     })
-    await expect(api.verdict('good')).rejects.toThrow('The callback scopeClaim failed')
+    await expect(api.outcomeFor('good')).rejects.toThrow('The callback scopeClaim failed')
     expect(api.events).toMatchObject([{ type: 'callback.failed' }])
   })
 

@@ -1,8 +1,8 @@
 import type { IssuerOptions, IssuerResolver, ValidatorOptions } from 'oauth-resource-server'
 import { createValidator } from 'oauth-resource-server'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createApi, JWKS_URI } from '../../support/checked-validator.ts'
 import { AUD, base64url, ISS, jwks, rsa1, t0 } from '../../support/fixture.ts'
-import { createApi, JWKS_URI } from '../../support/verdict.ts'
 
 const start = 1_800_000_000
 
@@ -150,9 +150,9 @@ describe('an issuer that a function finds', () => {
       answer = resolve
     })
     const { validator, asked } = createDynamicApi(() => answered)
-    const verdicts = Array.from({ length: 50 }, () => validator.validate(by(ISS)))
+    const validations = Array.from({ length: 50 }, () => validator.validate(by(ISS)))
     answer(trusting(ISS))
-    for (const { issuer } of await Promise.all(verdicts)) expect(issuer).toBe(ISS)
+    for (const { issuer } of await Promise.all(validations)) expect(issuer).toBe(ISS)
     expect(asked).toEqual([ISS])
   })
 
@@ -521,12 +521,12 @@ describe('made-up issuers', () => {
       answer = resolve
     })
     const { validator, asked } = createDynamicApi(() => answered)
-    const verdicts = madeUp(150).map((iss) =>
+    const validations = madeUp(150).map((iss) =>
       validator.validate(unsigned(iss)).catch((error) => error),
     )
     await Promise.resolve()
     answer(undefined)
-    const errors = await Promise.all(verdicts)
+    const errors = await Promise.all(validations)
     expect(asked).toHaveLength(100)
     expect(errors.filter(({ reason }) => reason === 'wrong_issuer')).toHaveLength(100)
     expect(errors.filter(({ status }) => status === 503)).toHaveLength(50)

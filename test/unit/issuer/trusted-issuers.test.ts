@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createApi, JWKS_URI } from '../../support/checked-validator.ts'
 import { ISS, jwks, t0 } from '../../support/fixture.ts'
-import { createApi, JWKS_URI } from '../../support/verdict.ts'
 
 const trusting = (issuer: string) => ({ issuer, jwks })
 

@@ -1,7 +1,7 @@
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createApi } from '../../support/checked-validator.ts'
 import { t0 } from '../../support/fixture.ts'
-import { createApi } from '../../support/verdict.ts'
 
 afterEach(() => {
   vi.useRealTimers()

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { createTokenCache, digestOf, notCached } from '../../../src/pipeline/token-cache.ts'
+import { createApi, JWKS_URI, remoteIssuer } from '../../support/checked-validator.ts'
 import { jwks, t0 } from '../../support/fixture.ts'
-import { createApi, JWKS_URI, remoteIssuer } from '../../support/verdict.ts'
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`)
 

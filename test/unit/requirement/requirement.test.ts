@@ -175,7 +175,7 @@ describe('the scopes that a challenge names', () => {
 })
 
 describe('a token and requirements', () => {
-  const check = (verdict: unknown) => ({ check: () => verdict })
+  const check = (result: unknown) => ({ check: () => result })
 
   it.each([
     ['all scopes', ['b', 'x', 'a'], [{ scopes: 'a b' }]],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createApi } from '../../support/checked-validator.ts'
 import { t0 } from '../../support/fixture.ts'
-import { createApi } from '../../support/verdict.ts'
 
 async function hintFor(claims: Record<string, unknown>, scopeClaim?: string) {
   const { validator } = createApi({ scopeClaim })

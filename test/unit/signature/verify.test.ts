@@ -14,6 +14,7 @@ import {
   type VerificationKey,
 } from '../../../src/signature/algorithms.ts'
 import { alteredSignatures } from '../../support/altered-signatures.ts'
+import { createApi } from '../../support/checked-validator.ts'
 import {
   base64url,
   ec1,
@@ -27,7 +28,6 @@ import {
   signBytes,
   t0,
 } from '../../support/fixture.ts'
-import { createApi } from '../../support/verdict.ts'
 import { verifySignature } from '../../support/verify-signature.ts'
 
 const payload = base64url('{"iss":"x"}')

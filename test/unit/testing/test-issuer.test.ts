@@ -132,9 +132,9 @@ describe('bad tokens', () => {
 
   it.each(badTokenNames)('%s has its defect, and only that', async (name) => {
     const refusal = refusals[name]
-    const verdict = verify(await issuer.tokens[name]())
-    if (refusal) await expect(verdict).rejects.toMatchObject(refusal)
-    else await verdict
+    const verification = verify(await issuer.tokens[name]())
+    if (refusal) await expect(verification).rejects.toMatchObject(refusal)
+    else await verification
   })
 
   it.each(badTokenNames)('%s keeps its defect whatever the test changes', async (name) => {

@@ -4,7 +4,7 @@ import { failureOf } from '../../support/failure-of.ts'
 
 describe('claims', () => {
   const full = { aud: 'a', sub: 's', client_id: 'c', iat: 1, jti: 'j' }
-  const verdict = (claims: object, rules: object = {}) =>
+  const failureFor = (claims: object, rules: object = {}) =>
     failureOf(() =>
       validateClaims(
         { ...claims },
@@ -28,35 +28,35 @@ describe('claims', () => {
     [{ aud: 'a', sub: '' }, { profile: 'jwt' }, 'invalid_claim'],
     [{ aud: 'a', jti: 1 }, { profile: 'jwt' }, 'invalid_claim'],
   ])('%j under %j: %s', (claims, rules, reason) => {
-    expect(verdict(claims, rules)?.reason).toBe(reason)
+    expect(failureFor(claims, rules)?.reason).toBe(reason)
   })
 
   it('are reported with the expected value, and common mistakes with a hint', () => {
-    expect(verdict({ ...full, aud: ['a/', 'x'] })).toEqual({
+    expect(failureFor({ ...full, aud: ['a/', 'x'] })).toEqual({
       reason: 'wrong_audience',
       name: 'aud',
       expected: 'a b',
       actual: 'a/ x',
       hint: expect.stringMatching(/slash at the end/),
     })
-    expect(verdict({ ...full, aud: 'x' })).not.toHaveProperty('hint')
-    expect(verdict({ ...full, jti: undefined })).toEqual({
+    expect(failureFor({ ...full, aud: 'x' })).not.toHaveProperty('hint')
+    expect(failureFor({ ...full, jti: undefined })).toEqual({
       reason: 'missing_claim',
       name: 'jti',
       hint: "an issuer that does not follow RFC 9068 needs profile 'jwt'",
     })
-    expect(verdict({ ...full, aud: undefined })).toStrictEqual({
+    expect(failureFor({ ...full, aud: undefined })).toStrictEqual({
       reason: 'missing_claim',
       name: 'aud',
     })
-    expect(verdict({ ...full, sub: 5 })).toEqual({
+    expect(failureFor({ ...full, sub: 5 })).toEqual({
       reason: 'invalid_claim',
       name: 'sub',
       expected: 'a string that is not empty',
       actual: '5',
       hint: 'sub is a number: the issuer must send a string',
     })
-    expect(verdict({ ...full, aud: [5] })).toEqual({
+    expect(failureFor({ ...full, aud: [5] })).toEqual({
       reason: 'invalid_claim',
       name: 'aud',
       expected: 'a string or an array of strings',
@@ -66,11 +66,11 @@ describe('claims', () => {
 
   it('are compared with few audiences for a hint, because a token may have thousands', () => {
     const others = (count: number) => Array.from({ length: count }, (_, index) => `x${index}`)
-    expect(verdict({ ...full, aud: [...others(4), 'a/'] })).toHaveProperty('hint')
-    expect(verdict({ ...full, aud: [...others(5), 'a/'] })).not.toHaveProperty('hint')
+    expect(failureFor({ ...full, aud: [...others(4), 'a/'] })).toHaveProperty('hint')
+    expect(failureFor({ ...full, aud: [...others(5), 'a/'] })).not.toHaveProperty('hint')
     const many = { audience: [...others(5), 'a'] }
-    expect(verdict({ ...full, aud: 'a/' }, many)).not.toHaveProperty('hint')
-    expect(verdict({ ...full, aud: 'a/' }, { audience: [...others(4), 'a'] })).toHaveProperty(
+    expect(failureFor({ ...full, aud: 'a/' }, many)).not.toHaveProperty('hint')
+    expect(failureFor({ ...full, aud: 'a/' }, { audience: [...others(4), 'a'] })).toHaveProperty(
       'hint',
     )
   })

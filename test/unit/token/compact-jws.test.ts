@@ -1,8 +1,8 @@
 import { compactVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { maxTokenLength, parseCompactJws } from '../../../src/token/compact-jws.ts'
+import { partsOf } from '../../support/checked-validator.ts'
 import { base64url, rsa1, signParts, t0 } from '../../support/fixture.ts'
-import { partsOf } from '../../support/verdict.ts'
 
 const opaqueHint =
   'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'

@@ -1,7 +1,7 @@
 import { InvalidTokenError, type ValidatorOptions } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { createApi } from '../../support/checked-validator.ts'
 import { AUD, ec1, makeKey, seconds, t0 } from '../../support/fixture.ts'
-import { createApi } from '../../support/verdict.ts'
 
 async function hintFor(
   token: string,

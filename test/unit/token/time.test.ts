@@ -4,7 +4,10 @@ import { failureOf } from '../../support/failure-of.ts'
 
 describe('times', () => {
   const now = 1_000_000
-  const verdict = (claims: object, rules: { clockTolerance?: number; maxTokenAge?: number } = {}) =>
+  const failureFor = (
+    claims: object,
+    rules: { clockTolerance?: number; maxTokenAge?: number } = {},
+  ) =>
     failureOf(() =>
       validateTime(
         readTimeClaims({ exp: now + 1, ...claims }),
@@ -39,7 +42,7 @@ describe('times', () => {
     [{ iat: now - 110 }, { maxTokenAge: 100, clockTolerance: 10 }, 'too_old'],
     [{}, { maxTokenAge: 100 }, 'missing_claim'],
   ])('%j under %j: %s', (claims, rules, reason) => {
-    expect(verdict(claims, rules)?.reason).toBe(reason)
+    expect(failureFor(claims, rules)?.reason).toBe(reason)
   })
 
   it('are reported with the limit and the value', () => {
@@ -49,26 +52,29 @@ describe('times', () => {
       expected: `later than ${now - 5}`,
       actual: '0',
     }
-    expect(verdict({ exp: 0 }, { clockTolerance: 5 })).toEqual(expired)
-    expect(verdict({ nbf: now + 9 }, { clockTolerance: 5 })).toMatchObject({
+    expect(failureFor({ exp: 0 }, { clockTolerance: 5 })).toEqual(expired)
+    expect(failureFor({ nbf: now + 9 }, { clockTolerance: 5 })).toMatchObject({
       name: 'nbf',
       expected: `not later than ${now + 5}`,
       actual: `${now + 9}`,
     })
-    expect(verdict({ iat: 1 }, { maxTokenAge: 10 })).toEqual({
+    expect(failureFor({ iat: 1 }, { maxTokenAge: 10 })).toEqual({
       reason: 'too_old',
       name: 'iat',
       expected: `later than ${now - 10}`,
       actual: '1',
     })
-    expect(verdict({ iat: now + 61 })).toEqual({
+    expect(failureFor({ iat: now + 61 })).toEqual({
       reason: 'issued_in_future',
       name: 'iat',
       expected: `not later than ${now + 60}`,
       actual: `${now + 61}`,
     })
-    expect(verdict({}, { maxTokenAge: 10 })).toStrictEqual({ reason: 'missing_claim', name: 'iat' })
-    expect(verdict({ iat: '2020-01-01' })).toMatchObject({
+    expect(failureFor({}, { maxTokenAge: 10 })).toStrictEqual({
+      reason: 'missing_claim',
+      name: 'iat',
+    })
+    expect(failureFor({ iat: '2020-01-01' })).toMatchObject({
       name: 'iat',
       expected: 'a finite number of seconds',
       actual: '2020-01-01',

@@ -9,7 +9,7 @@ describe('typ', () => {
     expect(failureOf(() => validateType(header, 'rfc9068'))).toMatchObject({ reason: 'wrong_type' })
   })
 
-  const verdict = (typ: string | undefined, profile: Profile) =>
+  const failureFor = (typ: string | undefined, profile: Profile) =>
     failureOf(() => validateType({ alg: 'x', ...(typ !== undefined && { typ }) }, profile))
 
   it.each([
@@ -22,18 +22,18 @@ describe('typ', () => {
     ['jwt+at', false, false],
     ['', false, false],
   ])('%j is an access token for the profile jwt: %j, for rfc9068: %j', (typ, jwt, rfc9068) => {
-    expect(verdict(typ, 'jwt') === undefined).toBe(jwt)
-    expect(verdict(typ, 'rfc9068') === undefined).toBe(rfc9068)
+    expect(failureFor(typ, 'jwt') === undefined).toBe(jwt)
+    expect(failureFor(typ, 'rfc9068') === undefined).toBe(rfc9068)
   })
 
   it('is reported with the expected value, and in the profile rfc9068 with a hint', () => {
-    expect(verdict('x', 'jwt')).toEqual({
+    expect(failureFor('x', 'jwt')).toEqual({
       reason: 'wrong_type',
       name: 'typ',
       expected: 'JWT or at+jwt',
       actual: 'x',
     })
-    expect(verdict(undefined, 'rfc9068')).toEqual({
+    expect(failureFor(undefined, 'rfc9068')).toEqual({
       reason: 'wrong_type',
       name: 'typ',
       expected: 'at+jwt',

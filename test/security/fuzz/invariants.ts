@@ -8,7 +8,7 @@ import { parseChallenges } from '../../support/challenge-parser.ts'
 import { CANARY } from './material.ts'
 
 /** Resolves to the token or the refusal. Rejects with any other error, which is a defect. */
-export async function verdictOf(
+export async function outcomeOf(
   promise: Promise<AccessToken>,
 ): Promise<AccessToken | AccessTokenError> {
   try {
@@ -35,7 +35,7 @@ export function checkRefusal(
   if (body !== undefined && body.error_description !== message) throw new Error('another message')
   const output = [JSON.stringify([headers, body, message]), stack ?? ''].join()
   if (output.includes(CANARY)) throw new Error(`the response contains a claim: ${output}`)
-  checkSilence(output, sent)
+  checkNothingLeaks(output, sent)
 }
 
 export function checkChallenges(status: number, lines: readonly string[]): void {
@@ -55,7 +55,7 @@ export function checkChallenges(status: number, lines: readonly string[]): void 
 }
 
 /** Requires that an output contains no part of a token: not the first 12 characters of any segment. */
-export function checkSilence(output: string, sent: string): void {
+export function checkNothingLeaks(output: string, sent: string): void {
   for (const segment of sent.split(/[., ]/)) {
     if (segment.length >= 12 && output.includes(segment.slice(0, 12))) {
       throw new Error(`the response contains a part of the token: ${output}`)

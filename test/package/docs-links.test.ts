@@ -19,6 +19,17 @@ describe('README and docs', () => {
     },
   )
 
+  it('every path of the repository in a document exists', () => {
+    const named = docsFiles.flatMap(({ path, text }) =>
+      [...text.matchAll(/`((?:src|test|examples|docs)\/[\w./-]+)`/g)].map(([, name = '']) => ({
+        path,
+        name,
+      })),
+    )
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter(({ name }) => !existsSync(join(root, name)))).toEqual([])
+  })
+
   it('every document can be reached from README by links', () => {
     const reached = new Set(['README.md'])
     for (const path of reached) {

@@ -1,18 +1,15 @@
 /** Encrypted access tokens of a real authorization server: oidc-provider. */
-import {
-  createPublicKey,
-  createSecretKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
 import { createValidator } from 'oauth-resource-server'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCurveKey, makeRsaKey, makeSecret } from '../support/encryption.ts'
+import {
+  clientCredentialsOnly,
+  fetchClientToken,
+  type OidcProvider,
+  startOidcProvider,
+} from '../support/oidc-provider.ts'
 
 const client = { client_id: 'report-robot', client_secret: 'a-secret-of-the-test' }
 
@@ -26,50 +23,22 @@ const apis: readonly [name: string, alg: string, enc: string, key: JWK][] = [
   ['https://dir.example.com', 'dir', 'A128GCM', makeSecret(16, { kid: 'd', alg: 'dir' })],
 ]
 
-let server: Server
+let provider: OidcProvider
 let issuer: string
 
 beforeAll(async () => {
-  // It warns of a development set-up, and of a runtime that its makers no longer support.
-  vi.spyOn(console, 'warn').mockReturnValue()
-  vi.spyOn(console, 'info').mockReturnValue()
-  // @ts-expect-error: it has no types
-  const { default: Provider } = await import('oidc-provider')
-  server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const provider = new Provider(issuer, {
-    clients: [
-      { ...client, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    ],
-    clientAuthMethods: ['client_secret_post'],
-    clientDefaults: { token_endpoint_auth_method: 'client_secret_post' },
+  provider = await startOidcProvider({
+    clients: [{ ...client, ...clientCredentialsOnly }],
     scopes: ['read'],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
-    features: {
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: (_context: unknown, resource: string) => ({
-          audience: resource,
-          scope: 'read',
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'RS256' }, encrypt: encryptionFor(resource) },
-        }),
-      },
-    },
-    ttl: { ClientCredentials: 600 },
+    tokensFor: (resource) => ({
+      accessTokenFormat: 'jwt',
+      jwt: { sign: { alg: 'RS256' }, encrypt: encryptionFor(resource) },
+    }),
   })
-  server.on('request', provider.callback())
+  issuer = provider.issuer
 })
 
-afterAll(() => {
-  server.close()
-  server.closeAllConnections()
-  vi.restoreAllMocks()
-})
+afterAll(() => provider.close())
 
 function encryptionFor(resource: string) {
   const [, alg, enc, jwk] = apis.find(([name]) => name === resource) as (typeof apis)[number]
@@ -81,25 +50,12 @@ function encryptionKey(jwk: JWK): KeyObject {
   return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
 }
 
-async function fetchToken(resource: string): Promise<string> {
-  const response = await fetch(`${issuer}/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'client_credentials',
-      ...client,
-      resource,
-      scope: 'read',
-    }),
-  })
-  return ((await response.json()) as { access_token: string }).access_token
-}
-
 describe('an encrypted token of oidc-provider', () => {
   it.each(apis)('9068-4-enc-a for %s is decrypted and then verified: %s, %s', async (resource) => {
     const decryptionKeys = { keys: apis.map(([, , , jwk]) => jwk) }
     const options = { audience: resource, profile: 'rfc9068' } as const
     const { validate } = createValidator({ issuer: { issuer, decryptionKeys }, ...options })
-    const token = await fetchToken(resource)
+    const token = await fetchClientToken(issuer, client, resource, 'read')
     for (let count = 0; count < 2; count++) {
       expect((await validate(token)).scopes).toEqual(['read'])
     }

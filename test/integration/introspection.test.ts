@@ -3,12 +3,15 @@
  * by four methods of client authentication, with and without signed responses.
  */
 import { generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ClientAuthenticationOptions } from '../../src/options/introspection.ts'
 import { createApi } from '../support/introspection.ts'
+import {
+  clientCredentialsOnly,
+  fetchClientToken,
+  type OidcProvider,
+  startOidcProvider,
+} from '../support/oidc-provider.ts'
 
 const audience = 'https://api.example.com'
 const robot = { client_id: 'robot', client_secret: 'a-secret-of-the-test' }
@@ -23,7 +26,7 @@ const methods: Readonly<Record<string, ClientAuthenticationOptions>> = {
   none: { method: 'none', clientId: 'rs:none' },
 }
 
-let server: Server
+let provider: OidcProvider
 let issuer: string
 
 const withoutGrants = { grant_types: [], redirect_uris: [], response_types: [] }
@@ -43,63 +46,29 @@ function registered(authentication: ClientAuthenticationOptions) {
 }
 
 beforeAll(async () => {
-  vi.spyOn(console, 'warn').mockReturnValue()
-  vi.spyOn(console, 'info').mockReturnValue()
-  // @ts-expect-error: it has no types
-  const { default: Provider } = await import('oidc-provider')
-  server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const provider = new Provider(issuer, {
-    clients: [
-      {
-        ...withoutGrants,
-        ...robot,
-        grant_types: ['client_credentials'],
-        token_endpoint_auth_method: 'client_secret_post',
-      },
-      ...Object.values(methods).map(registered),
-    ],
+  provider = await startOidcProvider({
+    clients: [{ ...robot, ...clientCredentialsOnly }, ...Object.values(methods).map(registered)],
     clientAuthMethods: Object.values(methods).map(({ method }) => method),
     scopes: ['read:reports'],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
+    tokensFor: () => ({ accessTokenFormat: 'opaque' }),
     features: {
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: () => true },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: (_context: unknown, resource: string) => ({
-          audience: resource,
-          scope: 'read:reports',
-          accessTokenFormat: 'opaque',
-        }),
-      },
     },
-    ttl: { ClientCredentials: 600 },
   })
-  server.on('request', provider.callback())
+  issuer = provider.issuer
 })
 
-afterAll(() => {
-  server.close()
-  server.closeAllConnections()
-  vi.restoreAllMocks()
-})
+afterAll(() => provider.close())
 
 async function post(path: string, form: Record<string, string>): Promise<Response> {
   const body = new URLSearchParams({ ...robot, ...form })
   return fetch(`${issuer}${path}`, { method: 'POST', body })
 }
 
-async function fetchToken(resource = audience): Promise<string> {
-  const form = { grant_type: 'client_credentials', resource, scope: 'read:reports' }
-  const { access_token } = (await (await post('/token', form)).json()) as { access_token: string }
-  return access_token
-}
+const fetchToken = (resource = audience) =>
+  fetchClientToken(issuer, robot, resource, 'read:reports')
 
 function apiWith(authentication: ClientAuthenticationOptions, signed = false) {
   const options = { authentication, endpoint: undefined, signed }

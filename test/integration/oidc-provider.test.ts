@@ -2,76 +2,42 @@
  * Tokens of a real authorization server that shares no code with the package: oidc-provider, found by
  * discovery, signs RFC 9068 tokens for the API in the resource indicator of the client.
  */
-import { generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { decodeProtectedHeader } from 'jose'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, startApis } from '../../examples/demo/apis.js'
+import {
+  clientCredentialsOnly,
+  fetchClientToken,
+  type OidcProvider,
+  startOidcProvider,
+} from '../support/oidc-provider.ts'
 
 const audience = 'https://api.example.com'
 const otherAudience = 'https://other.example.com'
 const client = { client_id: 'report-robot', client_secret: 'a-secret-of-the-test' }
 const scopes = ['read:reports', 'write:reports']
 
-let server: Server
+let provider: OidcProvider
 let issuer: string
 let apis: readonly Api[]
 
 beforeAll(async () => {
-  // It warns about a development set-up and about an old Node version.
-  vi.spyOn(console, 'warn').mockReturnValue()
-  vi.spyOn(console, 'info').mockReturnValue()
-  // @ts-expect-error: it has no types
-  const { default: Provider } = await import('oidc-provider')
-
-  server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const provider = new Provider(issuer, {
-    clients: [
-      { ...client, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    ],
-    clientAuthMethods: ['client_secret_post'],
-    clientDefaults: { token_endpoint_auth_method: 'client_secret_post' },
+  provider = await startOidcProvider({
+    clients: [{ ...client, ...clientCredentialsOnly }],
     scopes,
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
-    features: {
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: (_context: unknown, resource: string) => ({
-          audience: resource,
-          scope: scopes.join(' '),
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'RS256' } },
-        }),
-      },
-    },
-    ttl: { ClientCredentials: 600 },
+    tokensFor: () => ({ accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } }),
   })
-  server.on('request', provider.callback())
+  issuer = provider.issuer
   apis = await startApis({ issuer, resource: audience, profile: 'rfc9068' })
 })
 
 afterAll(() => {
   for (const { close } of apis) close()
-  server.close()
-  server.closeAllConnections()
-  vi.restoreAllMocks()
+  provider.close()
 })
 
-async function fetchToken(resource: string, scope: string): Promise<string> {
-  const response = await fetch(`${issuer}/token`, {
-    method: 'POST',
-    body: new URLSearchParams({ grant_type: 'client_credentials', ...client, resource, scope }),
-  })
-  const { access_token } = (await response.json()) as { access_token: string }
-  return access_token
-}
+const fetchToken = (resource: string, scope: string) =>
+  fetchClientToken(issuer, client, resource, scope)
 
 function callAll(method: 'GET' | 'POST', token: string): Promise<Response[]> {
   const headers = { authorization: `Bearer ${token}` }

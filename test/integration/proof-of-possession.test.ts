@@ -2,7 +2,7 @@
  * Bound tokens of a real authorization server, used by real clients: oidc-provider issues them, and
  * oauth4webapi and openid-client make the proofs. None of them shares code with the package.
  */
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
@@ -13,8 +13,13 @@ import { authenticate } from 'oauth-resource-server/http'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { Agent, fetch as undiciFetch } from 'undici'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificate } from '../support/certificate.ts'
+import {
+  clientCredentialsOnly,
+  type OidcProvider,
+  startOidcProvider,
+} from '../support/oidc-provider.ts'
 
 const audience = 'https://api.example.com'
 const secret = 'a-secret-of-the-test'
@@ -65,36 +70,25 @@ async function startApi(options: Partial<ValidatorOptions>) {
   return { url: new URL(`${url}/reports?page=1`), statuses }
 }
 
+let provider: OidcProvider
 let issuer: string
 
 beforeAll(async () => {
-  // It warns of a development set-up, and of a runtime that its makers no longer support.
-  vi.spyOn(console, 'warn').mockReturnValue()
-  vi.spyOn(console, 'info').mockReturnValue()
-  // @ts-expect-error: it has no types
-  const { default: Provider } = await import('oidc-provider')
-  let callback: ((request: IncomingMessage, response: ServerResponse) => unknown) | undefined
-  issuer = await listen((request, response) => callback?.(request, response))
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const client = {
+    ...clientCredentialsOnly,
     client_secret: secret,
-    grant_types: ['client_credentials'],
-    redirect_uris: [],
-    response_types: [],
-    token_endpoint_auth_method: 'client_secret_post',
     id_token_signed_response_alg: 'ES256',
   }
-  const provider = new Provider(issuer, {
+  provider = await startOidcProvider({
+    listen,
     clients: [
       { ...client, client_id: 'dpop' },
       { ...client, client_id: 'mtls', tls_client_certificate_bound_access_tokens: true },
     ],
-    clientAuthMethods: ['client_secret_post'],
     scopes: ['read'],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },
+    algorithm: 'ES256',
+    tokensFor: () => ({ accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
     features: {
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
       dPoP: { enabled: true },
       mTLS: {
         enabled: true,
@@ -104,19 +98,9 @@ beforeAll(async () => {
           return raw && new X509Certificate(raw).toString()
         },
       },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: (_context: unknown, resource: string) => ({
-          audience: resource,
-          scope: 'read',
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'ES256' } },
-        }),
-      },
     },
-    ttl: { ClientCredentials: 600 },
   })
-  callback = provider.callback()
+  issuer = provider.issuer
 })
 
 afterAll(() => {
@@ -124,7 +108,7 @@ afterAll(() => {
     server.close()
     server.closeAllConnections()
   }
-  vi.restoreAllMocks()
+  provider.close()
 })
 
 interface Client {

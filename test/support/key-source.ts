@@ -1,5 +1,5 @@
 /** A remote key source whose client and clock are those of the test. */
-import { expect, vi } from 'vitest'
+import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { ServiceUnavailableError } from '../../src/errors.ts'
 import { createObserver, type ValidatorEvent } from '../../src/events.ts'
 import { FetchFailure } from '../../src/internal/fetch-json.ts'
@@ -9,6 +9,18 @@ import { type KeySet, readKeySet } from '../../src/keys/key-set.ts'
 import { createRemoteKeySource } from '../../src/keys/remote-keys.ts'
 import type { ResolvedKeyPolicy } from '../../src/options/types.ts'
 import { ec1, ISS, rsa1 } from './fixture.ts'
+import { stopTime } from './simulated-issuer.ts'
+
+/** Simulates the clock in every test of the file, and makes each back-off as long as it can be. */
+export function stopTimeAndChance(): void {
+  beforeEach(() => {
+    stopTime()
+    vi.spyOn(Math, 'random').mockReturnValue(1)
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+}
 
 export const setOf = (keys: unknown[]) => readKeySet({ keys }) as KeySet
 export const first = setOf([rsa1.jwk])

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
 import { UnusableKeySetError } from '../../../src/keys/jwks-client.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
@@ -11,18 +11,13 @@ import {
   second,
   setOf,
   source,
+  stopTimeAndChance,
   takes,
   unavailable,
 } from '../../support/key-source.ts'
-import { jump, pass, secondsUntil, stopTime } from '../../support/simulated-issuer.ts'
+import { jump, pass, secondsUntil } from '../../support/simulated-issuer.ts'
 
-beforeEach(() => {
-  stopTime()
-  vi.spyOn(Math, 'random').mockReturnValue(1)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+stopTimeAndChance()
 
 describe('the first fetch', () => {
   it('is shared by all requests that wait for it', async () => {

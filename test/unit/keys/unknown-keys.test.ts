@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { recordArrival } from '../../../src/keys/arrival.ts'
 import type { KeySet } from '../../../src/keys/key-set.ts'
 import {
@@ -7,18 +7,13 @@ import {
   gives,
   second,
   source,
+  stopTimeAndChance,
   takes,
   unavailable,
 } from '../../support/key-source.ts'
-import { pass, secondsUntil, stopTime } from '../../support/simulated-issuer.ts'
+import { pass, secondsUntil } from '../../support/simulated-issuer.ts'
 
-beforeEach(() => {
-  stopTime()
-  vi.spyOn(Math, 'random').mockReturnValue(1)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+stopTimeAndChance()
 
 describe('refreshForUnknownKey', () => {
   it('fetches immediately, and returns the new set', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:net'
-import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, type JWK, jwtVerify } from 'jose'
+import { decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
 import {
   type BadTokenName,
   badTokenNames,
@@ -12,6 +12,7 @@ import {
   type TestIssuerOptions,
 } from 'oauth-resource-server/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { verifyWithJose } from '../../support/verify-with-jose.ts'
 
 const epoch = 1_700_000_000
 let issuer: TestIssuer
@@ -21,16 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => issuer.close())
 
-/** Verifies a token with jose, with keys fetched over HTTP. */
-function verify(token: string, from: TestIssuer = issuer) {
-  return jwtVerify(token, createRemoteJWKSet(new URL(from.jwksUri)), {
-    issuer: from.issuer,
-    audience: from.audience,
-    typ: 'at+jwt',
-    requiredClaims: ['sub', 'client_id', 'iat', 'exp', 'jti'],
-    currentDate: new Date(from.clock.now()),
-  })
-}
+const verify = (token: string, from = issuer) => verifyWithJose(token, from)
 
 async function publishedKeys(): Promise<JWK[]> {
   const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: JWK[] }

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { decodeJwt } from 'jose'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { verifyWithJose } from '../../support/verify-with-jose.ts'
 
 const epoch = 1_700_000_000
 let issuer: TestIssuer
@@ -12,16 +13,7 @@ beforeEach(async () => {
 })
 afterEach(() => issuer.close())
 
-/** Verifies a token with jose, with keys fetched over HTTP. */
-function verify(token: string, from: TestIssuer = issuer) {
-  return jwtVerify(token, createRemoteJWKSet(new URL(from.jwksUri)), {
-    issuer: from.issuer,
-    audience: from.audience,
-    typ: 'at+jwt',
-    requiredClaims: ['sub', 'client_id', 'iat', 'exp', 'jti'],
-    currentDate: new Date(from.clock.now()),
-  })
-}
+const verify = (token: string, from = issuer) => verifyWithJose(token, from)
 
 interface TokenResponse {
   readonly access_token: string

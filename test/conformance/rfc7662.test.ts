@@ -259,7 +259,7 @@ describe('RFC 7662 §2.2: the response', () => {
     { typ: 'Refresh' },
     { typ: 'Offline' },
     { typ: 'ID' },
-  ])('7662-2.2-i refuses what is no access token: %j', async (changes) => {
+  ])('7662-2.2-i refuses what is not an access token: %j', async (changes) => {
     expect(await outcomeFor(active(changes))).toBe('T401 wrong_type')
   })
 

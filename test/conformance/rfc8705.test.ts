@@ -299,7 +299,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       OK,
     ],
     [
-      '8705-6.5-b two fields are no certificate',
+      '8705-6.5-b two fields are not a certificate',
       'rfc9440',
       () => ({
         ...forwarded(`:${bare}:`, [`Client-Cert: :${bare}:`, ...fromProxy]),

@@ -156,7 +156,7 @@ describe('section 4, encryption', () => {
     ['opaque as Auth0 issues it', `${opaque}..${segment}.${segment}.${segment}`],
     ['of five full parts', [opaque, segment, segment, segment, segment].join('.')],
     ['of five empty parts', '....'],
-    ['whose five parts are no base64url', 'a.+.=.~. '],
+    ['whose five parts are not base64url', 'a.+.=.~. '],
   ])('9068-4-enc-c a JWE %s is refused, and no key is fetched', async (_, token) => {
     const cold = createApi({ issuer: remoteIssuer }, { [JWKS_URI]: jwks })
     await cold.refuses(token, 'encrypted')

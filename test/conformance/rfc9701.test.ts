@@ -118,9 +118,9 @@ describe('RFC 9701 §5: the response', () => {
     ],
     ['HS256', signedResponse({ header: { alg: 'HS256' } })],
     ['a critical extension', signedResponse({ header: { crit: ['exp'] } })],
-    ['a kid that is no string', signedResponse({ header: { kid: 1 } })],
+    ['a kid that is not a string', signedResponse({ header: { kid: 1 } })],
     ['five parts', 'a.b.c.d.e'],
-    ['a header that is no JSON', `e30x.${signedResponse().split('.').slice(1).join('.')}`],
+    ['a header that is not JSON', `e30x.${signedResponse().split('.').slice(1).join('.')}`],
     ['characters beyond ASCII', `é${signedResponse()}`],
     ['an unsigned response in its place', JSON.stringify(active())],
   ])('9701-b a response with %s is answered with 503', async (_what, body) => {
@@ -152,7 +152,7 @@ describe('RFC 9701 §5: the response', () => {
     expect(await api.outcomeFor('op-1')).toBe('X503')
   })
 
-  it('9701-d is no access token', async () => {
+  it('9701-d is not accepted as an access token', async () => {
     const validator = createValidator({ issuer: { issuer: ISS, jwks }, audience: AUD })
     const text = signedResponse({ claims: { aud: AUD, exp: seconds() + 60, sub: 'x' } })
     await expect(validator.validate(text)).rejects.toMatchObject({ reason: 'wrong_type' })

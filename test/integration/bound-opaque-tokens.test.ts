@@ -72,7 +72,7 @@ describe('an opaque token that is bound by DPoP', () => {
     expect(issuer.requests.introspection).toBe(1)
   })
 
-  it('7662-2.2-h is enforced whatever token_type says', async () => {
+  it('7662-2.2-h is enforced for every token_type', async () => {
     const { authenticate } = createApi()
     const cnf = cnfOf(await issuer.dpopClient().token())
     const token = issuer.opaqueToken({ cnf, token_type: 'Bearer' })

@@ -254,7 +254,7 @@ describe.each(Object.entries(libraries))('%s with oidc-provider', (_name, librar
     }
   })
 
-  it('9449-7.2-a has tokens that are worth nothing to somebody else', async () => {
+  it('9449-7.2-a has tokens that no other client can use', async () => {
     const { url } = await startApi({ dpop: true })
     const { token } = await library.dpop()
     const stolen = await plainFetch(url, { headers: { authorization: `Bearer ${token}` } })

@@ -145,6 +145,13 @@ describe('the reference', () => {
       expect(body).toContain(`readonly code: '${code}'`)
       expect(body).toContain(`readonly status: ${status}`)
     }
+    const events = docsFile('docs/reference/events.md').text
+    const [reasons = ''] = /^The `reason` of `token\.refused`.*$/m.exec(events) ?? []
+    for (const [, , , code] of rows) {
+      // A missing token is an event of its own, and an invalid token has reasons of its own.
+      const isListed = code !== 'missing_token' && code !== 'invalid_token'
+      expect([code, reasons.includes(`\`${code}\``)]).toEqual([code, isListed])
+    }
   })
 })
 

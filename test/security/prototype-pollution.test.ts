@@ -113,7 +113,7 @@ describe('a property of Object.prototype', () => {
     expect(status(204).status).toBe(204)
   })
 
-  it('is no member of an introspection response, and no parameter of the request', async () => {
+  it('is neither read as a member of an introspection response nor sent as a parameter', async () => {
     const server = await startAuthorizationServer(() => ({}))
     const api = createIntrospectingApi(server)
     pollute({ active: true, aud: AUD, exp: 4e9, client_secret: 'x', method: 'GET' })

@@ -96,7 +96,7 @@ describe('9728-7-cors Access-Control-Expose-Headers', () => {
     expect(linesOf(await ask('https://evil.test'), exposed)).toEqual(['X-Total'])
   })
 
-  it('survives the error handling of Koa, which removes all headers but those of the error', async () => {
+  it('is still set after the error handling of Koa, which removes all headers except those of the error', async () => {
     const app = new Koa()
     app.silent = true
     app.use((context, next) => {

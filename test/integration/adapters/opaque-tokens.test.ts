@@ -135,7 +135,7 @@ describe('a request with an opaque token', () => {
     )
   })
 
-  it('9701-d a signed introspection response is no access token', async () => {
+  it('9701-d a signed introspection response is not accepted as an access token', async () => {
     await withServer(
       () => active(),
       async (apis, received) => {

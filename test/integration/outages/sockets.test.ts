@@ -153,7 +153,7 @@ describe('over real sockets', () => {
     expect(performance.now() - startedAt).toBeLessThan(800)
   })
 
-  it('a reset of a kept-alive connection fails no request', async () => {
+  it('no request fails when a kept-alive connection is reset', async () => {
     let requests = 0
     await using attack = await attacked((exchange) => {
       requests++

@@ -58,7 +58,7 @@ describe('a certificate from the TLS connection', () => {
     ['null, as Node returns it after the end', { getPeerCertificate: () => null }],
     ['undefined', { getPeerCertificate: () => undefined }],
     ['text as certificate', connection('x')],
-    ['bytes that are no certificate', connection(Buffer.from('x'))],
+    ['bytes that are not a certificate', connection(Buffer.from('x'))],
   ])('is absent with %s', (_, socket) => {
     expect(getThumbprint({ ...none, socket })).toBeUndefined()
   })

@@ -64,7 +64,7 @@ describe('decryptionKeys', () => {
     ['null', null, ' must be a JWK'],
     ['no kty', {}, '.kty must be one of RSA, EC, OKP, oct'],
     ['an unknown kty', { kty: '__proto__' }, '.kty must be one of RSA, EC, OKP, oct'],
-    ['a kid that is no string', { ...rsa, kid: 1 }, '.kid must be a string'],
+    ['a kid that is not a string', { ...rsa, kid: 1 }, '.kid must be a string'],
     ['a signing key', { ...rsa, use: 'sig' }, '.use must be enc or absent'],
     [
       'operations of another kind',
@@ -72,7 +72,7 @@ describe('decryptionKeys', () => {
       '.key_ops must include one of decrypt, unwrapKey, deriveKey, deriveBits',
     ],
     [
-      'operations that are no list',
+      'operations that are not a list',
       { ...rsa, key_ops: 'decrypt' },
       '.key_ops must include one of decrypt, unwrapKey, deriveKey, deriveBits',
     ],

@@ -599,7 +599,7 @@ describe('the use of a proof', () => {
     }
   })
 
-  it('is refused or accepted as a promise of the store says', async () => {
+  it('is refused or accepted by what a promise of the store resolves to', async () => {
     const accepting = setUp({ dpop: { replayStore: { claim: async () => true } } })
     await expect(accepting.present(makeProof())).resolves.toBeDefined()
     const refusing = setUp({ dpop: { replayStore: { claim: async () => false } } })

@@ -47,7 +47,7 @@ describe('the replay store in memory', () => {
     },
   )
 
-  it('forgets nothing while it forgets other keys', () => {
+  it('keeps every key that is valid while it removes expired ones', () => {
     const { claim, wait } = setUp(1_000)
     for (let second = 0; second < 200; second++) {
       expect(claim(`key ${second}`, 60, 'c')).toBe(true)
@@ -58,7 +58,7 @@ describe('the replay store in memory', () => {
     }
   })
 
-  it('refuses new keys by throwing when it is full, and still knows the old ones', () => {
+  it('refuses new keys by throwing when it is full, and keeps the old ones', () => {
     const { claim, flood, wait } = setUp()
     expect(flood('one')).toBe(50)
     expect(() => claim('new', 60, 'one')).toThrow(/full/)
@@ -68,7 +68,7 @@ describe('the replay store in memory', () => {
     expect(claim('one 0', 60, 'one')).toBe(true)
   })
 
-  it('leaves room for every other client when some flood it', () => {
+  it('accepts keys of other clients while some clients flood it', () => {
     const { claim, flood } = setUp(1_000)
     expect(flood('one')).toBe(500)
     expect(flood('two')).toBe(250)

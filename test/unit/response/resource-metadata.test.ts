@@ -121,7 +121,7 @@ describe('the metadata of a resource', () => {
     ['text as age', { maxAge: '60' }, 'resource.maxAge must be'],
     ['text as metadata', { metadata: 'x' }, 'resource.metadata must be an object'],
     ['a list as metadata', { metadata: [] }, 'resource.metadata must be an object'],
-    ['metadata that are no JSON', { metadata: { x: 1n } }, 'resource.metadata must be JSON'],
+    ['metadata that are not JSON', { metadata: { x: 1n } }, 'resource.metadata must be JSON'],
   ])('are refused with %s', (_name, options, message) => {
     expect(() => create(options)).toThrow(TypeError)
     expect(() => create(options)).toThrow(message)

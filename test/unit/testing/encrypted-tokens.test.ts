@@ -20,7 +20,7 @@ it('encrypts a token with the claims of the test, which the private key decrypts
   expect(() => validateNestedClaims(decrypted, claims)).not.toThrow()
 })
 
-it('names the key in the header, and changes the header as the test says', async () => {
+it('names the key in the header, and applies the changes that the test passes', async () => {
   const [{ kid, use } = {}] = decryptionKeys.keys
   expect(use).toBe('enc')
   expect(decodeProtectedHeader(await encryptedToken())).toMatchObject({

@@ -29,7 +29,7 @@ async function introspect(issuer: TestIssuer, { token, secret = 'test-secret', a
 }
 
 describe('the introspection endpoint of a test issuer', () => {
-  it('stands in the metadata', async () => {
+  it('is named in the metadata', async () => {
     await using issuer = await createTestIssuer({ path: '/tenant' })
     const url = `${issuer.issuer.replace('/tenant', '')}/.well-known/oauth-authorization-server/tenant`
     expect(await (await fetch(url)).json()).toMatchObject({
@@ -38,7 +38,7 @@ describe('the introspection endpoint of a test issuer', () => {
     })
   })
 
-  it('knows an opaque token, with the members that a test changes', async () => {
+  it('responds for an opaque token, with the members that a test changes', async () => {
     await using issuer = await createTestIssuer()
     const token = issuer.opaqueToken({ scope: 'read:reports', jti: undefined })
     const { json, status } = await introspect(issuer, { token })
@@ -54,7 +54,7 @@ describe('the introspection endpoint of a test issuer', () => {
     expect(issuer.requests.introspection).toBe(1)
   })
 
-  it('knows its own JWTs, and no others', async () => {
+  it('calls only valid JWTs of its own issuer active', async () => {
     await using issuer = await createTestIssuer()
     const answers = [
       await issuer.token(),

@@ -149,7 +149,7 @@ describe('the token endpoint', () => {
     ['a relative resource', 400, 'invalid_target', `${openForm}&resource=b`, {}],
     ['a resource with a fragment', 400, 'invalid_target', `${openForm}&resource=u:b%23c`, {}],
     ['an API of others', 400, 'invalid_target', boundForm, {}],
-    ['bytes that are no UTF-8', 400, 'invalid_request', '%ff%=%zz&\u0000=\uFFFD', {}],
+    ['bytes that are not UTF-8', 400, 'invalid_request', '%ff%=%zz&\u0000=\uFFFD', {}],
   ])('refuses %s with %i %s', async (_title, status, error, body, headers) => {
     const response = await post(body, headers)
     expect(response.status).toBe(status)

@@ -10,7 +10,7 @@ describe('the form of a token', () => {
     ['one part', 'abc'],
     ['one part that is a JSON object', base64url('{"a":1}')],
     ['two parts', 'ory_at_abc.def'],
-    ['three parts, of which the first is no JSON', 'abc.def.ghi'],
+    ['three parts, of which the first is not JSON', 'abc.def.ghi'],
     ['three parts, of which the first is a JSON array', `${base64url('[1]')}.a.b`],
     ['three parts, of which the first is a JSON string', `${base64url('"a"')}.a.b`],
     ['three parts, of which the first is null', `${base64url('null')}.a.b`],

@@ -150,15 +150,15 @@ describe('section 5.2, base64url', () => {
     // Buffer looks at the low octet only, both in base64url and in latin1, so nothing else differs.
     for (const at of [...good].keys()) {
       if (good[at] === '.') continue
-      const twin = String.fromCharCode(good.charCodeAt(at) + 0x100)
-      await api.refuses(good.slice(0, at) + twin + good.slice(at + 1), 'malformed')
+      const spelling = String.fromCharCode(good.charCodeAt(at) + 0x100)
+      await api.refuses(good.slice(0, at) + spelling + good.slice(at + 1), 'malformed')
     }
   })
 
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
   /** Every other text that a lenient decoder takes for the same bytes. */
-  function twins(segment: string): string[] {
+  function otherSpellings(segment: string): string[] {
     const unused = segment.length % 4 === 2 ? 4 : segment.length % 4 === 3 ? 2 : 0
     const last = alphabet.indexOf(segment.at(-1) as string)
     const all = Array.from({ length: 2 ** unused - 1 }, (_, bits) => alphabet[last + bits + 1])
@@ -167,22 +167,22 @@ describe('section 5.2, base64url', () => {
 
   it('7515-5.2-2b unused bits that are not zero are refused in the signature', async () => {
     const [h, p, s] = partsOf(good)
-    expect(twins(s)).toHaveLength(15)
-    for (const twin of twins(s)) {
-      expect(Buffer.from(twin, 'base64url')).toEqual(Buffer.from(s, 'base64url'))
-      await api.refuses(`${h}.${p}.${twin}`, 'malformed')
+    expect(otherSpellings(s)).toHaveLength(15)
+    for (const spelling of otherSpellings(s)) {
+      expect(Buffer.from(spelling, 'base64url')).toEqual(Buffer.from(s, 'base64url'))
+      await api.refuses(`${h}.${p}.${spelling}`, 'malformed')
     }
   })
 
   it('7515-5.2-2b unused bits that are not zero are refused in header and payload', async () => {
     const padded = (text: string) => [text, text.replace('{', '{ '), text.replace('{', '{  ')]
     const shared = base64url(payloadText)
-    const headers = padded(headerText).map(base64url).flatMap(twins)
-    const payloads = padded(payloadText).map(base64url).flatMap(twins)
+    const headers = padded(headerText).map(base64url).flatMap(otherSpellings)
+    const payloads = padded(payloadText).map(base64url).flatMap(otherSpellings)
     expect([headers.length, payloads.length]).toEqual([18, 18])
-    for (const twin of headers) await api.refuses(signSegments(twin, shared), 'malformed')
-    for (const twin of payloads) {
-      await api.refuses(signSegments(base64url(headerText), twin), 'malformed')
+    for (const spelling of headers) await api.refuses(signSegments(spelling, shared), 'malformed')
+    for (const spelling of payloads) {
+      await api.refuses(signSegments(base64url(headerText), spelling), 'malformed')
     }
   })
 

@@ -26,7 +26,7 @@ function payloadWith(name: string, value: string): string {
   return JSON.stringify(claimsT0({ [name]: undefined })).replace(/}$/, `,"${name}":${value}}`)
 }
 
-async function judge(token: string, reason: InvalidTokenReason | undefined): Promise<void> {
+async function expectOutcome(token: string, reason: InvalidTokenReason | undefined): Promise<void> {
   if (reason === undefined) await api.accepts(token)
   else await api.refuses(token, reason)
 }
@@ -89,7 +89,7 @@ describe('section 4, claims', () => {
   ])(
     '7519-4-dup the last of two claims %s, %s and %s is used',
     async (name, first, last, reason) => {
-      await judge(written(payloadWith(name, `${first},"${name}":${last}`)), reason)
+      await expectOutcome(written(payloadWith(name, `${first},"${name}":${last}`)), reason)
     },
   )
 

@@ -461,13 +461,13 @@ describe('sections 3.9 to 3.12, audience and type', () => {
       signParts(JSON.stringify(header), JSON.stringify(proof), client),
       'missing_claim',
     )
-    const dressed = JSON.stringify({
+    const claims = JSON.stringify({
       ...claimsT0(),
       ...proof,
       ath: await calculateJwkThumbprint(client.jwk),
     })
-    await api.refuses(signParts(JSON.stringify(header), dressed, client), 'wrong_type')
-    await relaxed.refuses(signParts(JSON.stringify(header), dressed, client), 'wrong_type')
+    await api.refuses(signParts(JSON.stringify(header), claims, client), 'wrong_type')
+    await relaxed.refuses(signParts(JSON.stringify(header), claims, client), 'wrong_type')
     await relaxed.refuses(t0({}, { typ: 'dpop+jwt' }), 'wrong_type')
   })
 

@@ -18,8 +18,8 @@ import {
   C401,
   canSend,
   type Expected,
-  expectAlike,
   expectAlive,
+  expectEqualAnswers,
   expectEverywhere,
   R400,
   S403,
@@ -58,7 +58,7 @@ afterAll(async () => {
 async function send(request: Request, among = apis): Promise<Answer> {
   const able = among.filter((api) => canSend(api, request))
   const answers = await Promise.all(able.map((api) => api.send(request)))
-  expectAlike(answers)
+  expectEqualAnswers(answers)
   return answers[0] as Answer
 }
 
@@ -92,7 +92,7 @@ describe('§3 obtaining the metadata', () => {
   it('9728-3.1-c serves the same to a request with credentials, whatever they are', async () => {
     const plain = await get(`${path}/api`)
     for (const value of ['Bearer x', 'Basic eDp5', `Bearer ${t0({ exp: 1 })}`]) {
-      expectAlike([plain, await send(authorization(value, { path: `${path}/api` }))])
+      expectEqualAnswers([plain, await send(authorization(value, { path: `${path}/api` }))])
     }
   })
 
@@ -154,7 +154,7 @@ describe('§3 obtaining the metadata', () => {
     const lines = ['X-Forwarded-Host: evil.test', 'X-Forwarded-Proto: http', 'Forwarded: host=evil']
     const host = ['Host: evil.test']
     for (const target of [`${path}/api`, `http://evil.test${path}/api`]) {
-      expectAlike([plain, await send({ path: target, host, lines, onlyHttp1: true })])
+      expectEqualAnswers([plain, await send({ path: target, host, lines, onlyHttp1: true })])
     }
     for (const target of [`//evil.test${path}/api`, `/${path}/api`]) {
       expect((await send({ path: target, onlyHttp1: true })).body).not.toContain('resource')
@@ -294,7 +294,7 @@ describe('§5.1 WWW-Authenticate', () => {
 
   it('9728-5.1-d does not depend on Host', async () => {
     const lines = ['X-Forwarded-Host: evil.test']
-    expectAlike([
+    expectEqualAnswers([
       await send({ onlyHttp1: true }),
       await send({ host: ['Host: evil.test'], lines, onlyHttp1: true }),
     ])

@@ -101,7 +101,7 @@ export async function expectEverywhere(
         })
       }
     }
-    if (expected.status !== 200) expectAlike(answers)
+    if (expected.status !== 200) expectEqualAnswers(answers)
   }
 }
 
@@ -238,7 +238,7 @@ function comparableLines({ status, headers }: Answer): string[] {
  * AD-same: equal byte by byte, except that HTTP/2 and fetch have names in lower case, and HTTP/2 has no
  * reason phrase.
  */
-export function expectAlike(answers: readonly Answer[]): void {
+export function expectEqualAnswers(answers: readonly Answer[]): void {
   const [first, ...others] = answers.map((answer) => [...comparableLines(answer), '', answer.body])
   for (const other of others) expect(other, 'AD-same').toEqual(first)
   const http1 = answers.filter(

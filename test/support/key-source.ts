@@ -12,7 +12,7 @@ import { ec1, ISS, rsa1 } from './fixture.ts'
 import { stopTime } from './simulated-issuer.ts'
 
 /** Simulates the clock in every test of the file, and makes each back-off as long as it can be. */
-export function stopTimeAndChance(): void {
+export function simulateTimeInEachTest(): void {
   beforeEach(() => {
     stopTime()
     vi.spyOn(Math, 'random').mockReturnValue(1)

@@ -7,7 +7,7 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
 import { askOnce, refuseToFetch, withApis } from '../../support/adapters.ts'
-import { bearer, expectAlike } from '../../support/expectations.ts'
+import { bearer, expectEqualAnswers } from '../../support/expectations.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
 import { type Answer, type ApiOptions, linesOf, type Request } from '../../support/servers.ts'
 
@@ -42,7 +42,7 @@ describe('9728-7-cors Access-Control-Expose-Headers', () => {
   it('gains WWW-Authenticate where a refusal is readable for another origin', async () => {
     for (const request of refused) {
       const answers = await answersTo(request, allowed)
-      expectAlike(answers)
+      expectEqualAnswers(answers)
       for (const answer of answers) expect(linesOf(answer, exposed)).toEqual(['WWW-Authenticate'])
     }
   })

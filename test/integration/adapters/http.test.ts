@@ -7,7 +7,12 @@ import { AccessTokenError } from 'oauth-resource-server'
 import * as forHttp from 'oauth-resource-server/http'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { askOnce, withApis } from '../../support/adapters.ts'
-import { authorization, bearer, expectAlike, expectAlive } from '../../support/expectations.ts'
+import {
+  authorization,
+  bearer,
+  expectAlive,
+  expectEqualAnswers,
+} from '../../support/expectations.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
 import {
   type Api,
@@ -153,7 +158,7 @@ describe('node:http and node:http2', () => {
   it('AD-http-b header names of HTTP/2 are in lower case, and the response is the same', async () => {
     const h2 = apis.filter(({ name }) => name === 'http2' || name === 'http')
     const answers = await Promise.all(h2.map((api) => api.send(bearer(expired))))
-    expectAlike(answers)
+    expectEqualAnswers(answers)
     expect(answers.map(({ statusLine }) => statusLine)).toEqual([
       'HTTP/1.1 401 Unauthorized',
       'HTTP/2 401',

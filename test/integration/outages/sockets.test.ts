@@ -24,7 +24,7 @@ describe('over real sockets', () => {
   const signed = (claims = {}, key = rsa1, header = {}) => lasting(claims, header, key)
 
   /** Creates a validator with keys from a hostile server and its own clock. */
-  async function attacked(behaviour = good(), timeout = 5) {
+  async function startAttackedApi(behaviour = good(), timeout = 5) {
     const server = await createHostileServer(behaviour)
     const events: ValidatorEvent[] = []
     let offset = 0
@@ -57,7 +57,7 @@ describe('over real sockets', () => {
   it.concurrent.each(names)(
     'jwks-err-a jwks-err-d jwks-http-b %s: 503 without other keys, in bounded time',
     async (name) => {
-      await using attack = await attacked(hostilities[name], timeoutFor(name))
+      await using attack = await startAttackedApi(hostilities[name], timeoutFor(name))
       const startedAt = performance.now()
       expect(await attack.outcomeFor(signed())).toBe('X503')
       expect(performance.now() - startedAt).toBeLessThan(4_000)
@@ -80,7 +80,7 @@ describe('over real sockets', () => {
   it.concurrent.each(names)(
     'jwks-err-b 7517-5-c %s: 200 with keys, fresh or old, and 503 for an unknown kid',
     async (name) => {
-      await using attack = await attacked(good(), timeoutFor(name))
+      await using attack = await startAttackedApi(good(), timeoutFor(name))
       const token = signed()
       expect(await attack.outcomeFor(token)).toBe('OK')
       attack.server.behave(hostilities[name] as never)
@@ -97,7 +97,7 @@ describe('over real sockets', () => {
   it.concurrent.each(Object.entries(unusualAnswers))(
     '7517-5-a jwks-http-c %s: the usable key is used',
     async (_name, behaviour) => {
-      await using attack = await attacked(behaviour)
+      await using attack = await startAttackedApi(behaviour)
       expect(await attack.outcomeFor(signed())).toBe('OK')
       expect(await attack.outcomeFor(signed({ sub: 'other' }))).toBe('OK')
       expect(attack.server.requests).toHaveLength(1)
@@ -118,7 +118,7 @@ describe('over real sockets', () => {
   ])(
     'jwks-err-d %s: the event has the reason %s, and the connection is closed',
     async (name, reason) => {
-      await using attack = await attacked(hostilities[name], timeoutFor(name))
+      await using attack = await startAttackedApi(hostilities[name], timeoutFor(name))
       await attack.outcomeFor(signed())
       expect(await attack.failed()).toMatchObject({ reason })
       // Of 200 MB only as much is sent as fits into the buffers between the two processes.
@@ -128,7 +128,7 @@ describe('over real sockets', () => {
   )
 
   it('an ETag is sent back over a socket, and its 304 keeps the keys', async () => {
-    await using attack = await attacked(versioned)
+    await using attack = await startAttackedApi(versioned)
     const token = signed()
     for (let count = 0; count < 3; count++) {
       expect(await attack.outcomeFor(token)).toBe('OK')
@@ -139,7 +139,7 @@ describe('over real sockets', () => {
   })
 
   it('a request waits no longer than keys.timeout, for first keys and newer ones together', async () => {
-    await using attack = await attacked((exchange) => {
+    await using attack = await startAttackedApi((exchange) => {
       setTimeout(() => good()(exchange), 350)
     }, 0.5)
     const startedAt = performance.now()
@@ -155,7 +155,7 @@ describe('over real sockets', () => {
 
   it('no request fails when a kept-alive connection is reset', async () => {
     let requests = 0
-    await using attack = await attacked((exchange) => {
+    await using attack = await startAttackedApi((exchange) => {
       requests++
       if (requests === 2) exchange.request.socket.resetAndDestroy()
       else good()(exchange)

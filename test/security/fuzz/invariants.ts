@@ -92,7 +92,7 @@ const limit = 50
  *
  * @param action Returns how many milliseconds it took.
  */
-export async function expectPrompt(strict: boolean, action: () => Promise<number>): Promise<void> {
+export async function expectFast(strict: boolean, action: () => Promise<number>): Promise<void> {
   let fastest = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < 5; attempt++) {
     fastest = Math.min(fastest, await action())

@@ -17,7 +17,7 @@ const fail =
 const random = () => randomBytes(16).toString('base64url')
 
 /** Answers active for tokens that begin with `good`. */
-const judge: Respond = ({ form }) =>
+const respondByToken: Respond = ({ form }) =>
   form.get('token')?.startsWith('good') ? active() : { active: false }
 
 describe('a cached result', () => {
@@ -61,7 +61,7 @@ describe('a cached result', () => {
 
 describe('a flood of random strings', () => {
   it('costs a bounded number of requests, and is answered with 503 beyond that', async () => {
-    const server = await startAuthorizationServer(judge)
+    const server = await startAuthorizationServer(respondByToken)
     const api = createApi(server)
     const outcomes = new Map<string, number>()
     for (let count = 0; count < 10_000; count++) {
@@ -81,7 +81,7 @@ describe('a flood of random strings', () => {
   }, 60_000)
 
   it('does not delay tokens that were accepted before', async () => {
-    const server = await startAuthorizationServer(judge)
+    const server = await startAuthorizationServer(respondByToken)
     const api = createApi(server)
     expect(await api.outcomeFor('good-1')).toBe('OK')
     for (let count = 0; count < 300; count++) await api.outcomeFor(random())
@@ -93,7 +93,7 @@ describe('a flood of random strings', () => {
   })
 
   it('is not what many new valid tokens are', async () => {
-    const server = await startAuthorizationServer(judge)
+    const server = await startAuthorizationServer(respondByToken)
     const api = createApi(server)
     for (let count = 0; count < 500; count++)
       expect(await api.outcomeFor(`good-${count}`)).toBe('OK')
@@ -128,7 +128,7 @@ describe('a flood of random strings', () => {
   })
 
   it('limits a token again that was revoked', async () => {
-    const server = await startAuthorizationServer(judge)
+    const server = await startAuthorizationServer(respondByToken)
     const api = createApi(server)
     expect(await api.outcomeFor('good-1')).toBe('OK')
     server.respond = () => ({ active: false })
@@ -166,7 +166,7 @@ describe('an outage', () => {
     const server = await startAuthorizationServer(fail(503))
     const api = createApi(server)
     await api.outcomeFor('good-1')
-    server.respond = judge
+    server.respond = respondByToken
     api.pass(2)
     const first = api.outcomeFor('good-1')
     expect(await api.outcomeFor('good-2')).toBe('X503')
@@ -197,7 +197,11 @@ describe('an outage', () => {
 })
 
 describe('only inactive tokens', () => {
-  async function inactiveFor(seconds: number, responses: number, respond: Respond = judge) {
+  async function inactiveFor(
+    seconds: number,
+    responses: number,
+    respond: Respond = respondByToken,
+  ) {
     const server = await startAuthorizationServer(respond)
     const api = createApi(server)
     for (let count = 0; count < responses; count++) {

@@ -10,14 +10,14 @@ import {
   hangs,
   second,
   setOf,
+  simulateTimeInEachTest,
   source,
-  stopTimeAndChance,
   takes,
   unavailable,
 } from '../../support/key-source.ts'
 import { jump, pass, secondsUntil } from '../../support/simulated-issuer.ts'
 
-stopTimeAndChance()
+simulateTimeInEachTest()
 
 describe('the first fetch', () => {
   it('is shared by all requests that wait for it', async () => {

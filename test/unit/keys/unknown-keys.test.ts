@@ -6,14 +6,14 @@ import {
   first,
   gives,
   second,
+  simulateTimeInEachTest,
   source,
-  stopTimeAndChance,
   takes,
   unavailable,
 } from '../../support/key-source.ts'
 import { pass, secondsUntil } from '../../support/simulated-issuer.ts'
 
-stopTimeAndChance()
+simulateTimeInEachTest()
 
 describe('refreshForUnknownKey', () => {
   it('fetches immediately, and returns the new set', async () => {

@@ -145,7 +145,7 @@ describe('the cache', () => {
 })
 
 describe('the cache of a validator', () => {
-  const rememberedOf = async ({ accepts, events }: ReturnType<typeof createApi>, token: string) => {
+  const cachedOf = async ({ accepts, events }: ReturnType<typeof createApi>, token: string) => {
     events.length = 0
     await accepts(token)
     return events.map((event) => event.type === 'token.accepted' && event.cached)
@@ -154,8 +154,8 @@ describe('the cache of a validator', () => {
   it('caches a valid token, and shares its verified claims', async () => {
     const api = createApi()
     const token = t0()
-    expect(await rememberedOf(api, token)).toEqual([false])
-    expect(await rememberedOf(api, token)).toEqual([true])
+    expect(await cachedOf(api, token)).toEqual([false])
+    expect(await cachedOf(api, token)).toEqual([true])
     const [first, second] = [await api.accepts(token), await api.accepts(token)]
     expect(first).not.toBe(second)
     expect(first.claims).toBe(second.claims)
@@ -185,16 +185,16 @@ describe('the cache of a validator', () => {
   it('caches nothing if it is disabled', async () => {
     const api = createApi({ tokenCache: false })
     const token = t0()
-    expect(await rememberedOf(api, token)).toEqual([false])
-    expect(await rememberedOf(api, token)).toEqual([false])
+    expect(await cachedOf(api, token)).toEqual([false])
+    expect(await cachedOf(api, token)).toEqual([false])
   })
 
   it('caches no more tokens than maxEntries', async () => {
     const api = createApi({ tokenCache: { maxEntries: 4 } })
     const tokens = Array.from({ length: 8 }, () => t0())
     for (const token of tokens) await api.accepts(token)
-    expect(await rememberedOf(api, tokens[7] as string)).toEqual([true])
-    expect(await rememberedOf(api, tokens[0] as string)).toEqual([false])
+    expect(await cachedOf(api, tokens[7] as string)).toEqual([true])
+    expect(await cachedOf(api, tokens[0] as string)).toEqual([false])
   })
 
   it('never caches a refused token', async () => {
@@ -233,7 +233,7 @@ describe('the cache of a validator', () => {
     const token = t0({ iat: now, exp: now + 10_000 })
     await api.accepts(token)
     served[JWKS_URI] = { keys: jwks.keys.filter(({ kid }) => kid !== 'rsa1') }
-    expect(await rememberedOf(api, token)).toEqual([true])
+    expect(await cachedOf(api, token)).toEqual([true])
     now += 601
     await api.refuses(token, 'unknown_key')
     await api.refuses(token, 'unknown_key')

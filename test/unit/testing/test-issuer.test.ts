@@ -300,11 +300,11 @@ describe('an outage', () => {
 
   it('waits for a port that is in use, and rejects after half a second', async () => {
     await issuer.down()
-    const squatter = createServer().listen(Number(new URL(issuer.issuer).port), '127.0.0.1')
-    await once(squatter, 'listening')
+    const otherServer = createServer().listen(Number(new URL(issuer.issuer).port), '127.0.0.1')
+    await once(otherServer, 'listening')
     await expect(issuer.up()).rejects.toMatchObject({ code: 'EADDRINUSE' })
     const up = issuer.up()
-    squatter.close()
+    otherServer.close()
     await up
     expect((await fetch(issuer.jwksUri)).status).toBe(200)
   })

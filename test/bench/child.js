@@ -2,13 +2,15 @@
  * @module The process of one contender: checks that the contender verifies tokens, and then measures the
  * workloads that the parent process requests. Imports the libraries only through contenders.js.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { contenderOf } from './contenders.js'
+import { createDelayMeter, createMeter, quantile } from './meter.js'
 import { zipf } from './tokens.js'
 
 /** @typedef {import('./tokens.js').RefusalName} RefusalName */
-/** @typedef {'cold' | 'm2m' | RefusalName} Workload */
+/** @typedef {'cold' | 'm2m' | 'mixed' | RefusalName} Workload */
 /** @typedef {{ workload: Workload, milliseconds: number }} Order */
 /**
  * @typedef {object} Cell
@@ -17,15 +19,7 @@ import { zipf } from './tokens.js'
  * @property {number} inFlight
  * @property {string} file the setup and the tokens, as JSON
  */
-/**
- * @typedef {object} Sample
- * @property {number} perSecond
- * @property {number} p50 microseconds
- * @property {number} p99 microseconds
- * @property {number} cpu microseconds per operation, all threads
- * @property {number} mainCpu microseconds per operation, the thread of the event loop
- * @property {number} loop utilisation of the event loop, 0 to 1
- */
+/** @typedef {import('./meter.js').Sample} Sample */
 
 /** @type {Cell} */
 const cell = JSON.parse(process.argv[2] ?? '')
@@ -39,14 +33,25 @@ const bytes = (token) =>
 const spare = bytes(tokens.spare)
 const order = zipf(tokens.m2m.length, 2 ** 16)
 
+const known = contender.opaque ? tokens.opaque : tokens.m2m
+
+/** @param {Exclude<Workload, 'mixed'>} workload */
+function tokensOf(workload) {
+  if (workload === 'm2m') return known
+  return workload === 'cold' ? tokens.cold : tokens.refusals[workload]
+}
+
 /** @type {Partial<Record<Workload, Buffer[]>>} */
 const inputs = {}
-for (const workload of cell.workloads) {
-  const list =
-    workload === 'cold' || workload === 'm2m' ? tokens[workload] : tokens.refusals[workload]
-  inputs[workload] = list.map(bytes)
+for (const workload of cell.workloads.flatMap(parts)) {
+  inputs[workload] = tokensOf(workload).map(bytes)
 }
 const inputsOf = (/** @type {Workload} */ workload) => inputs[workload] ?? []
+
+/** The mixed workload consists of two others. @param {Workload} workload @returns {Exclude<Workload, 'mixed'>[]} */
+function parts(workload) {
+  return workload === 'mixed' ? ['cold', 'm2m'] : [workload]
+}
 
 /** @typedef {(input: string) => Promise<unknown>} Verify */
 
@@ -77,90 +82,105 @@ async function assertVerifies() {
     ...tokens.foreign,
   ]
   for (const token of bad) await refuse(verify, bytes(token).toString('latin1'))
-  await verify(bytes(tokens.m2m[0] ?? '').toString('latin1'))
+  await verify(bytes(known[0] ?? '').toString('latin1'))
 }
 
-const schedule = `/proc/self/task/${process.pid}/schedstat`
-/** @returns {number} CPU time of the main thread in microseconds; NaN if it is not available */
-function mainThreadTime() {
-  const { threadCpuUsage } = /** @type {any} */ (process)
-  if (threadCpuUsage) {
-    const { user, system } = threadCpuUsage()
-    return user + system
-  }
-  return existsSync(schedule) ? Number.parseInt(readFileSync(schedule, 'latin1'), 10) / 1000 : NaN
-}
-
-const latencies = new Float64Array(2 ** 20)
-let count = 0
+const meter = createMeter()
+const delay = createDelayMeter()
 let position = 0
+let drawn = 0
+const popular = () => inputsOf('m2m')[order[drawn++ % order.length] ?? 0]
+const text = (/** @type {Buffer | undefined} */ input) => input?.toString('latin1') ?? ''
 
 /**
  * Keeps `inFlight` calls in progress until the given time or, in the cold workload, the last token.
  *
  * @param {Verify} verify
- * @param {Workload} workload
+ * @param {Exclude<Workload, 'mixed'>} workload
  * @param {number} until
+ * @param {() => Promise<void>} [pause] before the next call
  */
-async function drive(verify, workload, until) {
+async function drive(verify, workload, until, pause) {
   const list = inputsOf(workload)
   const last = workload === 'cold' ? list.length : Number.POSITIVE_INFINITY
   const act =
     workload in tokens.refusals
       ? refuse
       : (/** @type {Verify} */ call, /** @type {string} */ input) => call(input)
-  const next =
-    workload === 'm2m'
-      ? () => list[order[position++ % order.length] ?? 0]
-      : () => list[position++ % list.length]
+  const next = workload === 'm2m' ? popular : () => list[position++ % list.length]
   const worker = async () => {
     for (let start = performance.now(); start < until && position < last; ) {
-      await act(verify, /** @type {Buffer} */ (next()).toString('latin1'))
+      await act(verify, text(next()))
       const end = performance.now()
-      latencies[count++ % latencies.length] = end - start
-      start = end
+      meter.record(end - start)
+      if (pause !== undefined) await pause()
+      start = pause === undefined ? end : performance.now()
     }
   }
   await Promise.all(Array.from({ length: cell.inFlight }, worker))
 }
 
+/** Cached tokens per millisecond in the mixed workload. */
+const streamRate = 2
+
+/** Verifies cached tokens at a fixed rate. @param {Verify} verify @param {AbortSignal} ended */
+async function stream(verify, ended) {
+  /** @type {number[]} */
+  const latencies = []
+  const started = performance.now()
+  const pending = []
+  for (let sent = 0; !ended.aborted; await sleep(1)) {
+    for (; sent < (performance.now() - started) * streamRate; sent++) {
+      const due = started + sent / streamRate
+      pending.push(verify(text(popular())).then(() => latencies.push(performance.now() - due)))
+    }
+  }
+  await Promise.all(pending)
+  return latencies.sort((a, b) => a - b)
+}
+
 /** @type {Verify | undefined} */
 let kept
 
-/**
- * @param {Order} order
- * @returns {Promise<Sample>}
- */
+/** @param {Order} order @returns {Promise<Sample>} */
 async function measure({ workload, milliseconds }) {
-  let [elapsed, cpu, mainCpu, active, idle] = [0, 0, 0, 0, 0]
-  count = 0
-  while (elapsed < milliseconds) {
+  if (workload === 'mixed') return await measureMixed(milliseconds)
+  meter.reset()
+  while (meter.elapsed() < milliseconds) {
     if (workload === 'cold' || kept === undefined) {
       kept = await createWarmVerify()
       position = 0
     }
-    const before = [process.cpuUsage(), mainThreadTime(), performance.eventLoopUtilization()]
-    const start = performance.now()
-    await drive(kept, workload, start + milliseconds - elapsed)
-    elapsed += performance.now() - start
-    const used = process.cpuUsage(/** @type {NodeJS.CpuUsage} */ (before[0]))
-    cpu += used.user + used.system
-    mainCpu += mainThreadTime() - Number(before[1])
-    const loop = performance.eventLoopUtilization(/** @type {any} */ (before[2]))
-    active += loop.active
-    idle += loop.idle
+    const stop = meter.start()
+    await drive(kept, workload, performance.now() + milliseconds - meter.elapsed())
+    stop()
   }
-  const sorted = latencies.slice(0, Math.min(count, latencies.length)).sort()
-  const quantile = (/** @type {number} */ q) =>
-    1000 * (sorted[Math.floor(q * sorted.length)] ?? NaN)
-  return {
-    perSecond: (1000 * count) / elapsed,
-    p50: quantile(0.5),
-    p99: quantile(0.99),
-    cpu: cpu / count,
-    mainCpu: mainCpu / count,
-    loop: active / (active + idle),
-  }
+  return meter.sample()
+}
+
+/**
+ * New tokens as in the cold workload, and cached tokens at a fixed rate. It ends with the last new token,
+ * because the event loop must not create a verifier meanwhile.
+ *
+ * @param {number} milliseconds
+ * @returns {Promise<Sample & { cachedP99: number, delayP99: number }>}
+ */
+async function measureMixed(milliseconds) {
+  const verify = await createWarmVerify()
+  meter.reset()
+  position = 0
+  const ended = new AbortController()
+  await sleep(2)
+  delay.reset()
+  const stop = meter.start()
+  const cached = stream(verify, ended.signal)
+  // As with requests, which arrive in a later turn of the event loop.
+  await drive(verify, 'cold', performance.now() + milliseconds, () => nextTurn())
+  stop()
+  const delayP99 = delay.read(99)
+  ended.abort()
+  const cachedP99 = 1000 * quantile(await cached, 0.99)
+  return { ...meter.sample(), cachedP99, delayP99 }
 }
 
 process.on('message', async (/** @type {Order} */ asked) => {

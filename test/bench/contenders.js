@@ -3,16 +3,14 @@
  * the same checks for all (signature with one algorithm, issuer, audience, expiry). A library is imported
  * only when it is used, so that a process loads no other.
  */
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
-/** The scope that the authorize workload requires; every valid token has it. */
-const scope = 'read:reports'
+import { before, ours, oursOpaque } from './ours.js'
+import { requiredScope } from './tokens.js'
 
 /**
  * @typedef {object} Setup
  * @property {string} issuer
  * @property {string} jwksUri
+ * @property {string} introspectionUri
  * @property {string} audience
  * @property {import('./tokens.js').Algorithm} algorithm
  * @property {string} [before] a folder with another build of this package
@@ -28,56 +26,9 @@ const scope = 'read:reports'
  * @property {(setup: Setup) => Promise<any>} [koa] its own middleware
  * @property {(setup: Setup) => Promise<any>} [http] its own `(req, res)`, resolving to a token or undefined
  * @property {(setup: Setup, framework: string) => Promise<any>} [authorize] its own check of a scope
+ * @property {(verified: any) => unknown} [scopeOf] the claim `scope` in the result of `verify`, for a contender without a check of scopes
+ * @property {boolean} [opaque] it verifies opaque tokens in place of those of machine clients
  */
-
-/** @typedef {(setup: Setup, file: string) => Promise<any>} ImportBuilt imports a file of a build */
-
-/**
- * A build of this package.
- *
- * @param {string} label
- * @param {ImportBuilt} importBuilt
- * @returns {Contender}
- */
-const createOurs = (label, importBuilt) => {
-  const adapter = async (/** @type {Setup} */ setup, /** @type {string} */ name) =>
-    await importBuilt(setup, `adapters/${name}.js`)
-  const middleware = (/** @type {string} */ name) => async (/** @type {Setup} */ setup) =>
-    (await adapter(setup, name)).authenticate(ourOptions(setup))
-  return {
-    label,
-    packages: [],
-    lacks: [],
-    takes: 'token',
-    async createVerify(setup) {
-      const { createValidator } = await importBuilt(setup, 'index.js')
-      const validator = createValidator(ourOptions(setup))
-      return (token) => validator.validate(token)
-    },
-    express: middleware('express'),
-    koa: middleware('koa'),
-    http: middleware('http'),
-    authorize: async (setup, framework) =>
-      (await adapter(setup, framework)).authorize({ scopes: scope }),
-  }
-}
-
-const ours = createOurs(
-  '**oauth-resource-server**',
-  async (_setup, file) => await import(new URL(`../../dist/${file}`, import.meta.url).href),
-)
-
-const before = createOurs(
-  'oauth-resource-server, before',
-  async ({ before: folder = '' }, file) => await import(pathToFileURL(join(folder, file)).href),
-)
-
-/** @param {Setup} setup */
-const ourOptions = ({ issuer, audience, algorithm }) => ({
-  issuer,
-  audience,
-  algorithms: [algorithm],
-})
 
 /** @type {Contender} */
 const jose = {
@@ -91,6 +42,7 @@ const jose = {
     const options = { issuer, audience, algorithms: [algorithm], requiredClaims: ['exp'] }
     return (token) => jwtVerify(token, keys, options)
   },
+  scopeOf: ({ payload }) => payload.scope,
 }
 
 /** @type {Contender} */
@@ -110,6 +62,7 @@ const awsJwtVerify = {
     )
     return (token) => verifier.verify(token)
   },
+  scopeOf: ({ scope }) => scope,
 }
 
 /** @type {Contender} */
@@ -152,6 +105,7 @@ const fastJwt = ({ cache }) => ({
       cache,
     })
   },
+  scopeOf: ({ scope }) => scope,
 })
 
 /** @type {Contender} */
@@ -166,7 +120,7 @@ const expressOauth2JwtBearer = {
   },
   async authorize() {
     const { requiredScopes } = await import('express-oauth2-jwt-bearer')
-    return requiredScopes(scope)
+    return requiredScopes(requiredScope)
   },
   async createVerify(setup) {
     return throughExpress(await this.express?.(setup))
@@ -255,6 +209,7 @@ export const contenders = {
   nothing,
   ours,
   before,
+  'ours-opaque': oursOpaque,
   jose,
   'aws-jwt-verify': awsJwtVerify,
   oauth4webapi,

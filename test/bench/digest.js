@@ -8,7 +8,7 @@ import { fiveNumbers } from './table.js'
 export const order = ['minimum', 'lower quartile', 'median', 'upper quartile', 'maximum']
 
 /** The figures for which there is a ratio of `ours` to each contender. */
-const compared = ['perSecond', 'cpu', 'mainCpu']
+const compared = ['perSecond', 'cpu', 'mainCpu', 'addedCpu', 'delayP99', 'cachedP99']
 
 /**
  * Replaces every list of numbers and every list of samples by five numbers.
@@ -43,7 +43,7 @@ function digestRounds(samples, ours) {
   if (ours === undefined) return figures
   const ratio = reduce(
     (key) => (sample, round) => ours[round][key] / sample[key],
-    keys.filter((key) => compared.includes(key)),
+    keys.filter((key) => compared.includes(key) && key in ours[0]),
   )
   return { ...figures, ratio }
 }

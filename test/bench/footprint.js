@@ -15,6 +15,16 @@ export function importTime(modules) {
   return Number(execFileSync(process.execPath, args, { cwd: here, encoding: 'utf8' }))
 }
 
+/** The modules of a build that importing one of them loads. @param {string} file @param {Set<string>} [seen] */
+export function modulesLoadedBy(file, seen = new Set()) {
+  if (!seen.has(file)) {
+    seen.add(file)
+    const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?'(\.[^']+)'/gm)
+    for (const [, path = ''] of imports) modulesLoadedBy(join(dirname(file), path), seen)
+  }
+  return [...seen]
+}
+
 /** The number and the size in bytes of packages with all dependencies. @param {readonly string[]} packages */
 export function installedSize(packages) {
   const folders = new Set(packages.flatMap((name) => closure(locate(name, here))))

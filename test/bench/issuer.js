@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { audience, createKey, createSigner, createTokenSet } from './tokens.js'
+import { text as readText } from 'node:stream/consumers'
+import { audience, createClaims, createKey, createSigner, createTokenSet } from './tokens.js'
 
 /**
  * Starts the issuer of one algorithm, and writes the setup of the other processes to `file`.
@@ -13,8 +14,9 @@ import { audience, createKey, createSigner, createTokenSet } from './tokens.js'
  */
 export async function startIssuer(algorithm, file, before) {
   const key = createKey(algorithm)
-  const server = createServer((request, response) => {
-    const body = documents[request.url ?? '']
+  const server = createServer(async (request, response) => {
+    const body =
+      request.method === 'POST' ? introspect(await readText(request)) : documents[request.url ?? '']
     response.writeHead(body ? 200 : 404, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
   })
@@ -30,10 +32,24 @@ export async function startIssuer(algorithm, file, before) {
     '/.well-known/openid-configuration': metadata,
     '/jwks': { keys: [key.jwk] },
   }
+  const tokens = await createTokenSet(createSigner(algorithm, key, issuer))
+  const opaque = new Set(tokens.opaque)
+  // RFC 7662 §2.2
+  const introspect = (/** @type {string} */ form) =>
+    opaque.has(new URLSearchParams(form).get('token') ?? '')
+      ? { active: true, ...createClaims(issuer) }
+      : { active: false }
   const content = {
-    setup: { issuer, jwksUri, audience, algorithm, before },
+    setup: {
+      issuer,
+      jwksUri,
+      introspectionUri: `${issuer}/introspect`,
+      audience,
+      algorithm,
+      before,
+    },
     key: { jwk: key.jwk, privateJwk: key.privateKey.export({ format: 'jwk' }) },
-    tokens: await createTokenSet(createSigner(algorithm, key, issuer)),
+    tokens,
   }
   writeFileSync(file, JSON.stringify(content), { mode: 0o600 })
   return { file, server, tokens: content.tokens }

@@ -9,22 +9,34 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zipf } from './tokens.js'
 
-/** @typedef {{ perSecond: number, loop: number }} Load requests per second, and the event loop utilisation of this process */
+/**
+ * @typedef {object} Load
+ * @property {number} perSecond requests per second
+ * @property {number} loop the event loop utilisation of this process
+ * @property {number} requests all requests, also those that ended after the time
+ */
 
 /** @type {{ tokens: import('./tokens.js').TokenSet }} */
 const { tokens } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'))
 const order = zipf(tokens.m2m.length, 2 ** 16)
-const requests = tokens.m2m.map((token) =>
+const requestWith = (/** @type {string} */ token) =>
   Buffer.from(
     `GET /reports HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\nauthorization: Bearer ${token}\r\n\r\n`,
-  ),
-)
+  )
+const requests = tokens.m2m.map(requestWith)
+const newRequests = tokens.cold.map(requestWith)
 const good = Buffer.from('HTTP/1.1 200 ')
 const end = Buffer.from('{"ok":true}')
 let position = 0
 
 const popular = () => /** @type {Buffer} */ (requests[order[position++ % order.length] ?? 0])
 const inTurn = () => /** @type {Buffer} */ (requests[position++ % requests.length])
+
+/** Every token once. */
+function createFresh() {
+  let sent = 0
+  return () => /** @type {Buffer} */ (newRequests[sent++ % newRequests.length])
+}
 
 /** @typedef {{ next: () => Buffer, limit: number }} Course the requests to send, and the number of responses after which it ends */
 
@@ -96,29 +108,29 @@ async function warmUp(port, limit) {
   await connections.run({ next: inTurn, limit })
 }
 
-/**
- * @param {number} port
- * @param {number} milliseconds
- * @returns {Promise<Load>}
- */
-async function load(port, milliseconds) {
+/** @param {Measure} order @returns {Promise<Load>} */
+async function load({ port, milliseconds, fresh }) {
   const connections = await connectionsTo(port)
+  const course = fresh
+    ? // The connections send one more each.
+      { next: createFresh(), limit: newRequests.length - 64 }
+    : { next: popular, limit: Number.POSITIVE_INFINITY }
   const before = performance.eventLoopUtilization()
   const start = performance.now()
-  const ended = connections.run({ next: popular, limit: Number.POSITIVE_INFINITY })
-  await sleep(milliseconds)
+  const ended = connections.run(course)
+  await Promise.race([sleep(milliseconds), ended])
   const perSecond = (1000 * connections.responses()) / (performance.now() - start)
   const loop = performance.eventLoopUtilization(before).utilization
   connections.stop()
   await ended
-  return { perSecond, loop }
+  return { perSecond, loop, requests: connections.responses() }
 }
 
 /** @typedef {{ warmUp: readonly number[], requests: number }} WarmUp ports, and requests to each */
-/** @typedef {{ port: number, milliseconds: number }} Measure */
+/** @typedef {{ port: number, milliseconds: number, fresh: boolean }} Measure with `fresh` every token is new */
 
 process.on('message', async (/** @type {WarmUp | Measure} */ order) => {
-  if ('port' in order) process.send?.(await load(order.port, order.milliseconds))
+  if ('port' in order) process.send?.(await load(order))
   else process.send?.(await Promise.all(order.warmUp.map((port) => warmUp(port, order.requests))))
 })
 process.on('disconnect', () => process.exit())

@@ -1,11 +1,14 @@
 /**
  * @module One server process: Express, Koa or node:http, unprotected, with an empty asynchronous
  * middleware, or protected by one contender: with its own middleware, or else with a few lines around its
- * `verify`. With `scopes` the route also requires a scope.
+ * `verify`. With `scopes` the route also requires a scope: with the contender's own check, or else with a
+ * few lines.
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { contenderOf } from './contenders.js'
+import { mainThreadTime } from './meter.js'
+import { requiredScope } from './tokens.js'
 
 /** @typedef {'unprotected' | 'empty' | string} Protection one of the first two, or the name of a contender */
 /** @typedef {import('node:http').IncomingMessage & { auth?: unknown }} Incoming */
@@ -14,13 +17,42 @@ const empty = async () => {}
 const tokenOf = (/** @type {Incoming} */ request) => request.headers.authorization?.slice(7) ?? ''
 
 /**
- * The contender's own check of a scope, if the workload has one.
+ * The check of a scope, if the workload has one.
  *
  * @param {string} framework @param {Protection} protection @param {import('./contenders.js').Setup} setup
  */
 async function createAuthorize(framework, protection, setup) {
   if (!scopes || protection === 'unprotected' || protection === 'empty') return undefined
-  return await contenderOf(protection).authorize?.(setup, framework)
+  const { authorize, scopeOf } = contenderOf(protection)
+  if (authorize) return await authorize(setup, framework)
+  const hasScope = (/** @type {unknown} */ auth) => {
+    const scope = scopeOf?.(auth)
+    return typeof scope === 'string' && scope.split(' ').includes(requiredScope)
+  }
+  return ownAuthorize[/** @type {'express' | 'koa' | 'http'} */ (framework)](hasScope)
+}
+
+/** @typedef {(auth: unknown) => boolean} HasScope */
+
+const ownAuthorize = {
+  /** @param {HasScope} hasScope */
+  express:
+    (hasScope) =>
+    (/** @type {any} */ request, /** @type {any} */ response, /** @type {any} */ next) => {
+      if (hasScope(request.auth)) next()
+      else response.status(403).end()
+    },
+  /** @param {HasScope} hasScope */
+  koa: (hasScope) => async (/** @type {any} */ ctx, /** @type {any} */ next) => {
+    if (!hasScope(ctx.state.auth)) ctx.throw(403)
+    await next()
+  },
+  /** @param {HasScope} hasScope */
+  http: (hasScope) => async (/** @type {Incoming} */ request, /** @type {any} */ response) => {
+    if (hasScope(request.auth)) return true
+    response.writeHead(403).end()
+    return false
+  },
 }
 
 /** @param {Protection} protection @param {import('./contenders.js').Setup} setup */
@@ -134,11 +166,18 @@ async function http(protection, setup) {
 
 const { framework, protection, file, scopes } = JSON.parse(process.argv[2] ?? '')
 const { setup } = JSON.parse(readFileSync(file, 'utf8'))
+/** @type {(protection: Protection, setup: import('./contenders.js').Setup) => Promise<any>} */
 const create = { express, koa, http }[/** @type {'express' | 'koa' | 'http'} */ (framework)]
-const server = createServer(await create(protection, setup))
+let handle = await create(protection, setup)
+const server = createServer((request, response) => handle(request, response))
 // The connections of the load stay open while other servers are measured.
 server.keepAliveTimeout = 120_000
 server.listen(0, '127.0.0.1', () => {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port)
+})
+process.on('message', async (/** @type {'mainThreadTime' | 'renew'} */ message) => {
+  // Without the tokens that it has cached.
+  if (message === 'renew') handle = await create(protection, setup)
+  process.send?.(mainThreadTime())
 })
 process.on('disconnect', () => process.exit())

@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
  * @typedef {object} TokenSet
  * @property {string[]} cold distinct valid tokens
  * @property {string[]} m2m the tokens of 1,000 machine clients, in the order of their popularity
+ * @property {string[]} opaque as many tokens that only the introspection endpoint understands
  * @property {string} spare another valid token, for the first call of every verifier
  * @property {Record<RefusalName, string[]>} refusals
  * @property {string[]} foreign tokens of another issuer, and for another audience
@@ -18,6 +19,8 @@ import { promisify } from 'node:util'
 /** @typedef {'badSignature' | 'expired' | 'unknownKid' | 'garbage'} RefusalName */
 
 export const audience = 'https://api.example.com/reports'
+/** The scope that the authorize workload requires; every valid token has it. */
+export const requiredScope = 'read:reports'
 const coldTokens = 6000
 const clients = 1000
 const refusedTokens = 500
@@ -50,6 +53,22 @@ function generateKeyPair(algorithm) {
   }
 }
 
+/** The claims of a valid access token. @param {string} issuer */
+export function createClaims(issuer) {
+  const now = Math.floor(Date.now() / 1000)
+  return {
+    iss: issuer,
+    sub: 'service-account-reports',
+    aud: audience,
+    client_id: 'service-account-reports',
+    scope: 'read:reports write:reports',
+    iat: now,
+    exp: now + 3600,
+    jti: randomBytes(12).toString('base64url'),
+    tenant: 'example',
+  }
+}
+
 /**
  * Signs access tokens of the RFC 9068 profile. They have about 790 bytes with RS256.
  *
@@ -65,20 +84,7 @@ export function createSigner(algorithm, { privateKey, jwk }, issuer) {
    * @returns {Promise<string>}
    */
   return async (changes) => {
-    const now = Math.floor(Date.now() / 1000)
-    const claims = {
-      iss: issuer,
-      sub: 'service-account-reports',
-      aud: audience,
-      client_id: 'service-account-reports',
-      scope: 'read:reports write:reports',
-      iat: now,
-      exp: now + 3600,
-      jti: randomBytes(12).toString('base64url'),
-      tenant: 'example',
-      ...changes,
-    }
-    const input = `${header}.${encode(claims)}`
+    const input = `${header}.${encode({ ...createClaims(issuer), ...changes })}`
     const signature = await signBytes(hash, Buffer.from(input), {
       key: privateKey,
       dsaEncoding: 'ieee-p1363',
@@ -99,6 +105,7 @@ export async function createTokenSet(signToken) {
   return {
     cold: await many(coldTokens),
     m2m,
+    opaque: m2m.map(() => randomBytes(32).toString('base64url')),
     spare: await signToken(),
     withoutScope: await signToken({ scope: undefined }),
     refusals: {

@@ -22,6 +22,13 @@ describe('the digest of a benchmark run', () => {
     expect(jose.perSecond[2]).toBe(10)
   })
 
+  it('compares the CPU time added to a server only with contenders that add some', () => {
+    const withAdded = (addedCpu: number) => [{ ...samples(1)[0], addedCpu }]
+    const { empty, jose } = digest({ empty: samples(1), ours: withAdded(6), jose: withAdded(12) })
+    expect(jose.ratio.addedCpu[2]).toBe(0.5)
+    expect(empty.ratio).not.toHaveProperty('addedCpu')
+  })
+
   it('reduces workloads and lists of numbers, and keeps the steps of the memory table', () => {
     const steps = [{ tokens: 0, after: { heap: 1 } }]
     const figures = digest({

@@ -81,9 +81,16 @@ export const quantile = (sorted, share) => sorted[Math.floor(share * sorted.leng
 export function createDelayMeter() {
   const histogram = monitorEventLoopDelay({ resolution: 1 })
   histogram.enable()
+  let begun = 0
   return {
-    reset: () => histogram.reset(),
-    /** @param {number} percentile @returns {number} microseconds */
-    read: (percentile) => histogram.percentile(percentile) / 1000,
+    reset() {
+      histogram.reset()
+      begun = performance.now()
+    },
+    /** @param {number} percentile @returns {number} microseconds; all of the time, if no timer has fired */
+    read: (percentile) =>
+      histogram.count === 0
+        ? 1000 * (performance.now() - begun)
+        : histogram.percentile(percentile) / 1000,
   }
 }

@@ -66,7 +66,7 @@ export function parseCompactJws(token: string, known?: JoseHeader): ParsedJwt {
 const encryptedHint =
   'a JWE: no issuer has decryptionKeys. Some issuers send one when the client requests no audience'
 const opaqueHint =
-  'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'
+  'not three parts separated by dots: a JWT that was changed, an opaque token, whose issuer needs introspection, or no token'
 const noValueHint = 'the client sent the text undefined or null: it had no token when it sent this'
 
 // RFC 7519 §7.2

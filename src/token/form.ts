@@ -11,21 +11,29 @@ import { maxHeaderLength, maxTokenLength } from './compact-jws.ts'
 const placeholders = ['undefined', 'null']
 
 /**
- * Returns whether a token is opaque: neither five parts (a JWE), nor three of which the first is a JSON
- * object (a JWT). The first part is decoded leniently, so that a JWT which is malformed is still a JWT.
+ * Returns whether a token is opaque: neither five parts (a JWE) nor a first part that is a JSON object
+ * (the header of a JWT or JWE), however many dots follow. Introspection endpoints accept a JWT with
+ * additional dots, so that it would be accepted without the checks of a JWT. The first part is decoded
+ * leniently, so that a JWT which is malformed is still a JWT.
+ *
+ * A text without dots is opaque, whatever it contains: it has no payload, so it is no JWT.
  */
 export function isOpaque(token: string): boolean {
   if (typeof token !== 'string' || token === '' || token.length > maxTokenLength) return false
-  const first = token.indexOf('.')
-  if (first === -1) return !placeholders.includes(token)
-  const dots = countDots(token, first)
-  return dots !== 4 && !(dots === 2 && isHeader(token.slice(0, first)))
+  if (!token.includes('.')) return !placeholders.includes(token)
+  return !hasFiveParts(token) && !isHeader(firstPart(token))
 }
 
-function countDots(token: string, first: number): number {
-  let dots = 0
-  for (let at = first; at !== -1 && dots < 5; at = token.indexOf('.', at + 1)) dots++
-  return dots
+/** Returns what precedes the first dot. Dots at the beginning are not counted. */
+function firstPart(token: string): string {
+  let start = 0
+  while (token.charAt(start) === '.') start++
+  const end = token.indexOf('.', start)
+  return end === -1 ? token.slice(start) : token.slice(start, end)
+}
+
+function hasFiveParts(token: string): boolean {
+  return token.split('.', 6).length === 5
 }
 
 function isHeader(part: string): boolean {

@@ -66,6 +66,20 @@ describe("tokens: 'all'", () => {
     expect(issuer.requests.introspection).toBe(0)
   })
 
+  it.each(['.', '..', '...'])(
+    '7662-route never asks about a JWT with additional dots: %s',
+    async (dots) => {
+      for (const tokens of ['opaque', 'all'] as const) {
+        const { validate } = createAll({}, { introspection: { authentication, tokens } })
+        const jwt = await issuer.token()
+        for (const token of [jwt + dots, dots + jwt]) {
+          expect(await reasonOf(validate(token))).toMatch(/^(malformed|encrypted)$/)
+        }
+      }
+      expect(issuer.requests.introspection).toBe(0)
+    },
+  )
+
   it('verifies every cached JWT again: its key, its times, and the issuer', async () => {
     const { validate } = createAll({ keys: { maxAge: 60 } })
     const token = await issuer.token({ exp: Math.floor(issuer.clock.now() / 1000) + 90_000 })

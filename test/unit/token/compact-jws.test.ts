@@ -5,7 +5,7 @@ import { partsOf } from '../../support/checked-validator.ts'
 import { base64url, rsa1, signParts, t0 } from '../../support/fixture.ts'
 
 const opaqueHint =
-  'not three parts separated by dots: this is an opaque token, whose issuer needs introspection, or no token'
+  'not three parts separated by dots: a JWT that was changed, an opaque token, whose issuer needs introspection, or no token'
 
 const failing = (token: string) => {
   try {

@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isOpaque } from '../../../src/token/form.ts'
 import { base64url, t0 } from '../../support/fixture.ts'
 
 const jwt = t0()
+const jwe = `${base64url('{"alg":"dir","enc":"A256GCM"}')}..a.b.c`
 const [header = '', payload = '', signature = ''] = jwt.split('.')
 
 describe('the form of a token', () => {
@@ -15,7 +17,10 @@ describe('the form of a token', () => {
     ['three parts, of which the first is a JSON string', `${base64url('"a"')}.a.b`],
     ['three parts, of which the first is null', `${base64url('null')}.a.b`],
     ['three parts, of which the first is empty', '.a.b'],
-    ['four parts', `${jwt}.abc`],
+    ['four parts', 'a.b.c.d'],
+    ['dots alone', '...'],
+    ['a dot and one part', '.abc'],
+    ['a header without a dot', header],
     ['six parts', 'a.b.c.d.e.f'],
   ])('%s is opaque', (_what, token) => {
     expect(isOpaque(token)).toBe(true)
@@ -29,7 +34,20 @@ describe('the form of a token', () => {
     ['a JWT whose payload is not base64url', `${header}.+/.${signature}`],
     ['a JWT without a signature', `${header}.${payload}.`],
     ['three parts, of which the first is too long', `${'a'.repeat(4_097)}.a.b`],
+    ['a JWT and one dot', `${jwt}.`],
+    ['a JWT and two dots', `${jwt}..`],
+    ['a JWT and three dots', `${jwt}...`],
+    ['a JWT and twenty dots', jwt + '.'.repeat(20)],
+    ['a JWT and a further part', `${jwt}.abc`],
+    ['a JWT after a dot', `.${jwt}`],
+    ['a JWT after and before dots', `...${jwt}...`],
+    ['a JWT with a doubled dot', `${header}..${payload}.${signature}`],
+    ['a JWT that lost its signature', `${header}.${payload}`],
+    ['a header and a dot', `${header}.`],
+    ['a header after a dot', `.${header}`],
     ['five parts', 'a.b.c.d.e'],
+    ['a JWE and one dot', `${jwe}.`],
+    ['a JWE after a dot', `.${jwe}`],
     ['no token', ''],
     ['the text undefined', 'undefined'],
     ['the text null', 'null'],
@@ -37,5 +55,21 @@ describe('the form of a token', () => {
     ['no string', 1 as never],
   ])('%s is not opaque', (_what, token) => {
     expect(isOpaque(token)).toBe(false)
+  })
+
+  it('is never opaque where a JWT or JWE is among any number of dots', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(jwt, jwe), fc.nat(30), fc.nat(30), (token, before, after) => {
+        expect(isOpaque('.'.repeat(before) + token + '.'.repeat(after))).toBe(false)
+      }),
+    )
+  })
+
+  it('is never opaque where any text follows the header of a JWT', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), (text) => {
+        expect(isOpaque(`${header}.${text}`)).toBe(false)
+      }),
+    )
   })
 })

@@ -144,9 +144,14 @@ export class InsufficientScopeError extends AccessTokenError {
   /** The scopes that the route requires: all of them, not only the missing ones. */
   declare readonly scopes: readonly string[]
 
-  constructor(scopes: readonly string[], detail?: ErrorDetail) {
+  /**
+   * @param canStepUp Whether another token could help. If not, the challenge has no `error`, because
+   * clients would ask for a token again and again.
+   */
+  constructor(scopes: readonly string[], detail?: ErrorDetail, canStepUp = true) {
     const message = 'The access token does not grant what this request requires'
-    super(message, { error: 'insufficient_scope', error_description: message }, detail)
+    const body = { error: 'insufficient_scope', error_description: message }
+    super(message, canStepUp ? body : undefined, detail)
     this.code = 'insufficient_scope'
     this.status = 403
     this.expose = true

@@ -8,7 +8,7 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
 import type { MetadataEntry } from '../response/metadata-response.ts'
 import { type AuthHolder, type MiddlewareContext, passesErrors } from './authentication-record.ts'
-import { refuseRequest } from './error-response.ts'
+import { refuseRequest, type SendRefusal } from './error-response.ts'
 import { authenticateRequest, authorizeRequest } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
 import { serveMetadata } from './resource-metadata.ts'
@@ -46,18 +46,19 @@ export function authorizeConnect(
   request: HttpRequest,
   response: object,
   next: Next,
+  send?: SendRefusal,
 ): void {
   try {
     const outcome = authorizeRequest(required, request)
     if (isPromise(outcome)) {
       outcome.then(
         () => callNext(next),
-        (error) => refuse(response, error, next, passesErrors(request)),
+        (error) => refuse(response, error, next, passesErrors(request), send),
       )
       return
     }
   } catch (error) {
-    refuse(response, error, next, passesErrors(request))
+    refuse(response, error, next, passesErrors(request), send)
     return
   }
   callNext(next)
@@ -84,7 +85,8 @@ function refuse(
   thrown: unknown,
   next: Next,
   passErrors: boolean | undefined,
+  send?: SendRefusal,
 ): void {
-  const error = refuseRequest(response, thrown, passErrors)
+  const error = refuseRequest(response, thrown, passErrors, send)
   if (error !== undefined) callNext(next, error)
 }

@@ -18,10 +18,12 @@ export interface Response {
   end(body: string): unknown
 }
 
+/** Sends status and body of a refusal once the headers are set. */
+export type SendRefusal = (response: Response, error: AccessTokenError) => void
+
 /**
  * Responds to a request that is refused.
  *
- * @param send Sends status and body once the headers are set.
  * @returns `undefined` if the response was sent; otherwise the error that must go to the framework. With
  * `passErrors` that is the refusal, even if the response throws; without, it is what the response threw.
  */
@@ -29,7 +31,7 @@ export function refuseRequest(
   response: object,
   thrown: unknown,
   passErrors: boolean | undefined,
-  send: (response: Response, error: AccessTokenError) => void = sendErrorResponse,
+  send: SendRefusal = sendErrorResponse,
 ): Error | undefined {
   const error = toError(thrown)
   if (!(error instanceof AccessTokenError)) return error
@@ -143,7 +145,7 @@ export function bodyOf(error: AccessTokenError): string {
 }
 
 /** Sends the body of a refusal through Node's response, once the headers are set. */
-function sendErrorResponse(response: Response, error: AccessTokenError): void {
+export function sendErrorResponse(response: Response, error: AccessTokenError): void {
   const body = bodyOf(error)
   response.setHeader('Content-Length', String(Buffer.byteLength(body)))
   response.end(body)

@@ -14,7 +14,7 @@ export interface ErrorDetail {
   readonly name?: string
   readonly expected?: string
   readonly actual?: string
-  /** The likely mistake, as a fixed sentence. */
+  /** The likely mistake, as a fixed sentence. One of them names the tool that an MCP client called. */
   readonly hint?: string
   /** The trusted issuer whose rules refused the token. */
   readonly issuer?: string

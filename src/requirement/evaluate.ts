@@ -117,7 +117,7 @@ function runChecks(
       throw callbackError('check', error)
     }
     if (isThenable(result)) return resumeChecks(result, token, requirements, earlier, index + 1)
-    requireTrue(result, token, requirements, earlier)
+    requireTrue(result, token, requirements, earlier, requirements[index]?.denial)
   }
   return undefined
 }
@@ -144,8 +144,10 @@ function requireTrue(
   token: AccessToken,
   requirements: Requirements,
   earlier: Requirements,
+  denial?: string,
 ): void {
   if (result === true) return
+  if (denial !== undefined) throw insufficientScope(token, none, denial, false)
   throw insufficientScope(token, [...earlier, ...requirements], 'check did not return true')
 }
 
@@ -153,14 +155,16 @@ function insufficientScope(
   token: AccessToken,
   requirements: Requirements,
   hint: string | undefined,
+  canStepUp = true,
 ): InsufficientScopeError {
   const scopes = challengeScopes(requirements)
-  return new InsufficientScopeError(scopes, {
+  const detail = {
     issuer: printable(token.issuer),
     expected: printable(scopes.join(' ')),
     actual: printable(token.scopes.join(' ')),
     ...(hint !== undefined && { hint }),
-  })
+  }
+  return new InsufficientScopeError(scopes, detail, canStepUp)
 }
 
 function insufficientAuthentication(

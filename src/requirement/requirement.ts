@@ -14,6 +14,8 @@ export interface CompiledRequirement extends ScopeRequirement {
   readonly authentication: CompiledAuthentication | undefined
   readonly authorizationDetails: Requirement['authorizationDetails']
   readonly check: Requirement['check']
+  /** Why no token fulfils it; `undefined` for every requirement of the application. */
+  readonly denial: string | undefined
 }
 
 const names = ['scopes', 'anyScope', 'authentication', 'authorizationDetails', 'check'] as const
@@ -44,8 +46,20 @@ export function compileRequirement(requirement: Requirement, label: string): Com
     authentication: compileAuthentication(options.authentication, `${label}.authentication`),
     authorizationDetails,
     check,
+    denial: undefined,
     [source]: options,
   }
+  compiled.add(Object.freeze(result))
+  return result
+}
+
+/**
+ * Creates a requirement that no token fulfils.
+ *
+ * @param denial The reason, for the operator.
+ */
+export function createDenial(denial: string): CompiledRequirement {
+  const result = { ...compileRequirement({ check: () => false }, 'denial'), denial }
   compiled.add(Object.freeze(result))
   return result
 }

@@ -6,7 +6,12 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { type AccessToken, createValidator, type ValidatorOptions } from 'oauth-resource-server'
+import {
+  type AccessToken,
+  createValidator,
+  type ValidatorEvent,
+  type ValidatorOptions,
+} from 'oauth-resource-server'
 import {
   type AuthInfo,
   authenticate,
@@ -179,9 +184,17 @@ describe.each(sdks)('%s', (sdk) => {
   it('refuses tools that are not listed, unless they are allowed', async () => {
     const refusing = await start(sdk)
     for (const name of ['unlisted', 'Send_Mail', 'constructor', '__proto__', '']) {
-      const { status, challenges } = await refusing.post('mcp mail:send', call(name))
+      const { status, challenges, body } = await refusing.post('mcp mail:send', call(name))
       expect([name, status]).toEqual([name, 403])
-      expect(challenges[0]?.parameters).toMatchObject({ error: 'insufficient_scope', scope: 'mcp' })
+      // With `error` or `scope`, clients would ask for another token, which cannot help.
+      expect(challenges).toEqual([
+        { scheme: 'Bearer', parameters: { realm: AUD, resource_metadata: metadataUrl } },
+      ])
+      expect(JSON.parse(body)).toEqual({
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: -32602, message: 'The tool is unknown, or no access token allows it' },
+      })
     }
     const batch = [call('ping', 1), call('unlisted', 2)]
     expect((await refusing.post('mcp', batch)).status).toBe(403)
@@ -190,6 +203,21 @@ describe.each(sdks)('%s', (sdk) => {
     expect((await allowing.post('mcp', call('unlisted'))).status).toBe(200)
     expect((await allowing.post('mcp', call('send_mail'))).status).toBe(403)
     expect(allowing.ran.map(({ tool }) => tool)).toEqual(['unlisted'])
+  })
+
+  it('names the tool that is not listed in the event, on one line', async () => {
+    const hints: unknown[] = []
+    const onEvent = (event: ValidatorEvent) => {
+      if (event.type === 'token.refused') hints.push([event.reason, event.detail.hint])
+    }
+    const { post } = await start(sdk, { onEvent })
+    await post('mcp', [call('ping'), call('send\nmial')])
+    expect(hints).toEqual([
+      [
+        'insufficient_scope',
+        'toolScopes does not list the tool "send?mial", so no token allows it',
+      ],
+    ])
   })
 
   it('MCP-scope-f accounts for scopes that imply others', async () => {
@@ -275,10 +303,13 @@ describe('the document and the options', () => {
   })
 
   it('refuses wrong scopes and options', () => {
-    const scopes = { send_mail: 'a"b' }
-    expect(() => toolScopes(scopes)).toThrow(/^toolScopes\.send_mail\.scopes must be/)
-    expect(() => toolScopes({ send_mail: '' })).toThrow(TypeError)
-    expect(() => toolScopes({ send_mail: undefined as never })).toThrow(TypeError)
+    for (const scopes of ['a"b', '', undefined, null, { scopes: 'a' }]) {
+      expect(() => toolScopes({ send_mail: scopes as never })).toThrow(
+        /^toolScopes\.send_mail must (be|not be empty: it takes) a scope or a list of scopes/,
+      )
+    }
+    expect(() => toolScopes({})).toThrow(/^toolScopes lists no tool, so it would refuse every call/)
+    expect(() => toolScopes({}, { otherwise: 'allow' })).not.toThrow()
     for (const table of [undefined, null, [], 'send_mail']) {
       expect(() => toolScopes(table as never)).toThrow(TypeError)
     }
@@ -287,7 +318,7 @@ describe('the document and the options', () => {
   })
 
   it('is an error without authenticate before it, whatever the method', async () => {
-    const send = await listen(express().use(express.json(), toolScopes({})))
+    const send = await listen(express().use(express.json(), toolScopes({ ping: [] })))
     for (const body of [call('ping'), list]) {
       const headers = { 'content-type': 'application/json' }
       const answer = await send({ method: 'POST', body: JSON.stringify(body), headers })
@@ -331,5 +362,9 @@ describe('the document and the options', () => {
     const body = JSON.stringify(call('send_mail'))
     expect((await send({ method: 'POST', body, headers })).status).toBe(403)
     expect(failures).toMatchObject([{ code: 'insufficient_scope', scopes: ['mail:send'] }])
+    const unlisted = JSON.stringify(call('unlisted'))
+    const { status, challenges } = await send({ method: 'POST', body: unlisted, headers })
+    expect([status, challenges[0]?.parameters]).toEqual([403, { realm: expect.any(String) }])
+    expect(failures[1]).toMatchObject({ code: 'insufficient_scope', scopes: [], body: undefined })
   })
 })

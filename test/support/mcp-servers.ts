@@ -7,7 +7,13 @@ import express, { type RequestHandler, Router } from 'express'
 import type { Validator } from 'oauth-resource-server'
 import { authenticate, toolScopes } from 'oauth-resource-server/mcp'
 
-const toolTable = { list_mail: 'mail:read', send_mail: 'mail:send', 送信: 'mail:send', ping: [] }
+const toolTable = {
+  list_mail: 'mail:read',
+  send_mail: 'mail:send',
+  archive_mail: ['mail:read', 'mail:send'],
+  送信: 'mail:send',
+  ping: [],
+}
 
 interface Ran {
   readonly tool: string
@@ -36,7 +42,7 @@ export type McpSdk = 'SDK 1.x' | 'SDK 2.x'
 /** Creates an MCP endpoint with tools of which each needs a scope of its own. */
 export function createMcpEndpoint(sdk: McpSdk, options: McpEndpointOptions): McpEndpoint {
   const { validator, path, otherwise, parseBody = true } = options
-  const { tools = ['list_mail', 'send_mail', 'ping', 'unlisted'] } = options
+  const { tools = ['list_mail', 'send_mail', 'archive_mail', 'ping', 'unlisted'] } = options
   const ran: Ran[] = []
   const middleware = options.middleware ?? [
     authenticate(validator, { requirement: { scopes: 'mcp' } }),

@@ -12,8 +12,8 @@ import { getOwn } from '../../internal/own-property.ts'
 /** The names of the tools that a request calls. */
 export type ToolCalls = ReadonlySet<string>
 
-/** A request that no server can process. The client gets it as a JSON-RPC error, with status 400. */
-export interface MalformedRequest {
+/** A JSON-RPC error, with which a request is refused. */
+export interface JsonRpcError {
   /** As JSON-RPC 2.0 §5.1 has it, or MCP. */
   readonly code: number
   readonly message: string
@@ -23,12 +23,12 @@ const noCalls: ToolCalls = new Set()
 // The first version in which a server must compare the headers with the body.
 const firstVersionWithHeaders = '2026-07-28'
 
-const invalidMessage: MalformedRequest = {
+const invalidMessage: JsonRpcError = {
   code: -32600,
   message: 'The body is not a JSON-RPC message',
 }
-const invalidCall: MalformedRequest = { code: -32602, message: 'tools/call has no name of a tool' }
-const invalidHeaders: MalformedRequest = {
+const invalidCall: JsonRpcError = { code: -32602, message: 'tools/call has no name of a tool' }
+const invalidHeaders: JsonRpcError = {
   code: -32020,
   message: 'The headers Mcp-Method and Mcp-Name are malformed',
 }
@@ -38,7 +38,7 @@ const invalidHeaders: MalformedRequest = {
  *
  * @throws TypeError where a JSON body has not been parsed, which is a programming mistake.
  */
-export function findToolCalls(request: HttpRequest): ToolCalls | MalformedRequest {
+export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
   // Only these methods carry no message: GET opens a stream, DELETE ends a session.
   if (['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(request.method ?? '')) return noCalls
   const inHeaders = findCallsInHeaders(request)
@@ -55,7 +55,7 @@ export function findToolCalls(request: HttpRequest): ToolCalls | MalformedReques
 }
 
 /** The body as a parser of JSON leaves it. Of a repeated key it keeps the last, and the server runs it. */
-function findCallsInBody(body: object): ToolCalls | MalformedRequest {
+function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   const messages: readonly unknown[] = Array.isArray(body) ? body : [body]
   if (messages.length === 0) return invalidMessage
   const tools = new Set<string>()
@@ -79,7 +79,7 @@ function isResponse(message: object): boolean {
 }
 
 /** Returns `undefined` where the headers cannot be trusted, because no server compares them. */
-function findCallsInHeaders(request: HttpRequest): ToolCalls | MalformedRequest | undefined {
+function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | undefined {
   const [version, ...otherVersions] = readHeader(request, 'mcp-protocol-version')
   const methods = readHeader(request, 'mcp-method')
   const names = readHeader(request, 'mcp-name')

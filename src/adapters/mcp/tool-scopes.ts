@@ -4,14 +4,21 @@
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP, authorization}
  */
+import type { AccessTokenError } from '../../errors.ts'
 import { toError } from '../../internal/callback.ts'
+import { printable } from '../../internal/printable.ts'
 import { readOwnOptions } from '../../options/checks.ts'
-import { type CompiledRequirement, compileRequirement } from '../../requirement/requirement.ts'
+import {
+  type CompiledRequirement,
+  compileRequirement,
+  createDenial,
+} from '../../requirement/requirement.ts'
+import { checkScopes } from '../../requirement/scopes.ts'
 import { findAuthentication } from '../authentication-record.ts'
 import { authorizeConnect, type ConnectMiddleware } from '../connect.ts'
-import type { Response } from '../error-response.ts'
+import { type Response, sendErrorResponse } from '../error-response.ts'
 import { callNext } from '../next.ts'
-import { findToolCalls, type MalformedRequest, type ToolCalls } from './tool-calls.ts'
+import { findToolCalls, type JsonRpcError, type ToolCalls } from './tool-calls.ts'
 
 export interface ToolScopesOptions {
   /**
@@ -27,8 +34,12 @@ export interface ToolScopesOptions {
  * every scope that the request needs in the challenge; of a batch, all calls must be allowed. Other
  * methods than `tools/call` pass.
  *
+ * A call of a tool that is not listed gets 403 without `error` and `scope` in the challenge, because no
+ * token with more scopes would help. The body is a JSON-RPC error.
+ *
  * @param scopes The scopes of each tool, by its exact name; an empty list requires none.
- * @throws TypeError for a wrong scope or option.
+ * @throws TypeError for a wrong scope or option, and for a table without a tool unless other tools are
+ * allowed.
  */
 export function toolScopes(
   scopes: Readonly<Record<string, string | readonly string[]>>,
@@ -50,12 +61,9 @@ export function toolScopes(
       return
     }
     if (required === undefined) callNext(next)
-    else authorizeConnect(required, request, response, next)
+    else authorizeConnect(required, request, response, next, sendRefusal)
   }
 }
-
-// No token can fulfil it.
-const refusal = compileRequirement({ check: () => false }, 'toolScopes')
 
 /** Returns a function that finds what a request must be allowed; `undefined`: nothing. */
 function compileTools(
@@ -73,6 +81,11 @@ function compileTools(
   if (typeof scopes !== 'object' || scopes === null || Array.isArray(scopes)) {
     throw new TypeError('toolScopes takes an object with the scopes of each tool')
   }
+  if (otherwise === 'refuse' && Object.keys(scopes).length === 0) {
+    throw new TypeError(
+      "toolScopes lists no tool, so it would refuse every call: list the tools, or set otherwise: 'allow'",
+    )
+  }
   const table = new Map(
     Object.entries(scopes).map(([tool, value]) => [tool, compileTool(tool, value)]),
   )
@@ -81,7 +94,7 @@ function compileTools(
     for (const tool of calls) {
       const own = table.get(tool)
       if (own !== undefined) for (const scope of own) needed.add(scope)
-      else if (otherwise === 'refuse') return refusal
+      else if (otherwise === 'refuse') return createDenial(hintForUnlisted(tool))
     }
     return needed.size === 0 ? undefined : compileRequirement({ scopes: [...needed] }, 'toolScopes')
   }
@@ -89,13 +102,34 @@ function compileTools(
 
 function compileTool(tool: string, scopes: string | readonly string[]): readonly string[] {
   if (Array.isArray(scopes) && scopes.length === 0) return []
-  return compileRequirement({ scopes }, `toolScopes.${tool}`).scopes
+  // An option may be `undefined`; a tool may not.
+  return checkScopes(scopes ?? null, `toolScopes.${tool}`) ?? []
 }
 
-function sendMalformed(response: Response, error: MalformedRequest): void {
-  const body = JSON.stringify({ jsonrpc: '2.0', error, id: null })
+const hintForUnlisted = (tool: string): string =>
+  `toolScopes does not list the tool "${printable(tool)}", so no token allows it`
+
+function sendMalformed(response: Response, error: JsonRpcError): void {
   response.statusCode = 400
   response.setHeader('Cache-Control', 'no-store')
+  sendJsonRpcError(response, error)
+}
+
+/** The code is that of MCP for a tool that does not exist. */
+const unlistedTool: JsonRpcError = {
+  code: -32602,
+  message: 'The tool is unknown, or no access token allows it',
+}
+
+/** Sends a body where RFC 6750 has none: MCP clients show it. */
+function sendRefusal(response: Response, error: AccessTokenError): void {
+  const isUnlisted = error.code === 'insufficient_scope' && error.body === undefined
+  if (isUnlisted) sendJsonRpcError(response, unlistedTool)
+  else sendErrorResponse(response, error)
+}
+
+function sendJsonRpcError(response: Response, error: JsonRpcError): void {
+  const body = JSON.stringify({ jsonrpc: '2.0', error, id: null })
   response.setHeader('Content-Type', 'application/json')
   response.setHeader('Content-Length', String(body.length))
   response.end(body)

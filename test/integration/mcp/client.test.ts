@@ -52,6 +52,39 @@ describe.each(Object.entries(mcpClients))('the client of %s', (_name, createClie
     await client.close()
   })
 
+  it.each(sdks)(
+    'asks for no other token where %s refuses a tool that is not listed',
+    async (sdk) => {
+      const client = createClient(`${origin}${paths[sdk]}`)
+      await client.connect()
+      const before = client.provider.tokens()
+      for (const name of ['unlisted', 'send_mial']) {
+        const message = 'The tool is unknown, or no access token allows it'
+        await expect(client.callTool({ name })).rejects.toThrow(message)
+      }
+      expect(client.provider.requests).toHaveLength(1)
+      expect(client.provider.tokens()).toBe(before)
+      expect(await client.callTool({ name: 'ping' })).toMatchObject({
+        content: [{ type: 'text', text: 'ran ping' }],
+      })
+      await client.close()
+    },
+  )
+
+  it('keeps one token where each tool lists the scopes of those before it', async () => {
+    const client = createClient(`${origin}${paths['SDK 1.x']}`)
+    await client.connect()
+    for (const name of ['list_mail', 'archive_mail', 'list_mail', 'archive_mail']) {
+      expect(await client.callTool({ name })).toMatchObject({ content: [{ text: `ran ${name}` }] })
+    }
+    expect(client.provider.requests.map(({ scope }) => scope)).toEqual([
+      'mcp',
+      'mcp mail:read',
+      'mcp mail:read mail:send',
+    ])
+    await client.close()
+  })
+
   it('MCP-aud-a has no access to the other server with its token', async () => {
     const client = createClient(`${origin}${paths['SDK 1.x']}`)
     await client.connect()

@@ -29,6 +29,7 @@ app.get('/reports', authorize({ scopes: 'read:reports' }), (_request, response) 
   response.json({ reports: ['January', 'February'] })
 })
 
-const server = app.listen(Number(PORT), '127.0.0.1', () => {
+const server = app.listen(Number(PORT), '127.0.0.1', (error) => {
+  if (error) throw error // Express 5 calls back where the port is in use
   console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
 })

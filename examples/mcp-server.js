@@ -5,9 +5,13 @@
  *
  *   ISSUER=https://login.example.com/ RESOURCE=http://127.0.0.1:3000/mcp node mcp-server.js
  *
- * RESOURCE is the URL that clients connect to, and the `aud` of their tokens.
+ * RESOURCE is the URL that clients connect to, and the `aud` of their tokens. Behind a proxy, set HOST and
+ * PORT, on which this process listens: 127.0.0.1 and the port of RESOURCE, or 3000, unless set. The proxy
+ * must keep the path and the header Host.
  */
+
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { hostHeaderValidation } from '@modelcontextprotocol/sdk/server/middleware/hostHeaderValidation.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import express from 'express'
 import { createValidator } from 'oauth-resource-server'
@@ -16,7 +20,8 @@ import { z } from 'zod'
 
 const { ISSUER, RESOURCE = 'http://127.0.0.1:3000/mcp' } = process.env
 if (!ISSUER) throw new Error('Set ISSUER, as this file says at its top')
-const { hostname, port, pathname } = new URL(RESOURCE)
+const { origin, hostname, port, pathname } = new URL(RESOURCE)
+const { HOST = '127.0.0.1', PORT = port || '3000' } = process.env
 
 function createMailServer() {
   const server = new McpServer({ name: 'mail', version: '1.0.0' })
@@ -38,6 +43,11 @@ function createMailServer() {
 const validator = createValidator({ issuer: ISSUER, resource: RESOURCE })
 const app = express()
 app.use(resourceMetadata(validator))
+app.use(hostHeaderValidation([hostname]), (request, response, next) => {
+  // Against DNS rebinding. Programs send no Origin; a client in a browser needs CORS as well.
+  if ([undefined, origin].includes(request.headers.origin)) next()
+  else response.sendStatus(403)
+})
 app.use(pathname, authenticate(validator, { requirement: { scopes: 'mail:read' } }), express.json())
 app.use(pathname, toolScopes({ list_mail: 'mail:read', send_mail: 'mail:send' }))
 app.post(pathname, async (request, response) => {
@@ -50,4 +60,7 @@ app.all(pathname, (_request, response) => {
   response.status(405).set('Allow', 'POST').end()
 })
 
-app.listen(Number(port), hostname, () => console.log('Listening on %s', RESOURCE))
+app.listen(Number(PORT), HOST, (error) => {
+  if (error) throw error // Express 5 calls back where the port is in use
+  console.log('Listening on %s', RESOURCE)
+})

@@ -2,16 +2,20 @@
  * @module Connect-style middleware, as Express takes it: what `./express` and `./mcp` have in common.
  * Declares no global types.
  */
-import type { HttpRequest } from '../access-token.ts'
+import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { toError } from '../internal/callback.ts'
 import { isPromise } from '../internal/maybe-promise.ts'
-import type { CompiledRequirement } from '../requirement/requirement.ts'
-import type { MetadataEntry } from '../response/metadata-response.ts'
-import { type AuthHolder, type MiddlewareContext, passesErrors } from './authentication-record.ts'
+import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
+import {
+  type AuthHolder,
+  type MiddlewareContext,
+  passesErrors,
+  recordedToken,
+} from './authentication-record.ts'
 import { refuseRequest, type SendRefusal } from './error-response.ts'
 import { authenticateRequest, authorizeRequest } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
-import { serveMetadata } from './resource-metadata.ts'
+import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
 
 /** Accepts any request, whatever other packages declare `req.auth` to be, and any response. */
 export type ConnectMiddleware = (request: HttpRequest, response: object, next: Next) => void
@@ -64,20 +68,47 @@ export function authorizeConnect(
   callNext(next)
 }
 
-/** Serves the metadata document at its URL. Other requests go to `next()`. */
-export function serveMetadataConnect(
-  entry: MetadataEntry,
-  request: HttpRequest,
-  response: object,
-  next: Next,
-): void {
-  try {
-    if (serveMetadata(entry, request, response)) return
-  } catch (error) {
-    callNext(next, toError(error))
-    return
+/**
+ * Creates a middleware that checks the token which `authenticate` verified against a requirement.
+ * Where no `authenticate` ran before, an Error goes to `next`, which makes it a 500.
+ *
+ * @throws TypeError for a wrong requirement.
+ */
+export function authorize(requirement: Requirement): ConnectMiddleware {
+  const required = compileRequirement(requirement, 'authorize')
+  return function authorize(request, response, next) {
+    authorizeConnect(required, request, response, next)
   }
-  callNext(next)
+}
+
+/**
+ * Creates a middleware that serves the metadata document of the API at its URL, without a token. Mount
+ * it at the root of the application, before `authenticate`. Other requests go to `next()`.
+ *
+ * @throws TypeError for a validator without the option `resource`.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
+ */
+export function resourceMetadata(validator: DescribedValidator): ConnectMiddleware {
+  const entry = readMetadataEntry(validator)
+  return function resourceMetadata(request, response, next) {
+    try {
+      if (serveMetadata(entry, request, response)) return
+    } catch (error) {
+      callNext(next, toError(error))
+      return
+    }
+    callNext(next)
+  }
+}
+
+/**
+ * Returns the verified token of a request. Reads what `authenticate` recorded, not `req.auth`, which
+ * other packages may set.
+ *
+ * @throws Error where `authenticate` did not run, or the request is anonymous.
+ */
+export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
+  return recordedToken(request) as unknown as AccessToken<C>
 }
 
 function refuse(

@@ -1,17 +1,18 @@
 /**
  * @module MCP servers on the official TypeScript SDK, versions 1 and 2, in Express. Declares no global
- * types, so that it compiles beside the SDK, which declares `req.auth` in its own way.
+ * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. For the same
+ * reason it has all that `./express` has.
  */
 import type { AccessToken } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import type { Validator } from '../validator.ts'
 import type { AuthHolder } from './authentication-record.ts'
-import { authenticateConnect, type ConnectMiddleware, serveMetadataConnect } from './connect.ts'
-import { createAuthInfo, resourceOf } from './mcp/auth-info.ts'
+import { authenticateConnect, type ConnectMiddleware } from './connect.ts'
+import { convertToAuthInfo, resourceOf } from './mcp/auth-info.ts'
 import { type AuthenticateOptions, createMiddlewareContext, toValidator } from './middleware.ts'
-import { type DescribedValidator, readMetadataEntry } from './resource-metadata.ts'
 
-export type { AuthInfo } from './mcp/auth-info.ts'
+export { accessToken, authorize, resourceMetadata } from './connect.ts'
+export { type AuthInfo, createAuthInfo } from './mcp/auth-info.ts'
 export {
   type TokenVerifier,
   type TokenVerifierOptions,
@@ -42,20 +43,6 @@ export function authenticate<C extends object>(
   }
 }
 
-/**
- * Creates a middleware that serves the metadata document of the API at its URL, without a token. Mount
- * it at the root of the application, before `authenticate`. Other requests go to `next()`.
- *
- * @throws TypeError for a validator without the option `resource`.
- * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
- */
-export function resourceMetadata(validator: DescribedValidator): McpMiddleware {
-  const entry = readMetadataEntry(validator)
-  return function resourceMetadata(request, response, next) {
-    serveMetadataConnect(entry, request, response, next)
-  }
-}
-
 /** Puts the token on the request in the form of the SDK. */
 function createHolder(request: object, resource: string | undefined): AuthHolder {
   const target: { auth?: unknown } = request
@@ -64,7 +51,7 @@ function createHolder(request: object, resource: string | undefined): AuthHolder
       return target.auth
     },
     set auth(token: AccessToken | undefined) {
-      target.auth = token && createAuthInfo(token, resource)
+      target.auth = token && convertToAuthInfo(token, resource)
     },
   }
 }

@@ -14,7 +14,10 @@ import {
 } from 'oauth-resource-server'
 import {
   type AuthInfo,
+  accessToken,
   authenticate,
+  authorize,
+  createAuthInfo,
   resourceMetadata,
   toolScopes,
 } from 'oauth-resource-server/mcp'
@@ -345,6 +348,34 @@ describe('the document and the options', () => {
     expect(refused.status).toBe(401)
     expect(refused.challenges[0]?.parameters.scope).toBe('mail:send')
     expect((await post('unlisted')).status).toBe(401)
+  })
+
+  it('has authorize and accessToken for other routes of the application', async () => {
+    const app = express()
+    app.use(authenticate(fixtureValidator()))
+    app.get('/me', authorize({ scopes: 'profile' }), (request, response) => {
+      response.json(accessToken(request).subject)
+    })
+    const send = await listen(app)
+    const get = (scope: string) =>
+      send({ headers: { authorization: `Bearer ${t0({ scope })}` } }, '/me')
+    expect(await get('profile')).toMatchObject({ status: 200, body: '"user-1"' })
+    expect((await get('mcp')).challenges[0]?.parameters.scope).toBe('profile')
+  })
+
+  it('MCP-authinfo makes the AuthInfo of the SDK from a token, for servers without Express', async () => {
+    const validator = fixtureValidator({ audience: undefined, resource: AUD })
+    const accessToken = await validator.validate(t0())
+    const { token, expiresAt } = accessToken
+    expect(createAuthInfo(accessToken, validator)).toEqual({
+      token,
+      clientId: 'client-1',
+      scopes: ['read:a'],
+      expiresAt,
+      resource: new URL(AUD),
+      extra: { accessToken },
+    })
+    expect(createAuthInfo(accessToken, fixtureValidator())).not.toHaveProperty('resource')
   })
 
   it('hands refusals to the error handler with passErrors', async () => {

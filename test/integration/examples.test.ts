@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, get } from 'node:http'
+import { createServer, get, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -130,6 +130,24 @@ describe('examples/mcp-server.js', () => {
       await user.close()
     },
   )
+})
+
+describe('examples/mcp-server.js behind a proxy', () => {
+  it('MCP-origin listens on PORT, and refuses other hosts and origins before authentication', async () => {
+    const PORT = String(await freePort())
+    const RESOURCE = 'https://mcp.example.com/mcp'
+    await start(['examples/mcp-server.js'], /Listening/, { ISSUER: issuer.issuer, RESOURCE, PORT })
+    const send = async (headers: Record<string, string>) => {
+      const options = { host: '127.0.0.1', port: PORT, path: '/mcp', method: 'POST', headers }
+      const [response] = await once(request(options).end(), 'response')
+      return [response.resume().statusCode, response.headers['www-authenticate'] !== undefined]
+    }
+    const host = 'mcp.example.com'
+    expect(await send({ host })).toEqual([401, true])
+    expect(await send({ host, origin: 'https://mcp.example.com' })).toEqual([401, true])
+    expect(await send({ host, origin: 'https://attacker.example' })).toEqual([403, false])
+    expect(await send({ host: 'attacker.example' })).toEqual([403, false])
+  })
 })
 
 describe('examples/http.js', () => {
@@ -323,6 +341,31 @@ describe('examples/testing', () => {
     const args = ['--test', '--test-reporter=tap', 'examples/testing/node-test.js']
     const { stdout } = await run(process.execPath, args, { cwd: root })
     expect(stdout).toMatch(/^# pass 2$/m)
+  })
+})
+
+describe('every example that listens', () => {
+  it.each([
+    'express',
+    'koa',
+    'http',
+    'custom-server',
+    'mcp-server',
+    'observability/log-line',
+    'observability/prometheus',
+    'observability/opentelemetry',
+  ])('%s.js fails where its port is in use', async (name) => {
+    const taken = createServer()
+    await once(taken.listen(0, '127.0.0.1'), 'listening')
+    const PORT = String((taken.address() as AddressInfo).port)
+    const env = { ...process.env, ISSUER: issuer.issuer, AUDIENCE: audience, PORT }
+    const failure = run(process.execPath, [`examples/${name}.js`], { cwd: root, env })
+    await expect(failure).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('EADDRINUSE'),
+    })
+    taken.close()
   })
 })
 

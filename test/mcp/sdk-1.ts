@@ -10,7 +10,9 @@ import express from 'express'
 import { createValidator } from 'oauth-resource-server'
 import {
   type AuthInfo,
+  accessToken,
   authenticate,
+  authorize,
   type McpMiddleware,
   resourceMetadata,
   tokenVerifier,
@@ -36,6 +38,11 @@ const handlers: express.RequestHandler[] = [
   requireBearerAuth({ verifier }),
 ]
 export const app = express().use(...handlers)
+// REST routes in the same program: `./express` cannot be in it.
+app.get('/me', authorize({ scopes: 'mail:read' }), (request, response) => {
+  const tenant: string = accessToken<{ tenant: string }>(request).claims.tenant
+  response.json({ tenant, client: request.auth?.clientId })
+})
 
 // @ts-expect-error: misspelt
 toolScopes({}, { otherwise: 'alow' })

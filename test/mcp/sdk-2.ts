@@ -12,9 +12,13 @@ import {
 } from '@modelcontextprotocol/server'
 import type { RequestHandler } from 'express'
 import { createValidator } from 'oauth-resource-server'
+import * as web from 'oauth-resource-server/fetch'
 import {
   type AuthInfo,
+  accessToken,
   authenticate,
+  authorize,
+  createAuthInfo,
   resourceMetadata,
   tokenVerifier,
   toolScopes,
@@ -34,9 +38,24 @@ const handlers: RequestHandler[] = [
   toolScopes({ send_mail: 'mail:send' }),
   requireBearerAuth({ verifier }),
 ]
-const handle = toNodeHandler(
-  createMcpHandler(() => new McpServer({ name: 'mail', version: '1.0.0' })),
-)
+const handler = createMcpHandler(() => new McpServer({ name: 'mail', version: '1.0.0' }))
+const handle = toNodeHandler(handler)
 export const app = createMcpExpressApp()
   .use(...handlers)
   .post('/mcp', (request, response) => handle(request, response, request.body))
+
+app.get('/me', authorize({ scopes: 'mail:read' }), (request, response) => {
+  response.json({ subject: accessToken(request).subject, client: request.auth?.clientId })
+})
+
+const check = web.authenticate(
+  createValidator<{ tenant: string }>({
+    issuer: 'https://as.example.com',
+    resource: 'https://api.example.com/mcp',
+  }),
+)
+export async function respond(request: Request): Promise<Response> {
+  const token = await check(request)
+  if (token instanceof Response) return token
+  return handler.fetch(request, { authInfo: createAuthInfo(token, validator) })
+}

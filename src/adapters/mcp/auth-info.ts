@@ -28,7 +28,21 @@ export function resourceOf({ resourceMetadata }: DescribedValidator): string | u
   return typeof identifier === 'string' ? identifier : undefined
 }
 
-export function createAuthInfo(accessToken: AccessToken, resource: string | undefined): AuthInfo {
+/**
+ * Returns the `AuthInfo` of the MCP SDK for a verified token, for servers without Express: the handler of
+ * SDK 2.x takes it beside the request.
+ */
+export function createAuthInfo<C extends object>(
+  accessToken: AccessToken<C>,
+  validator: DescribedValidator,
+): AuthInfo {
+  return convertToAuthInfo(accessToken as unknown as AccessToken, resourceOf(validator))
+}
+
+export function convertToAuthInfo(
+  accessToken: AccessToken,
+  resource: string | undefined,
+): AuthInfo {
   const { token, clientId = '', scopes, expiresAt } = accessToken
   const info = { token, clientId, scopes: [...scopes], expiresAt, extra: { accessToken } }
   return resource === undefined ? info : { ...info, resource: new URL(resource) }

@@ -6,7 +6,7 @@ import type { AccessToken } from '../../access-token.ts'
 import { AccessTokenError, InsufficientScopeError, ServiceUnavailableError } from '../../errors.ts'
 import { checkFunction, readOwnOptions } from '../../options/checks.ts'
 import type { Validator } from '../../validator.ts'
-import { type AuthInfo, createAuthInfo, resourceOf } from './auth-info.ts'
+import { type AuthInfo, convertToAuthInfo, resourceOf } from './auth-info.ts'
 
 export interface TokenVerifierOptions {
   /**
@@ -48,7 +48,7 @@ export function tokenVerifier<C extends object>(
     async verifyAccessToken(token) {
       try {
         const verified = await validator.validate(token)
-        return createAuthInfo(verified as unknown as AccessToken, resource)
+        return convertToAuthInfo(verified as unknown as AccessToken, resource)
       } catch (error) {
         throw toSdkError(error, InvalidTokenError)
       }

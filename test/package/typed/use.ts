@@ -74,8 +74,7 @@ export async function GET(request: Request): Promise<Response> {
 // Beside the types of `./express`, which declare `req.auth` in another way.
 app.use('/mcp', forMcp.authenticate(validator), forMcp.toolScopes({ send_mail: 'mail:send' }))
 app.use('/mcp', (request, response) => {
-  const { extra } = (request as { auth?: unknown }).auth as forMcp.AuthInfo
-  response.json(extra.accessToken.scopes)
+  response.json(forMcp.accessToken(request).scopes)
 })
 
 export function advise(error: AnyAccessTokenError): string {

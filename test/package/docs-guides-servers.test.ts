@@ -1,7 +1,6 @@
 /** The guides about servers and their tasks: runs the code of each, with a client. */
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import express, { type RequestHandler } from 'express'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -13,7 +12,6 @@ import {
   publicIssuer,
   type WithValidator,
 } from '../support/guides.ts'
-import { mcpClients } from '../support/mcp-clients.ts'
 
 const { folder, importGuide, listen, atEnd, end } = createGuideRunner('guides-servers')
 let issuer: TestIssuer
@@ -282,71 +280,6 @@ describe('guide: web-standard servers', () => {
     const reader = await send(app.fetch, bearer(await issuer.token()))
     expect(await reader.json()).toEqual({ client: 'test-client' })
     expect((await send(app.fetch)).status).toBe(401)
-  })
-})
-
-describe('guide: MCP', () => {
-  const replacements = (port: number) => ({
-    [publicIssuer]: issuer.issuer,
-    'https://api.example.com/mcp': `http://127.0.0.1:${port}/mcp`,
-  })
-
-  it.each(Object.entries(mcpClients))(
-    'serves the client of %s, which steps up',
-    async (_name, createClient) => {
-      const port = await freePort()
-      await importGuide('mcp', 'listen(3000)', {
-        ...replacements(port),
-        'listen(3000)': `listen(${port}, '127.0.0.1')`,
-      })
-      const client = createClient(`http://127.0.0.1:${port}/mcp`)
-      await client.connect()
-      expect(await client.callTool({ name: 'list_mail' })).toMatchObject({
-        content: [{ text: 'No mail for test-client' }],
-      })
-      expect(await client.callTool({ name: 'send_mail' })).toMatchObject({
-        content: [{ text: 'Sent' }],
-      })
-      expect(client.provider.requests.map(({ scope }) => scope)).toEqual([
-        'mail:read',
-        'mail:read mail:send',
-      ])
-      await client.close()
-    },
-  )
-
-  it.each(Object.entries(mcpClients))(
-    'serves the client of %s with SDK 2.x',
-    async (_name, createClient) => {
-      const port = await freePort()
-      const { app } = await importGuide<{ app: { listen(port: number, host: string): Server } }>(
-        'mcp',
-        'toNodeHandler',
-        replacements(port),
-      )
-      const server = app.listen(port, '127.0.0.1')
-      atEnd(() => server.close().closeAllConnections())
-      const client = createClient(`http://127.0.0.1:${port}/mcp`)
-      await client.connect()
-      expect(await client.callTool({ name: 'send_mail' })).toMatchObject({
-        content: [{ text: 'Sent' }],
-      })
-      await client.close()
-    },
-  )
-
-  it('has a verifier for the middleware of the SDK', async () => {
-    type Middleware = { middleware: RequestHandler }
-    const { middleware } = await importGuide<Middleware>('mcp', 'tokenVerifier', replacements(3000))
-    const server = createServer(express().use(middleware, (_req, res) => res.json('passed')))
-    const port = await listen(server)
-    const send = (headers: Record<string, string>) =>
-      fetch(`http://127.0.0.1:${port}/`, { headers })
-    const token = await issuer.token({ aud: 'http://127.0.0.1:3000/mcp' })
-    expect((await send(bearer(token))).status).toBe(200)
-    const refused = await send(bearer(await issuer.token()))
-    expect(refused.status).toBe(401)
-    expect(refused.headers.get('www-authenticate')).toContain('resource_metadata="')
   })
 })
 

@@ -36,15 +36,15 @@ const modules = blocks.filter(
   ({ code, path }) => !isServer(code) && !isTest(code) && !hasOwnTest(path),
 )
 
-async function compile(name: string, program: string, accepts: (path: string) => boolean) {
+async function compile(name: string, program: string, accepted: typeof blocks) {
   const compiled = createWorkFolder(name)
-  for (const { place, code } of blocks.filter(({ path }) => accepts(path))) {
+  for (const { place, code } of accepted) {
     compiled.write(`${place.replace(/[^\w-]/g, '_')}.ts`, `${code}\nexport {}\n`)
   }
   compiled.write(
     'tsconfig.json',
     JSON.stringify({
-      extends: `../../../${program}/tsconfig.json`,
+      extends: `../../../test/${program}.json`,
       compilerOptions: { isolatedDeclarations: false },
       files: [],
       include: ['.'],
@@ -62,9 +62,14 @@ describe('the code of README and docs', () => {
 
   it('compiles, every block of it', async () => {
     expect(blocks.length).toBeGreaterThan(20)
-    // The MCP SDK declares `req.auth` in another way than `./express`, and needs a program of its own.
-    await compile('compiled', 'test', (path) => path !== 'docs/guides/mcp.md')
-    await compile('compiled-mcp', 'test/mcp', (path) => path === 'docs/guides/mcp.md')
+    // Both versions of the MCP SDK and `./express` declare `req.auth`, each in another way.
+    const forMcp = blocks.filter(({ path }) => path === 'docs/guides/mcp.md')
+    const forSdk1 = forMcp.filter(({ code }) => code.includes('@modelcontextprotocol/sdk'))
+    const forSdk2 = forMcp.filter((block) => !forSdk1.includes(block))
+    const others = blocks.filter((block) => !forMcp.includes(block))
+    await compile('compiled', 'tsconfig', others)
+    await compile('compiled-mcp-1', 'mcp/tsconfig', forSdk1)
+    await compile('compiled-mcp-2', 'mcp/sdk-2', forSdk2)
   }, 60_000)
 
   it.each(servers.map(({ place, code }) => [place, code] as const))(

@@ -4,6 +4,7 @@
  * contains a part of a token. Imports only the errors and `internal/`.
  */
 import { channel } from 'node:diagnostics_channel'
+import type { Proof } from './access-token.ts'
 import type { ErrorDetail, InvalidDpopProofReason, InvalidTokenReason } from './errors.ts'
 import { messageOf } from './internal/callback.ts'
 import { printable } from './internal/printable.ts'
@@ -14,6 +15,8 @@ export interface TokenAcceptedEvent {
   readonly issuer: string
   /** Printable, and at most 200 characters: it can label a metric. `AccessToken.clientId` is exact. */
   readonly clientId?: string | undefined
+  /** What the request proved: `['dpop']`, `['mtls']` or both; empty for a bearer token. */
+  readonly proofs: readonly Proof[]
   /** Whether the result of an earlier verification was used. */
   readonly cached: boolean
   readonly durationMs: number
@@ -35,6 +38,11 @@ export interface TokenRefusedEvent {
   readonly proofReason?: InvalidDpopProofReason | undefined
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined
+  /**
+   * The client of a token that is valid, where only its proof, its scopes or another requirement is not.
+   * Printable, and at most 200 characters.
+   */
+  readonly clientId?: string | undefined
   readonly detail: ErrorDetail
   readonly cause?: unknown
   readonly durationMs: number

@@ -41,6 +41,23 @@ export function createGetCertificateThumbprint(
   }
 }
 
+/** Explains to the operator why a request has no certificate that could be used. */
+export function hintForMissingCertificate(request: HttpRequest, source: CertificateSource): string {
+  if (source === 'tls') {
+    return 'the TLS connection has no client certificate: the server must ask for it (requestCert), and the client must send it'
+  }
+  if (typeof source === 'function') {
+    return 'the function mtls.certificate returned no certificate for the request'
+  }
+  const { header, format } = source
+  const values = getFieldValues(request.headers, header)
+  if (values.length === 0) return `the request has no header field ${header}`
+  const value = getSingleField(request, header)
+  return value !== undefined && readCertificateHeader(value, format) !== undefined
+    ? `the header field ${header} has a certificate, but mtls.certificate.trusted did not return true`
+    : `the header field ${header} does not have exactly one certificate in the format ${format}`
+}
+
 function readCertificate(certificate: unknown): string | undefined {
   if (typeof certificate !== 'string' && !(certificate instanceof Uint8Array)) return undefined
   if (certificate.length > maxCertificateLength) return undefined

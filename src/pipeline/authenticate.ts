@@ -94,6 +94,7 @@ function proveAndAuthorize(
   result: VerificationResult,
   context: ValidationContext,
 ): MaybePromise<AccessToken> {
+  context.verified = result
   // Step 3, proof: did this request prove possession of the key that the token is bound to?
   const proofs = context.pipeline.proof.verify(result, context)
   return 'then' in proofs
@@ -228,6 +229,7 @@ export function authorizeToken(
   const context = createContext(pipeline, undefined)
   try {
     context.scheme = token.scheme
+    context.verified = token
     addRequirement(requirement, context)
     const pending = pipeline.evaluateRequirements(token, context.requirements, earlier)
     return pending?.then(undefined, (error) => refuse(error, context))

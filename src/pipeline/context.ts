@@ -10,6 +10,7 @@ import type { DpopResult } from '../proof/dpop-verifier.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import type { Claims } from '../token/claim.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { VerificationResult } from './verification-result.ts'
 
 export interface ValidationContext {
   readonly pipeline: Pipeline
@@ -34,6 +35,8 @@ export interface ValidationContext {
   claims: Claims | undefined
   /** The trusted issuer that the token names. */
   issuer: TrustedIssuer | undefined
+  /** What is verified already: from step 3 on, the token. Its proof and requirement may still fail. */
+  verified: VerificationResult | AccessToken | undefined
   /** Whether the token was verified for an earlier request. */
   cached: boolean
 }
@@ -56,6 +59,7 @@ export function createContext(
     header: undefined,
     claims: undefined,
     issuer: undefined,
+    verified: undefined,
     cached: false,
   }
 }

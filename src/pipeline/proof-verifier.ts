@@ -6,7 +6,10 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7800#section-3.1 | RFC 7800, section 3.1}
  */
 import type { HttpRequest, Proof } from '../access-token.ts'
-import { createGetCertificateThumbprint } from '../credentials/client-certificate.ts'
+import {
+  createGetCertificateThumbprint,
+  hintForMissingCertificate,
+} from '../credentials/client-certificate.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import { createGetTargetUri } from '../credentials/target-uri.ts'
 import { InvalidTokenError } from '../errors.ts'
@@ -86,12 +89,19 @@ export function createProofVerifier({
     validateBinding(confirmation, context)
     if (confirmation === undefined) return noProofs
     const { jkt, x5tS256 } = confirmation
-    if (x5tS256 !== undefined) {
-      validateCertificateBinding(x5tS256, getThumbprint?.(context.request as HttpRequest))
-    }
+    if (x5tS256 !== undefined) validateCertificate(x5tS256, context.request as HttpRequest)
     if (jkt === undefined) return mtlsOnly
     if (proveDpop === undefined) throw unsupported('cnf.jkt', dpopHint)
     return proveDpop(jkt, context, x5tS256 === undefined ? dpopOnly : dpopAndMtls)
+  }
+
+  function validateCertificate(x5tS256: unknown, request: HttpRequest): void {
+    const thumbprint = getThumbprint?.(request)
+    const hint =
+      thumbprint === undefined && mtls !== undefined
+        ? hintForMissingCertificate(request, mtls.certificate)
+        : undefined
+    validateCertificateBinding(x5tS256, thumbprint, hint)
   }
 
   return { readBinding, verify }

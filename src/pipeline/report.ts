@@ -33,11 +33,12 @@ export function createMissingTokenError({
 export function reportAccepted(token: AccessToken, context: ValidationContext): AccessToken {
   const { pipeline, cached, startedAt } = context
   if (pipeline.observer.listening()) {
-    const { issuer, clientId } = token
+    const { issuer, clientId, proofs } = token
     pipeline.observer.emit({
       type: 'token.accepted',
       issuer,
       clientId: clientId === undefined ? undefined : printable(clientId),
+      proofs,
       cached,
       durationMs: performance.now() - startedAt,
     })
@@ -67,13 +68,26 @@ export function completeRefusal(thrown: unknown, context: ValidationContext): Er
       status: error.status,
       reason: error.code === 'invalid_token' ? error.reason : error.code,
       ...(error.code === 'invalid_dpop_proof' && { proofReason: error.reason }),
-      issuer: error.detail.issuer,
+      issuer: error.detail.issuer ?? issuerOf(context.verified),
+      clientId: clientIdOf(context.verified),
       detail: error.detail,
       cause: error.cause,
       durationMs: performance.now() - context.startedAt,
     })
   }
   return completeError(error, context.pipeline, schemeOf(error, context))
+}
+
+type VerifiedToken = ValidationContext['verified']
+
+function issuerOf(verified: VerifiedToken): string | undefined {
+  const issuer = verified?.issuer
+  return typeof issuer === 'object' ? issuer.issuer : issuer
+}
+
+function clientIdOf(verified: VerifiedToken): string | undefined {
+  const clientId = verified?.clientId
+  return clientId === undefined ? undefined : printable(clientId)
 }
 
 /** Rejects one microtask later: Node first records a promise that rejects at once as unhandled: 1 µs. */

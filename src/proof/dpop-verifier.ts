@@ -177,7 +177,8 @@ async function claimOnce(
     result =
       typeof claimed === 'boolean' ? claimed : await withTimeLimit(claimed, replayStoreTimeout)
   } catch (error) {
-    throw new ServiceUnavailableError('replay_store', retryAfter, undefined, error)
+    const hint = 'the store of used DPoP proofs (dpop.replayStore) failed or is full: see the cause'
+    throw new ServiceUnavailableError('replay_store', retryAfter, { hint }, error)
   }
   if (typeof result === 'boolean') return result
   const hint = 'claim of dpop.replayStore must return true or false'

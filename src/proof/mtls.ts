@@ -18,9 +18,14 @@ const bytesOfSha256 = 32
  *
  * @param x5tS256 The member `x5t#S256` of the claim `cnf`; `undefined` where there is none.
  * @param thumbprint That of the request's certificate; `undefined` where there is none.
+ * @param hintForMissing Explains why there is none.
  * @throws InvalidTokenError with `missing_claim`, `invalid_claim` or `binding_mismatch`
  */
-export function validateCertificateBinding(x5tS256: unknown, thumbprint: string | undefined): void {
+export function validateCertificateBinding(
+  x5tS256: unknown,
+  thumbprint: string | undefined,
+  hintForMissing = 'the request has no client certificate',
+): void {
   if (x5tS256 === undefined) {
     const hint = 'the token is not bound to a client certificate'
     throw new InvalidTokenError('missing_claim', { name, hint })
@@ -31,8 +36,8 @@ export function validateCertificateBinding(x5tS256: unknown, thumbprint: string 
     throw new InvalidTokenError('invalid_claim', { name, expected, actual: printable(x5tS256) })
   }
   if (thumbprint === undefined) {
-    const hint = 'the request has no client certificate'
-    throw new InvalidTokenError('binding_mismatch', { name, expected: x5tS256, hint })
+    const detail = { name, expected: x5tS256, hint: hintForMissing }
+    throw new InvalidTokenError('binding_mismatch', detail)
   }
   if (!isEqual(x5tS256, thumbprint)) {
     const hint = 'the request has another client certificate'

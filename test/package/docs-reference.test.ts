@@ -132,6 +132,17 @@ describe('the reference', () => {
     expect(rowsIn('events', 'Types')).toEqual(sorted(eventTypes))
   })
 
+  it('names every reason of a refusal', () => {
+    const [, union = ''] =
+      /interface TokenRefusedEvent .*?reason:\n(.*?)\n {2}\//s.exec(events) ?? []
+    const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code)
+    expect(codes.length).toBeGreaterThan(4)
+    const paragraph = /^The `reason` of `token\.refused` is .*$/m.exec(
+      docsFile('docs/reference/events.md').text,
+    )?.[0]
+    for (const code of codes) expect(paragraph).toContain(`\`${code}\``)
+  })
+
   it('states the codes, status codes and names of the error classes', () => {
     const text = sources([
       'errors.ts',
@@ -175,6 +186,7 @@ describe('README and docs', () => {
       invalid_request: '400',
       service_unavailable: '503',
       invalid_dpop_proof: '401',
+      use_dpop_nonce: '401',
     }
     const statusOf = (reason: string) =>
       reason in codes ? codes[reason as keyof typeof codes] : '401'

@@ -108,6 +108,7 @@ describe('a validator', () => {
       type: 'token.accepted',
       issuer: ISS,
       clientId: 'client-1',
+      proofs: [],
       durationMs: expect.any(Number),
     }
     expect(api.events).toEqual([

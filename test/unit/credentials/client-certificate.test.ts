@@ -1,6 +1,9 @@
 import type { HttpRequest } from 'oauth-resource-server'
 import { describe, expect, it, vi } from 'vitest'
-import { createGetCertificateThumbprint } from '../../../src/credentials/client-certificate.ts'
+import {
+  createGetCertificateThumbprint,
+  hintForMissingCertificate,
+} from '../../../src/credentials/client-certificate.ts'
 import type { CertificateHeader } from '../../../src/options/mtls.ts'
 import { makeCertificate } from '../../support/certificate.ts'
 
@@ -228,5 +231,30 @@ describe('a certificate from a function', () => {
     const error = failureOf(() => createGetCertificateThumbprint(read)(none))
     expect(error).toEqual(new Error('The callback mtls.certificate failed'))
     expect(error.cause).toBe(cause)
+  })
+})
+
+describe('the hint for a missing certificate', () => {
+  const field = { header: 'client-cert', format: 'rfc9440', trusted: () => false } as const
+
+  it.each<[string, HttpRequest, Parameters<typeof hintForMissingCertificate>[1], RegExp]>([
+    ['TLS', none, 'tls', /^the TLS connection has no client certificate: .*requestCert/],
+    ['a function', none, () => undefined, /^the function mtls\.certificate returned no/],
+    ['no field', none, field, /^the request has no header field client-cert$/],
+    [
+      'a field that is not trusted',
+      { headers: { 'client-cert': value } },
+      field,
+      /^the header field client-cert has a certificate, but .*trusted did not return true$/,
+    ],
+    ['garbage', { headers: { 'client-cert': 'x' } }, field, /not have exactly one .* rfc9440$/],
+    [
+      'a field that is repeated',
+      { headers: { 'client-cert': [value, value] } },
+      field,
+      /not have exactly one certificate/,
+    ],
+  ])('names the cause: %s', (_, request, source, expected) => {
+    expect(hintForMissingCertificate(request, source)).toMatch(expected)
   })
 })

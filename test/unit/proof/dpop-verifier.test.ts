@@ -583,7 +583,11 @@ describe('the use of a proof', () => {
     ['resolves to no boolean', () => Promise.resolve('OK' as never)],
   ])('9449-11.1-f is refused with 503 when the store %s', async (_, claim) => {
     const { refusal } = setUp({ dpop: { replayStore: { claim } } })
-    expect(await refusal(makeProof())).toMatchObject({ status: 503, service: 'replay_store' })
+    expect(await refusal(makeProof())).toMatchObject({
+      status: 503,
+      service: 'replay_store',
+      detail: { hint: expect.stringContaining('dpop.replayStore') },
+    })
   })
 
   it('9449-11.1-f is refused with 503 when the store takes longer than a second', async () => {

@@ -53,10 +53,12 @@ export interface TestIssuer extends AsyncDisposable {
   /**
    * The URL at which clients request tokens: `POST` with the client credentials or the authorization
    * code grant, authenticated with `client_secret_basic` or `client_secret_post`. `audience` or
-   * `resource` selects the API. There are no refresh tokens.
+   * `resource` selects the API. There are no refresh tokens. A request with a DPoP proof gets a token
+   * that is bound to its key; the time of the proof is not checked.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-5 | RFC 9449, section 5}
    */
   readonly tokenEndpoint: string
   /**
@@ -222,7 +224,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     [`${base}/.well-known/openid-configuration`, metadata],
     [`${base}/jwks`, jwks],
     [`${base}/authorize`, createAuthorizationEndpoint({ issuer, clients, codes, audience })],
-    [`${base}/token`, createTokenEndpoint({ clients, minter, codes })],
+    [`${base}/token`, createTokenEndpoint({ url: tokenEndpoint, clients, minter, codes })],
     [`${base}/introspect`, introspection.endpoint],
   ])
   server.serve(createRequestListener(endpoints, requests))

@@ -4,6 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @module
  */
+import { signingAlgorithms } from './keys.ts'
 
 interface MetadataMembers {
   readonly issuer: string
@@ -33,5 +34,7 @@ export function createMetadata(members: MetadataMembers): object {
     introspection_endpoint_auth_methods_supported: methods,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [algorithm],
+    // RFC 9449 §5.1
+    dpop_signing_alg_values_supported: signingAlgorithms,
   }
 }

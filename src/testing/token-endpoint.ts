@@ -1,11 +1,12 @@
 /**
  * @module The token endpoint with its grants, client credentials and authorization code: authenticates
- * the client and responds with a token.
+ * the client and responds with a token, which is bound to the key of a DPoP proof if there is one.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-3.2 | RFC 6749, section 3.2}
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { AuthorizationCodes } from './authorization-codes.ts'
+import { readDpopProof } from './dpop-proof.ts'
 import { createGrant, type Grant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
@@ -18,12 +19,19 @@ const noStore: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', Pragma: 'no-
 const challenge: OutgoingHttpHeaders = { 'WWW-Authenticate': 'Basic realm="test-issuer"' }
 
 export interface TokenEndpointOptions {
+  /** The URL of this endpoint. */
+  readonly url: string
   readonly clients: readonly TestClient[]
   readonly minter: Minter
   readonly codes: AuthorizationCodes
 }
 
-export function createTokenEndpoint({ clients, minter, codes }: TokenEndpointOptions): Endpoint {
+export function createTokenEndpoint({
+  url,
+  clients,
+  minter,
+  codes,
+}: TokenEndpointOptions): Endpoint {
   async function grant(request: IncomingMessage): Promise<Grant | TokenError> {
     const form = await readForm(request)
     if ('error' in form) return form
@@ -53,14 +61,19 @@ export function createTokenEndpoint({ clients, minter, codes }: TokenEndpointOpt
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const jkt = await readDpopProof(request, url)
+    if (typeof jkt === 'object') return answerError(response, jkt)
     const granted = await grant(request)
     if ('error' in granted) return answerError(response, granted)
     const { client, subject: sub, audience: aud, scopes } = granted
     const scope = scopes.length === 0 ? undefined : scopes.join(' ')
-    const claims = { sub, client_id: client.id, aud, scope }
+    // RFC 9449 §6.1
+    const cnf = jkt === undefined ? undefined : { jkt }
+    const claims = { sub, client_id: client.id, aud, scope, cnf }
+    const token_type = cnf === undefined ? 'Bearer' : 'DPoP'
     const access_token = await minter.token(claims)
     const expires_in = minter.expiresIn
-    answerJson(response, 200, { access_token, token_type: 'Bearer', expires_in, scope }, noStore)
+    answerJson(response, 200, { access_token, token_type, expires_in, scope }, noStore)
   }
 
   return { counter: 'token', methods: ['POST'], answer }

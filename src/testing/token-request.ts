@@ -12,6 +12,7 @@ type TokenErrorCode =
   | 'unsupported_grant_type'
   | 'invalid_scope'
   | 'invalid_target'
+  | 'invalid_dpop_proof'
 
 /**
  * A response with an error code.

@@ -1,16 +1,23 @@
-/** The client certificate behind a real nginx, which passes it on in a header field. */
+/** The client certificate behind a real nginx with the configuration of the guide. */
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { HttpRequest } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createGetCertificateThumbprint } from '../../src/credentials/client-certificate.ts'
 import { makeCertificate } from '../support/certificate.ts'
+import { codeBlocks, pointAt } from '../support/docs.ts'
 import { fixtureOptions, t0 } from '../support/fixture.ts'
 import { nginxPath, startNginx } from '../support/nginx.ts'
 
+const run = promisify(execFile)
 const serverCertificate = await makeCertificate()
 const client = await makeCertificate({ commonName: 'client' })
 const header = 'X-Client-Cert'
@@ -36,7 +43,7 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
 
   async function listen(): Promise<Server> {
     const server = createServer(async (request, response) => {
-      if (request.url !== '/token') {
+      if (!request.url?.endsWith('/token')) {
         response.end(JSON.stringify({ thumbprint: getThumbprint(request) ?? null }))
         return
       }
@@ -54,7 +61,7 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     nginx = await startNginx({
       certificate: serverCertificate,
       upstreamPort: portOf(upstream),
-      directives: `proxy_set_header ${header} $ssl_client_escaped_cert;`,
+      server: codeBlocks.find(({ language }) => language === 'nginx')?.code ?? '',
     })
   })
 
@@ -100,12 +107,12 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     expect(await response.json()).toEqual({ thumbprint: null })
   })
 
-  it('8705-6.5-a proves possession for its token, and for no other', async () => {
+  it.each(['/token', '/uploads/token'])('8705-6.5-a proves possession at %s', async (path) => {
     const authorization = `Bearer ${t0({ cnf: { 'x5t#S256': client.thumbprint } })}`
     const forged = { [header]: encodeURIComponent(client.cert) }
     const statusOf = async (identity: { key?: string; cert?: string }, headers = {}) =>
-      (await ask(identity, { authorization, ...headers }, '/token')).status
-    const accepted = await ask(client, { authorization }, '/token')
+      (await ask(identity, { authorization, ...headers }, path)).status
+    const accepted = await ask(client, { authorization }, path)
     expect(accepted).toEqual({ status: 200, body: ['mtls'] })
     expect(await statusOf({})).toBe(401)
     expect(await statusOf({}, forged)).toBe(401)
@@ -113,4 +120,28 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     const url = `http://127.0.0.1:${portOf(direct)}/token`
     expect((await fetch(url, { headers: { authorization, ...forged } })).status).toBe(401)
   })
+
+  it.each(['token', 'uploads/token'])(
+    'is checked at %s by the recipe of the guide',
+    async (path) => {
+      const folder = mkdtempSync(join(tmpdir(), 'check-'))
+      onTestFinished(() => rmSync(folder, { recursive: true }))
+      writeFileSync(join(folder, 'client.crt'), client.cert)
+      writeFileSync(join(folder, 'client.key'), client.key)
+      writeFileSync(join(folder, 'api.crt'), serverCertificate.cert)
+      const recipe = codeBlocks.find(({ code }) =>
+        code.includes('X-Client-Cert: $certificate'),
+      )?.code
+      const url = `https://localhost:${nginx.port}/${path} --cacert api.crt`
+      const command = pointAt(recipe ?? '', { 'https://api.example.com/reports': url })
+      const TOKEN = t0({ cnf: { 'x5t#S256': client.thumbprint } })
+      const check = async (options = '') => {
+        const script = command.replace('curl', `curl ${options}`)
+        return (await run('sh', ['-c', script], { cwd: folder, env: { ...process.env, TOKEN } }))
+          .stdout
+      }
+      expect(await check()).toBe('401\n')
+      expect(await check('--cert client.crt --key client.key')).toBe('200\n')
+    },
+  )
 })

@@ -1,7 +1,16 @@
 /** The guides about DPoP and mutual TLS: every row of their tables of behaviour, and their code. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestOptions,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   createValidator,
   type HttpRequest,
@@ -12,7 +21,7 @@ import { authenticate } from 'oauth-resource-server/http'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { docsFile, sectionOf } from '../support/docs.ts'
-import { createGuideRunner, publicIssuer } from '../support/guides.ts'
+import { createGuideRunner, freePort, publicIssuer } from '../support/guides.ts'
 
 const publicUrl = 'https://api.example.com'
 const url = `${publicUrl}/reports`
@@ -164,5 +173,80 @@ describe('guide: clients with DPoP', () => {
       expect([response.status, await response.text()]).toEqual([200, 'dpop'])
     }
     expect(statuses).toEqual([401, 200, 200])
+  })
+})
+
+interface ProxyGuide {
+  readonly server: Server
+}
+
+describe('guide: a certificate from a proxy', () => {
+  const guides = createGuideRunner('mtls-proxy')
+  afterEach(() => guides.end())
+  afterAll(() => guides.folder.remove())
+
+  async function statusAt(options: RequestOptions): Promise<number | undefined> {
+    const { cert, token } = issuer.clientCertificate()
+    const headers = {
+      authorization: `Bearer ${await token()}`,
+      'x-client-cert': encodeURIComponent(cert),
+    }
+    const [response] = await once(request({ ...options, headers, agent: false }).end(), 'response')
+    response.resume()
+    return response.statusCode
+  }
+
+  async function importServer(proxy: string): Promise<Server> {
+    const { server } = await guides.importGuide<ProxyGuide>('mtls', 'export function trusted', {
+      [publicIssuer]: issuer.issuer,
+      '10.0.0.5': proxy,
+    })
+    guides.atEnd(() => server.close())
+    return server
+  }
+
+  it.each<[string, string | undefined]>([
+    ['the default address', undefined],
+    ['an IPv4 address', '127.0.0.1'],
+  ])('trusts the proxy where the server listens on %s', async (_, host) => {
+    for (const [proxy, expected] of [
+      ['127.0.0.1', 200],
+      ['127.0.0.2', 401],
+    ] as const) {
+      const server = await importServer(proxy)
+      await once(server.listen(0, host), 'listening')
+      const { port } = server.address() as AddressInfo
+      expect(await statusAt({ host: '127.0.0.1', port })).toBe(expected)
+    }
+  })
+
+  const variants = [
+    ...docsFile('docs/guides/mtls.md').text.matchAll(/^\|.*\| `(\(\{ socket.*)` \|$/gm),
+  ]
+
+  it('has a variant for a port and one for a Unix socket, and they work', async () => {
+    expect(variants).toHaveLength(2)
+    const port = await freePort()
+    const [ofPort, ofSocket] = await Promise.all(
+      variants.map(async ([, code], index) => {
+        const text = `export const trusted = ${code?.replace('3001', String(port))}`
+        const file = guides.folder.write(`trusted-${index}.ts`, text)
+        return (await import(file)).trusted as (request: IncomingMessage) => boolean
+      }),
+    )
+    const listener = (request: IncomingMessage, response: ServerResponse) => {
+      response.end(JSON.stringify([ofPort?.(request), ofSocket?.(request)]))
+    }
+    const ask = async (options: RequestOptions) => {
+      const [response] = await once(request({ ...options, agent: false }).end(), 'response')
+      return JSON.parse(Buffer.concat(await response.toArray()).toString())
+    }
+    const socketPath = join(tmpdir(), `mtls-${process.pid}.sock`)
+    const onSocket = createServer(listener).listen(socketPath)
+    const onPort = createServer(listener).listen(port, '127.0.0.1')
+    guides.atEnd(() => [onSocket.close(), onPort.close()])
+    await Promise.all([once(onSocket, 'listening'), once(onPort, 'listening')])
+    expect(await ask({ socketPath })).toEqual([false, true])
+    expect(await ask({ host: '127.0.0.1', port })).toEqual([true, false])
   })
 })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Certificate } from './certificate.ts'
+import { pointAt } from './docs.ts'
 
 /** The path of nginx; `undefined` where it is not installed. */
 export const nginxPath: string | undefined = ['nginx', '/usr/sbin/nginx'].find(canRun)
@@ -27,11 +28,11 @@ export interface NginxOptions {
   readonly certificate: Certificate
   /** Where requests are passed on to, on 127.0.0.1. */
   readonly upstreamPort: number
-  /** Directives of the location. */
-  readonly directives: string
+  /** The block of the server in the guide. */
+  readonly server: string
 }
 
-/** Starts nginx on a free port of 127.0.0.1; it accepts every client certificate. */
+/** Starts nginx on a free port of 127.0.0.1, with the configuration of the guide. */
 export async function startNginx(options: NginxOptions) {
   const directory = mkdtempSync(join(tmpdir(), 'nginx-'))
   writeFileSync(join(directory, 'cert.pem'), options.certificate.cert)
@@ -52,6 +53,12 @@ export async function startNginx(options: NginxOptions) {
 }
 
 function configuration(directory: string, port: number, options: NginxOptions): string {
+  const server = pointAt(options.server, {
+    '443 ssl': `127.0.0.1:${port} ssl`,
+    '/etc/nginx/api.crt': `${directory}/cert.pem`,
+    '/etc/nginx/api.key': `${directory}/key.pem`,
+    '10.0.0.10:3000': `127.0.0.1:${options.upstreamPort}`,
+  })
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
@@ -61,16 +68,7 @@ events {}
 http {
   access_log off;
   ${paths.map((name) => `${name}_temp_path ${directory}/${name};`).join('\n  ')}
-  server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${directory}/cert.pem;
-    ssl_certificate_key ${directory}/key.pem;
-    ssl_verify_client optional_no_ca;
-    location / {
-      proxy_pass http://127.0.0.1:${options.upstreamPort};
-      ${options.directives}
-    }
-  }
+  ${server}
 }
 `
 }

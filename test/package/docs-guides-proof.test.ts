@@ -17,7 +17,6 @@ import {
   type Validator,
   type ValidatorOptions,
 } from 'oauth-resource-server'
-import { authenticate } from 'oauth-resource-server/http'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { docsFile, sectionOf } from '../support/docs.ts'
@@ -126,53 +125,6 @@ describe('guide: mutual TLS', () => {
 
   it('has a table', () => {
     expect(mtlsRows.length).toBeGreaterThan(5)
-  })
-})
-
-interface ClientGuide {
-  createApiClient(): Promise<(url: URL) => Promise<Response>>
-}
-
-describe('guide: clients with DPoP', () => {
-  const guides = createGuideRunner('dpop-client')
-  afterEach(() => guides.end())
-  afterAll(() => guides.folder.remove())
-
-  /** An API with nonces. */
-  async function startApi() {
-    const statuses: number[] = []
-    let guard: ReturnType<typeof authenticate> | undefined
-    const server = createServer(async (request, response) => {
-      response.on('finish', () => statuses.push(response.statusCode))
-      const token = await guard?.(request, response)
-      if (token) response.end(token.proofs.join())
-    }).listen(0, '127.0.0.1')
-    guides.atEnd(() => server.close())
-    await once(server, 'listening')
-    const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const dpop = { required: true, nonce: { secret: new Uint8Array(32) } }
-    guard = authenticate({ issuer: issuer.issuer, audience: issuer.audience, publicUrl: api, dpop })
-    return { url: new URL(`${api}/reports?page=1`), statuses }
-  }
-
-  it.each([
-    [
-      'openid-client',
-      { 'undefined, secret)': 'undefined, secret, { execute: [client.allowInsecureRequests] })' },
-    ],
-    ['oauth4webapi', { 'http = {}': 'http = { [oauth.allowInsecureRequests]: true }' }],
-  ])('%s gets a bound token from the test kit and answers a nonce', async (name, http) => {
-    const { url, statuses } = await startApi()
-    const guide = await guides.importGuide<ClientGuide>('dpop-client', `from '${name}'`, {
-      [publicIssuer]: issuer.issuer,
-      ...http,
-    })
-    const request = await guide.createApiClient()
-    for (let count = 0; count < 2; count++) {
-      const response = await request(url)
-      expect([response.status, await response.text()]).toEqual([200, 'dpop'])
-    }
-    expect(statuses).toEqual([401, 200, 200])
   })
 })
 

@@ -34,6 +34,14 @@ export interface DecryptionKey {
   /** What the key may be used with: its `alg`, or every algorithm of its type. */
   readonly algorithms: readonly KeyManagementAlgorithm[]
   readonly keyObject: KeyObject
+  /** Of a key on an elliptic curve. */
+  readonly curve: string | undefined
+  /** Of an RSA key. */
+  readonly modulusBytes: number | undefined
+  /** The only `enc` that the key is used with, where `alg` is `dir`. */
+  readonly cipher: string | undefined
+  /** What an attempt with the key costs, in operations with an RSA key of 2048 bits or on P-256: 1 to 4. */
+  readonly cost: number
   /** Equal for equal keys, whatever their `kid` and issuer. */
   readonly fingerprint: string
 }
@@ -62,12 +70,21 @@ const rulesByType: Readonly<Record<string, KeyRules>> = {
   oct: { algorithms: ['A128KW', 'A192KW', 'A256KW', 'dir'], members: ['k'] },
 }
 
+/** The `enc` of a `dir` key, by its length in bytes: 32 would also be a key for A128CBC-HS256. */
+const ciphers: Readonly<Record<number, string>> = {
+  16: 'A128GCM',
+  24: 'A192GCM',
+  32: 'A256GCM',
+  48: 'A192CBC-HS384',
+  64: 'A256CBC-HS512',
+}
+
 /** The length in bytes of a symmetric key. `dir`: that of a content encryption key. */
 const secretLengths: Readonly<Record<string, readonly number[]>> = {
   A128KW: [16],
   A192KW: [24],
   A256KW: [32],
-  dir: [16, 24, 32, 48, 64],
+  dir: Object.keys(ciphers).map(Number),
 }
 
 const operations = ['decrypt', 'unwrapKey', 'deriveKey', 'deriveBits']
@@ -111,13 +128,29 @@ function readKey(jwk: unknown, issuer: string, label: string): DecryptionKey {
     numbers[name] = number
   }
   const alg = member('alg') as KeyManagementAlgorithm | undefined
+  const keyObject = importKey(numbers, alg, label)
+  const bits = keyObject.asymmetricKeyDetails?.modulusLength
+  const curve = numbers.crv as string | undefined
   return {
     issuer,
     kid: member('kid') as string | undefined,
     algorithms: alg === undefined ? rules.algorithms : [alg],
-    keyObject: importKey(numbers, alg, label),
+    keyObject,
+    curve,
+    modulusBytes: bits === undefined ? undefined : Math.ceil(bits / 8),
+    cipher: alg === 'dir' ? ciphers[keyObject.symmetricKeySize ?? 0] : undefined,
+    cost: costOf(bits, curve),
     fingerprint: sha256(JSON.stringify(numbers)),
   }
+}
+
+/**
+ * Measured: RSA 2048 0.7 ms and 4096 4 ms of a thread of the pool; P-256 0.7 ms, P-384 3 ms and P-521 5 ms
+ * of the main thread, because the key of the sender is validated there.
+ */
+function costOf(modulusBits: number | undefined, curve: string | undefined): number {
+  if (modulusBits !== undefined) return modulusBits <= 3_072 ? 1 : modulusBits <= 4_096 ? 2 : 4
+  return curve === 'P-384' || curve === 'P-521' ? 2 : 1
 }
 
 function validateUse(

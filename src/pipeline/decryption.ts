@@ -2,15 +2,17 @@
  * @module Connects the decryption of tokens with the issuers: whose keys are tried, and which issuers
  * send encrypted tokens only.
  */
-import { InvalidTokenError } from '../errors.ts'
+import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
+import { createVerificationQueue } from '../signature/verification-queue.ts'
 import type { Claims } from '../token/claim.ts'
 import {
   type DecryptedToken,
   decryptToken,
   isEncrypted,
+  type RunInTurn,
   readUnverifiedIssuer,
   validateNestedClaims,
 } from '../token/jwe.ts'
@@ -18,17 +20,50 @@ import {
 /** Decrypts a token. Returns `undefined`, without a promise, for a token that is not encrypted. */
 export type DecryptToken = (token: string) => Promise<DecryptedToken> | undefined
 
+/**
+ * Decryptions in progress and waiting. Two leave the other threads of the pool to signatures; a hundred
+ * that wait are done within about a second.
+ */
+const limits = { running: 2, waiting: 100 }
+
 /** @returns `undefined` where no issuer has decryption keys. */
 export function createDecryption(
   settings: ResolvedOptions['issuers'],
   issuers: TrustedIssuers,
 ): DecryptToken | undefined {
+  const inTurn = createTurns()
   if (typeof settings === 'function') {
-    return (token) => (isEncrypted(token) ? decryptForNamedIssuer(token, issuers) : undefined)
+    return (token) =>
+      isEncrypted(token) ? decryptForNamedIssuer(token, issuers, inTurn) : undefined
   }
   const keys = settings.flatMap(({ decryptionKeys }) => decryptionKeys ?? [])
   if (keys.length === 0) return undefined
-  return (token) => (isEncrypted(token) ? decryptToken(token, keys) : undefined)
+  return (token) => (isEncrypted(token) ? decryptToken(token, keys, inTurn) : undefined)
+}
+
+/** Limits the decryptions of a validator: anyone can send encrypted tokens. */
+function createTurns(): RunInTurn {
+  const queue = createVerificationQueue(limits)
+  return (work) =>
+    new Promise((resolve, reject) => {
+      const isAccepted = queue.run(
+        '',
+        (release) => runTask(work, release).then(resolve, reject),
+        false,
+      )
+      if (isAccepted) return
+      const hint = 'too many encrypted tokens wait to be decrypted'
+      reject(new ServiceUnavailableError('keys', 1, { hint }))
+    })
+}
+
+async function runTask<T>(work: () => Promise<T>, release: () => void): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    // Not at once: decryptions that fail on the main thread would follow each other without a pause.
+    setImmediate(release)
+  }
 }
 
 /**
@@ -38,6 +73,7 @@ export function createDecryption(
 async function decryptForNamedIssuer(
   token: string,
   issuers: TrustedIssuers,
+  inTurn: RunInTurn,
 ): Promise<DecryptedToken> {
   const iss = readUnverifiedIssuer(token)
   if (iss === undefined) {
@@ -45,7 +81,7 @@ async function decryptForNamedIssuer(
     throw new InvalidTokenError('encrypted', { hint })
   }
   const { decryptionKeys } = await issuers.find(iss)
-  if (decryptionKeys !== undefined) return decryptToken(token, decryptionKeys)
+  if (decryptionKeys !== undefined) return decryptToken(token, decryptionKeys, inTurn)
   throw new InvalidTokenError('encrypted', { hint: 'the issuer has no decryptionKeys' })
 }
 

@@ -26,7 +26,16 @@ export interface VerificationQueue {
   readonly run: (owner: string, task: VerificationTask, isContinuation: boolean) => boolean
 }
 
-export function createVerificationQueue(): VerificationQueue {
+export interface QueueLimits {
+  /** The maximum number of tasks in progress. */
+  readonly running: number
+  /** The maximum number of waiting tasks of one owner. */
+  readonly waiting: number
+}
+
+export function createVerificationQueue(
+  limits: QueueLimits = { running: maxRunning, waiting: maxWaiting },
+): VerificationQueue {
   // In the order in which owners have their turn. Contains only owners with waiting tasks.
   const waiting = new Map<string, VerificationTask[]>()
   let running = 0
@@ -37,7 +46,7 @@ export function createVerificationQueue(): VerificationQueue {
     // Without this, tasks that end synchronously would nest one call per waiting task.
     if (draining || waiting.size === 0) return
     draining = true
-    while (running < maxRunning && waiting.size > 0) {
+    while (running < limits.running && waiting.size > 0) {
       running++
       takeNext()(release)
     }
@@ -54,7 +63,7 @@ export function createVerificationQueue(): VerificationQueue {
 
   return {
     run(owner, task, isContinuation) {
-      if (running < maxRunning && waiting.size === 0) {
+      if (running < limits.running && waiting.size === 0) {
         running++
         task(release)
         return true
@@ -62,7 +71,7 @@ export function createVerificationQueue(): VerificationQueue {
       const tasks = waiting.get(owner)
       if (tasks === undefined) waiting.set(owner, [task])
       else if (isContinuation) tasks.unshift(task)
-      else if (tasks.length < maxWaiting) tasks.push(task)
+      else if (tasks.length < limits.waiting) tasks.push(task)
       else return false
       return true
     },

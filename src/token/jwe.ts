@@ -14,6 +14,7 @@ import { decodeJsonObject, getMember, type JsonObject } from '../internal/compac
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
 import { maxHeaderLength, maxTokenLength } from './compact-jws.ts'
+import { failed, kidDetail, selectKeys } from './jwe-keys.ts'
 
 /** How the content may be encrypted. */
 const contentEncryptionAlgorithms = [
@@ -25,9 +26,6 @@ const contentEncryptionAlgorithms = [
   'A256CBC-HS512',
 ]
 
-/** How many keys are tried. An operation with an RSA key of 4096 bits takes 4 ms of a thread. */
-const maxAttempts = 4
-
 /** The result of decrypting a token. Nothing in it is verified. */
 export interface DecryptedToken {
   /** The signed JWT, in the compact serialization: three parts. */
@@ -37,6 +35,9 @@ export interface DecryptedToken {
   /** The issuers that the key belongs to: the signed JWT must be from one of them. */
   readonly issuers: readonly string[]
 }
+
+/** Runs some work, now or later, and returns its result. */
+export type RunInTurn = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Returns whether a token has the five parts of a JWE (RFC 7516 §9). */
 export function isEncrypted(token: string): boolean {
@@ -48,6 +49,7 @@ export function isEncrypted(token: string): boolean {
 /**
  * Decrypts a token. Where its header has a `kid`, keys with another `kid` are not tried.
  *
+ * @param inTurn Runs the expensive part, now or later.
  * @param keys The keys of all issuers: nothing outside the encryption says who issued the token.
  * @throws InvalidTokenError with `malformed` or `critical_header` for the header, and with
  * `decryption_failed` for everything else: the client learns no more.
@@ -55,23 +57,32 @@ export function isEncrypted(token: string): boolean {
 export async function decryptToken(
   token: string,
   keys: readonly DecryptionKey[],
+  inTurn: RunInTurn = (work) => work(),
 ): Promise<DecryptedToken> {
   const header = parseHeader(token)
-  const candidates = selectKeys(header, keys)
+  const candidates = selectKeys(header, token, keys)
+  const decrypted =
+    candidates.length === 0 ? undefined : await inTurn(() => tryKeys(token, candidates))
+  if (decrypted === undefined) {
+    const hint = 'the token was encrypted for another key, or it was changed'
+    throw failed({ hint, ...kidDetail(header) })
+  }
+  const issuers = keys.filter((other) => other.fingerprint === decrypted.key.fingerprint)
+  return {
+    token: readNested(decrypted.plaintext),
+    header,
+    issuers: [...new Set(issuers.map(({ issuer }) => issuer))],
+  }
+}
+
+async function tryKeys(token: string, candidates: readonly DecryptionKey[]) {
   // Loaded here, so that an API without encrypted tokens does not load it.
   const { compactDecrypt } = await import('jose')
-  for (const key of candidates.slice(0, maxAttempts)) {
+  for (const key of candidates) {
     const plaintext = await decryptWith(compactDecrypt, token, key)
-    if (plaintext === undefined) continue
-    const issuers = keys.filter((other) => other.fingerprint === key.fingerprint)
-    return {
-      token: readNested(plaintext),
-      header,
-      issuers: [...new Set(issuers.map(({ issuer }) => issuer))],
-    }
+    if (plaintext !== undefined) return { plaintext, key }
   }
-  const hint = 'the token was encrypted for another key, or it was changed'
-  throw failed({ hint, ...kidDetail(header) })
+  return undefined
 }
 
 /**
@@ -187,42 +198,6 @@ function validateHeader(header: JsonObject): void {
     const expected = contentEncryptionAlgorithms.join(' ')
     throw failed({ name: 'enc', expected, actual: printable(enc) })
   }
-}
-
-/** Keys that fit the header, each once: those with its `kid` before those without one. */
-function selectKeys(header: JsonObject, keys: readonly DecryptionKey[]): readonly DecryptionKey[] {
-  const alg = getMember(header, 'alg')
-  const kid = getMember(header, 'kid')
-  const fitting = keys.filter(({ algorithms }) => algorithms.includes(alg as never))
-  if (fitting.length === 0) {
-    const expected = [...new Set(keys.flatMap(({ algorithms }) => algorithms))].join(' ')
-    throw failed({ name: 'alg', expected, actual: printable(alg) })
-  }
-  const candidates =
-    kid === undefined
-      ? fitting
-      : [
-          ...fitting.filter((key) => key.kid === kid),
-          ...fitting.filter((key) => key.kid === undefined),
-        ]
-  if (candidates.length === 0) {
-    const hint = 'no decryption key has this kid and fits the algorithm'
-    throw failed({ hint, ...kidDetail(header) })
-  }
-  const unique = new Map<string, DecryptionKey>()
-  for (const key of candidates) {
-    if (!unique.has(key.fingerprint)) unique.set(key.fingerprint, key)
-  }
-  return [...unique.values()]
-}
-
-function kidDetail(header: JsonObject): { readonly kid?: string } {
-  const kid = getMember(header, 'kid')
-  return kid === undefined ? {} : { kid: printable(kid) }
-}
-
-function failed(detail: ConstructorParameters<typeof InvalidTokenError>[1]): InvalidTokenError {
-  return new InvalidTokenError('decryption_failed', detail)
 }
 
 function malformed(hint: string): InvalidTokenError {

@@ -284,6 +284,62 @@ describe('the keys', () => {
     expect(await failureOf(token, five)).toEqual(undecryptable)
   })
 
+  it.each([
+    ['P-521', 2],
+    ['P-384', 2],
+    ['P-256', 4],
+    ['X25519', 4],
+  ])('on %s are tried %i times at most where the token has no kid', async (crv, count) => {
+    const own = makeCurveKey(crv)
+    const token = await encrypt(good, own, { alg: 'ECDH-ES' })
+    const others = Array.from({ length: count }, () => makeCurveKey(crv))
+    expect((await decryptToken(token, keysOf(...others.slice(1), own))).token).toBe(good)
+    expect(await failureOf(token, keysOf(...others, own))).toEqual(undecryptable)
+  })
+
+  it('of RSA with 4096 bits are tried twice at most where the token has no kid', async () => {
+    const [first = {}, second = {}, own = {}] = [1, 2, 3].map(() => makeRsaKey({}, 4096))
+    const token = await encrypt(good, own)
+    expect((await decryptToken(token, keysOf(first, own))).token).toBe(good)
+    expect(await failureOf(token, keysOf(first, second, own))).toEqual(undecryptable)
+  }, 60_000)
+
+  const never = () => Promise.reject(new Error('an operation with a key'))
+
+  it.each<[string, JWK, Partial<CompactJWEHeaderParameters>, JWK]>([
+    ['are on another curve', ec, { alg: 'ECDH-ES' }, makeCurveKey('P-521')],
+    ['are on another type of curve', ec, { alg: 'ECDH-ES' }, makeCurveKey('X25519')],
+    ['have a modulus of another length', rsa, {}, makeRsaKey({}, 3072)],
+    [
+      'are for another cipher',
+      makeSecret(32, { alg: 'dir' }),
+      { alg: 'dir', enc: 'A128CBC-HS256' },
+      makeSecret(32, { alg: 'dir' }),
+    ],
+  ])('are not tried where they %s than that of the token', async (_what, key, header, other) => {
+    const token = await encrypt(good, key, header)
+    const error = await decryptToken(token, keysOf(other), never).catch((reason) => reason)
+    expect(error).toMatchObject({
+      reason: 'decryption_failed',
+      detail: { hint: undecryptable.hint },
+    })
+  })
+
+  it.each([undefined, null, 'P-256', {}, { crv: 1 }, ['P-256']])(
+    'are not tried where epk is %j',
+    async (epk) => {
+      const token = forged({ alg: 'ECDH-ES', enc, epk }, '', 'AAAA', 'AAAA', 'AAAA')
+      const error = await decryptToken(token, keysOf(ec), never).catch((reason) => reason)
+      expect(error).toMatchObject({ reason: 'decryption_failed' })
+    },
+  )
+
+  it('for dir decrypt one cipher only', async () => {
+    const jwk = makeSecret(32, { alg: 'dir' })
+    const token = await encrypt(good, jwk, { alg: 'dir', enc: 'A128CBC-HS256' })
+    expect(await failureOf(token, keysOf(jwk))).toEqual(undecryptable)
+  })
+
   it('name every issuer that they belong to', async () => {
     const other = 'https://other.test'
     const shared = [

@@ -1,0 +1,93 @@
+/**
+ * @module Selects the keys with which the decryption of a token is attempted, by its header and the lengths
+ * of its parts, so that an attempt which cannot succeed costs nothing.
+ */
+import { InvalidTokenError } from '../errors.ts'
+import { getMember, type JsonObject } from '../internal/compact-jws.ts'
+import { printable } from '../internal/printable.ts'
+import type { DecryptionKey } from '../options/decryption-keys.ts'
+
+/**
+ * What the attempts for one token may cost, by {@link DecryptionKey.cost}: 4 keys, or 2 of RSA 4096, P-384
+ * or P-521, or one larger RSA key. Anyone can send a token that no key decrypts.
+ */
+const maxCost = 4
+
+/**
+ * Selects the keys that a token may be encrypted to, each once: those with its `kid` before those without
+ * one. Costs no operation with a key.
+ *
+ * @throws InvalidTokenError with `decryption_failed` where no key has the `alg` or the `kid`.
+ */
+export function selectKeys(
+  header: JsonObject,
+  token: string,
+  keys: readonly DecryptionKey[],
+): readonly DecryptionKey[] {
+  const alg = getMember(header, 'alg')
+  const kid = getMember(header, 'kid')
+  const fitting = keys.filter(({ algorithms }) => algorithms.includes(alg as never))
+  if (fitting.length === 0) {
+    const expected = [...new Set(keys.flatMap(({ algorithms }) => algorithms))].join(' ')
+    throw failed({ name: 'alg', expected, actual: printable(alg) })
+  }
+  const candidates =
+    kid === undefined
+      ? fitting
+      : [
+          ...fitting.filter((key) => key.kid === kid),
+          ...fitting.filter((key) => key.kid === undefined),
+        ]
+  if (candidates.length === 0) {
+    const hint = 'no decryption key has this kid and fits the algorithm'
+    throw failed({ hint, ...kidDetail(header) })
+  }
+  const encryptedKeyBytes = encryptedKeyLength(token)
+  const unique = new Map<string, DecryptionKey>()
+  for (const key of candidates) {
+    if (!fitsToken(key, header, encryptedKeyBytes)) continue
+    if (!unique.has(key.fingerprint)) unique.set(key.fingerprint, key)
+  }
+  return limitCost([...unique.values()])
+}
+
+/** Returns whether a key can have been used, by its curve, the length of its modulus, or its cipher. */
+function fitsToken(
+  { curve, modulusBytes, cipher }: DecryptionKey,
+  header: JsonObject,
+  encryptedKeyBytes: number,
+): boolean {
+  // RFC 7518 §4.6.1.1: the ephemeral key is on the curve of the recipient's key.
+  if (curve !== undefined) {
+    const epk = getMember(header, 'epk')
+    return typeof epk === 'object' && epk !== null && getMember(epk as JsonObject, 'crv') === curve
+  }
+  // RFC 8017 §7.1.2: the ciphertext is as long as the modulus.
+  if (modulusBytes !== undefined) return encryptedKeyBytes === modulusBytes
+  return cipher === undefined || getMember(header, 'enc') === cipher
+}
+
+function limitCost(candidates: readonly DecryptionKey[]): readonly DecryptionKey[] {
+  let cost = 0
+  return candidates.filter((key) => {
+    cost += key.cost
+    return cost <= maxCost
+  })
+}
+
+/** Returns the length in octets of the encrypted key, which is the second part. */
+function encryptedKeyLength(token: string): number {
+  const start = token.indexOf('.') + 1
+  return Math.floor(((token.indexOf('.', start) - start) * 3) / 4)
+}
+
+export function kidDetail(header: JsonObject): { readonly kid?: string } {
+  const kid = getMember(header, 'kid')
+  return kid === undefined ? {} : { kid: printable(kid) }
+}
+
+export function failed(
+  detail: ConstructorParameters<typeof InvalidTokenError>[1],
+): InvalidTokenError {
+  return new InvalidTokenError('decryption_failed', detail)
+}

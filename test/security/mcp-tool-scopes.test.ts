@@ -134,4 +134,23 @@ describe.each(sdks)('%s', (sdk) => {
     },
     60_000,
   )
+
+  it('responds with 415 to a type that the parser skips, even if the headers name another method', async () => {
+    const endpoint = await start(sdk, { parseBody: true })
+    const headers = {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/list',
+      'content-type': 'text/plain; a="application/json"',
+    }
+    const { status, text } = await endpoint.post(call('send_mail'), headers)
+    expect([status, JSON.parse(text)]).toEqual([
+      415,
+      {
+        jsonrpc: '2.0',
+        error: { code: -32000, message: 'Content-Type must be application/json' },
+        id: null,
+      },
+    ])
+    expect(endpoint.ran).toEqual([])
+  })
 })

@@ -8,12 +8,19 @@ import { checkFunction, readOwnOptions } from '../../options/checks.ts'
 import type { Validator } from '../../validator.ts'
 import { type AuthInfo, convertToAuthInfo, resourceOf } from './auth-info.ts'
 
+type ErrorClass = new (message: string) => Error
+
 export interface TokenVerifierOptions {
   /**
    * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only its own. SDK 2.x needs
    * none.
    */
-  readonly InvalidTokenError?: (new (message: string) => Error) | undefined
+  readonly InvalidTokenError?: ErrorClass | undefined
+  /**
+   * The class `InsufficientScopeError` of the MCP SDK 1.x. Without it, SDK 1.x responds with 500 to a token
+   * without a scope that the validator requires.
+   */
+  readonly InsufficientScopeError?: ErrorClass | undefined
 }
 
 /** Is assignable to `OAuthTokenVerifier` of the MCP SDK, in 1.x and 2.x. */
@@ -33,13 +40,9 @@ export function tokenVerifier<C extends object>(
   validator: Validator<C>,
   options: TokenVerifierOptions = {},
 ): TokenVerifier {
-  const names = ['InvalidTokenError'] as const
-  const { InvalidTokenError } = readOwnOptions<TokenVerifierOptions>(
-    options,
-    names,
-    'tokenVerifier',
-  )
-  checkFunction(InvalidTokenError, 'tokenVerifier.InvalidTokenError')
+  const names = ['InvalidTokenError', 'InsufficientScopeError'] as const
+  const classes = readOwnOptions<TokenVerifierOptions>(options, names, 'tokenVerifier')
+  for (const name of names) checkFunction(classes[name], `tokenVerifier.${name}`)
   if (typeof validator?.validate !== 'function') {
     throw new TypeError('tokenVerifier takes a validator, which createValidator creates')
   }
@@ -50,18 +53,23 @@ export function tokenVerifier<C extends object>(
         const verified = await validator.validate(token)
         return convertToAuthInfo(verified as unknown as AccessToken, resource)
       } catch (error) {
-        throw toSdkError(error, InvalidTokenError)
+        throw toSdkError(error, classes)
       }
     },
   }
 }
 
-function toSdkError(error: unknown, InvalidTokenError: TokenVerifierOptions['InvalidTokenError']) {
+function toSdkError(error: unknown, classes: TokenVerifierOptions): unknown {
   if (!(error instanceof AccessTokenError) || error instanceof ServiceUnavailableError) return error
-  if (error instanceof InsufficientScopeError) return createOAuthError('insufficient_scope', error)
-  return InvalidTokenError === undefined
-    ? createOAuthError('invalid_token', error)
-    : Object.assign(new InvalidTokenError(error.message), { cause: error })
+  return error instanceof InsufficientScopeError
+    ? createSdkError('insufficient_scope', classes.InsufficientScopeError, error)
+    : createSdkError('invalid_token', classes.InvalidTokenError, error)
+}
+
+function createSdkError(code: string, SdkError: ErrorClass | undefined, cause: AccessTokenError) {
+  return SdkError === undefined
+    ? createOAuthError(code, cause)
+    : Object.assign(new SdkError(cause.message), { cause })
 }
 
 // SDK 2.x recognises its errors by this brand, so that several copies of it work together.

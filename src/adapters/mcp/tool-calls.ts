@@ -33,6 +33,12 @@ const invalidHeaders: JsonRpcError = {
   message: 'The headers Mcp-Method and Mcp-Name are malformed',
 }
 
+/** Gets status 415 instead of 400. */
+export const unsupportedMediaType: JsonRpcError = {
+  code: -32000,
+  message: 'Content-Type must be application/json',
+}
+
 /**
  * Finds the tools that a request calls.
  *
@@ -45,8 +51,10 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
   if (inHeaders !== undefined && 'code' in inHeaders) return inHeaders
   const { body } = request
   if (typeof body !== 'object' || body === null || body instanceof Uint8Array) {
+    // A parser of JSON skips other types, some of which versions of the SDK before 1.13 read themselves.
+    if (!hasJsonType(request)) return unsupportedMediaType
     if (inHeaders !== undefined) return inHeaders
-    if (!hasJsonBody(request)) return invalidMessage
+    if (!hasBody(request)) return invalidMessage
     throw new TypeError('toolScopes() found no parsed body: mount express.json() before it')
   }
   const inBody = findCallsInBody(body)
@@ -115,9 +123,16 @@ function decodeName(value: string | undefined): string | undefined {
   return isExact ? name : undefined
 }
 
-function hasJsonBody(request: HttpRequest): boolean {
-  const [type = ''] = readHeader(request, 'content-type')
+// RFC 9110 §5.6.6, without tabs and escapes: a parser of JSON reads every type that this accepts.
+const jsonType =
+  /^application\/json(?: *; *[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[ !#-[\]-~]*"))* *$/i
+
+function hasJsonType(request: HttpRequest): boolean {
+  const types = readHeader(request, 'content-type')
+  return types.length === 1 && jsonType.test(types[0] ?? '')
+}
+
+function hasBody(request: HttpRequest): boolean {
   const [length = '0'] = readHeader(request, 'content-length')
-  const isPresent = length !== '0' || readHeader(request, 'transfer-encoding').length > 0
-  return isPresent && /json/i.test(type)
+  return length !== '0' || readHeader(request, 'transfer-encoding').length > 0
 }

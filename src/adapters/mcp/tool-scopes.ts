@@ -18,7 +18,12 @@ import { findAuthentication } from '../authentication-record.ts'
 import { authorizeConnect, type ConnectMiddleware } from '../connect.ts'
 import { type Response, sendErrorResponse } from '../error-response.ts'
 import { callNext } from '../next.ts'
-import { findToolCalls, type JsonRpcError, type ToolCalls } from './tool-calls.ts'
+import {
+  findToolCalls,
+  type JsonRpcError,
+  type ToolCalls,
+  unsupportedMediaType,
+} from './tool-calls.ts'
 
 export interface ToolScopesOptions {
   /**
@@ -110,7 +115,7 @@ const hintForUnlisted = (tool: string): string =>
   `toolScopes does not list the tool "${printable(tool)}", so no token allows it`
 
 function sendMalformed(response: Response, error: JsonRpcError): void {
-  response.statusCode = 400
+  response.statusCode = error === unsupportedMediaType ? 415 : 400
   response.setHeader('Cache-Control', 'no-store')
   sendJsonRpcError(response, error)
 }

@@ -1,7 +1,10 @@
 /** `tokenVerifier` in the middleware of the MCP SDK, both versions, over real sockets. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js'
+import {
+  InsufficientScopeError,
+  InvalidTokenError,
+} from '@modelcontextprotocol/sdk/server/auth/errors.js'
 import express, { type RequestHandler } from 'express'
 import { createValidator, type Validator } from 'oauth-resource-server'
 import { type AuthInfo, tokenVerifier } from 'oauth-resource-server/mcp'
@@ -16,7 +19,10 @@ const modules = {
   'SDK 1.x': '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js',
   'SDK 2.x': '@modelcontextprotocol/express',
 }
-const classes = { 'SDK 1.x': { InvalidTokenError }, 'SDK 2.x': {} }
+const classes = {
+  'SDK 1.x': { InvalidTokenError, InsufficientScopeError },
+  'SDK 2.x': {},
+}
 
 /** Sends a token to a route behind the middleware of the SDK. */
 async function send(sdk: keyof typeof modules, validator: Validator, token: string, more = {}) {
@@ -75,9 +81,12 @@ describe.each(['SDK 1.x', 'SDK 2.x'] as const)('tokenVerifier in %s', (sdk) => {
     expect(status).toBe(500)
   })
 
-  it('never responds with 401 to a token without the scope of the validator', async () => {
-    const { status } = await send(sdk, fixtureValidator({ requirement: { scopes: 'c' } }), t0())
-    expect(status).toBe(sdk === 'SDK 1.x' ? 500 : 403)
+  it('responds with 403 to a token without the scope of the validator', async () => {
+    const validator = fixtureValidator({ requirement: { scopes: 'c' } })
+    const { status, challenge, body } = await send(sdk, validator, t0())
+    expect(status).toBe(403)
+    expect(challenge).toContain('error="insufficient_scope"')
+    expect(body).toMatchObject({ error: 'insufficient_scope' })
   })
 })
 
@@ -95,7 +104,11 @@ describe('tokenVerifier', () => {
     for (const validator of [undefined, fixtureOptions()]) {
       expect(() => tokenVerifier(validator as never)).toThrow(/^tokenVerifier takes a validator/)
     }
-    const wrong = [{ InvalidTokenError: 'x' }, { invalidTokenError: InvalidTokenError }]
+    const wrong = [
+      { InvalidTokenError: 'x' },
+      { InsufficientScopeError: 'x' },
+      { invalidTokenError: InvalidTokenError },
+    ]
     for (const options of wrong) {
       expect(() => tokenVerifier(fixtureValidator(), options as object)).toThrow(/^tokenVerifier/)
     }

@@ -66,11 +66,45 @@ describe('findToolCalls: the body', () => {
     const message = 'toolScopes() found no parsed body: mount express.json() before it'
     for (const body of [undefined, null, 'text', Buffer.from('{}')]) {
       expect(() => find({ body })).toThrow(new TypeError(message))
-      expect(find({ body, headers: { 'content-type': 'text/plain' } })).toBe(-32600)
     }
     expect(find({ headers: { 'content-length': '0' } })).toBe(-32600)
     const chunked = { 'content-length': '0', 'transfer-encoding': 'chunked' }
     expect(() => find({ headers: chunked })).toThrow(message)
+  })
+
+  it.each([
+    'text/plain',
+    'text/plain; a="application/json"',
+    'text/plain; a=application/json',
+    'application/json;',
+    'application/json; charset=',
+    'application/json; charset="utf-8',
+    'application/json, text/plain',
+    'application/jsonp',
+    'application/vnd.api+json',
+    'application /json',
+    'application/json;\tcharset=utf-8',
+    '',
+  ])('refuses a body that is not parsed and has the type %j, whatever the headers', (type) => {
+    for (const body of [undefined, null, '{}', Buffer.from('{}')]) {
+      for (const claim of [{}, { ...modern, 'mcp-method': 'tools/list' }]) {
+        expect(find({ body, headers: { ...claim, 'content-type': type } })).toBe(-32000)
+      }
+    }
+    const twice = ['application/json', 'text/plain']
+    expect(
+      find({ headers: { 'content-type': twice }, headersDistinct: { 'content-type': twice } }),
+    ).toBe(-32000)
+  })
+
+  it.each([
+    'application/json',
+    'Application/JSON',
+    'application/json;charset=utf-8',
+    'application/json ; charset="utf-8"; a=b ',
+  ])('takes the type %j as JSON', (type) => {
+    const headers = { ...modern, 'mcp-method': 'tools/list', 'content-type': type }
+    expect(find({ headers })).toEqual([])
   })
 
   it('does not look for messages in requests that have none', () => {
@@ -129,7 +163,7 @@ describe('findToolCalls: the headers', () => {
   })
 
   it('are read from Headers too', () => {
-    const headers = new Headers(claim('a'))
+    const headers = new Headers({ ...json, ...claim('a') })
     expect([...(findToolCalls({ method: 'POST', headers }) as Set<string>)]).toEqual(['a'])
   })
 })

@@ -5,7 +5,12 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { Proof } from './access-token.ts'
-import type { ErrorDetail, InvalidDpopProofReason, InvalidTokenReason } from './errors.ts'
+import type {
+  ErrorDetail,
+  InvalidDpopProofReason,
+  InvalidTokenReason,
+  UnavailableService,
+} from './errors.ts'
 import { messageOf } from './internal/callback.ts'
 import { printable } from './internal/printable.ts'
 
@@ -36,6 +41,8 @@ export interface TokenRefusedEvent {
     | 'service_unavailable'
   /** Why the DPoP proof was refused, where `reason` is `invalid_dpop_proof`. */
   readonly proofReason?: InvalidDpopProofReason | undefined
+  /** What is unavailable, where `reason` is `service_unavailable`. */
+  readonly service?: UnavailableService | undefined
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined
   /**
@@ -143,8 +150,8 @@ export interface IntrospectionFailedEvent {
   readonly method: ClientAuthenticationMethod
   /** The client id of this API at the issuer. */
   readonly clientId?: string | undefined
-  /** What to look at first. */
-  readonly hint?: string | undefined
+  /** What to look at first: the likely mistake, or what happened, with the error code of the server. */
+  readonly hint: string
   readonly cause: unknown
   /**
    * Seconds until a request makes the next attempt. 0: the failure may be due to this one token, so
@@ -156,7 +163,7 @@ export interface IntrospectionFailedEvent {
 
 /**
  * A token that was not accepted before was answered with 503, because too many such tokens came.
- * Emitted for each of them.
+ * Emitted at most once a second for each issuer.
  */
 export interface IntrospectionRateLimitedEvent {
   readonly type: 'introspection.rate_limited'
@@ -165,8 +172,9 @@ export interface IntrospectionRateLimitedEvent {
 }
 
 /**
- * No token was active for at least ten minutes and 20 responses. Emitted once until one is active. The
- * likely causes: some servers respond `active: false` to a caller that the token is not for (Keycloak
+ * No token was active since the start, for at least ten minutes and 20 responses; or since the last active
+ * one, for at least an hour and 100 responses. Emitted once until one is active. Made-up strings alone can
+ * cause it where no client sends a valid token. Otherwise, the likely causes: some servers respond `active: false` to a caller that the token is not for (Keycloak
  * since 26.6 requires the client id of this API in the token's `aud`), or the tokens are of another
  * environment.
  */

@@ -11,7 +11,7 @@ export type UnavailableService =
 
 const unavailableSentences: Readonly<Record<UnavailableService, string>> = {
   keys: 'The keys of the authorization server are unavailable',
-  introspection: 'The introspection endpoint of the authorization server is unavailable',
+  introspection: 'The access token cannot be introspected at present',
   replay_store: 'The store of used DPoP proofs is unavailable',
   issuer_resolver: 'The configuration of the issuer is unavailable',
   revocation: 'The revocation status of the access token is unavailable',

@@ -15,12 +15,20 @@ export class FetchFailure extends Error {
   readonly retryAfter: number | undefined
   /** The header `Location` of a redirect. */
   readonly location: string | undefined
+  /** The error code of an OAuth error response, in printable ASCII. */
+  readonly errorCode: string | undefined
 
   constructor(
     reason: FetchFailureReason,
     url: string,
     message: string,
-    more: { status?: number; retryAfter?: number; location?: string; cause?: unknown } = {},
+    more: {
+      status?: number
+      retryAfter?: number
+      location?: string
+      errorCode?: string
+      cause?: unknown
+    } = {},
   ) {
     super(`${printable(url)}: ${message}`, more.cause === undefined ? undefined : more)
     this.reason = reason
@@ -28,6 +36,7 @@ export class FetchFailure extends Error {
     this.status = more.status
     this.retryAfter = more.retryAfter
     this.location = more.location === undefined ? undefined : printable(more.location)
+    this.errorCode = more.errorCode
   }
 
   override get name(): string {

@@ -5,6 +5,7 @@
 import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
+import { readErrorCode } from './oauth-error.ts'
 import { copyOwnMembers } from './own-members.ts'
 import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
 
@@ -78,6 +79,11 @@ export interface OutboundRequest {
   readonly headers: Record<string, string>
   /** Always a property of the object itself, because `Object.prototype` may have one. */
   readonly body: string | undefined
+  /**
+   * What must not be repeated in an error. Where it is set, the error code of an OAuth error response
+   * becomes a part of the failure.
+   */
+  readonly secrets?: readonly string[]
 }
 
 /** A complete response with status 200; without a body, 304. */
@@ -111,7 +117,12 @@ export async function fetchDocument(
     if (response.status === 304 && knownEtag !== undefined) {
       return { body: undefined, contentType, etag: knownEtag, cacheControl }
     }
-    requireStatus200(url, response, now)
+    requireNoRedirect(url, response)
+    if (response.status !== 200) {
+      const { secrets } = request
+      const code = secrets && (await readErrorCode(response, secrets, race.unlessAborted))
+      throw createStatusFailure(url, response, now, code)
+    }
     const bytes = await readBody(response, maxBodyBytes, race.unlessAborted)
     return { body: bytes, contentType, etag: getHeader(response, 'etag'), cacheControl }
   } catch (error) {
@@ -155,23 +166,31 @@ function getHeader(response: FetchLikeResponse, name: string): string | undefine
   return typeof value === 'string' ? value : undefined
 }
 
-function requireStatus200(url: string, response: FetchLikeResponse, now: () => number): void {
+function requireNoRedirect(url: string, response: FetchLikeResponse): void {
   const { status } = response
   const { redirected, type } = response as { readonly redirected?: boolean; readonly type?: string }
-  if (redirected || type === 'opaqueredirect' || (status >= 300 && status < 400)) {
-    const location = getHeader(response, 'location')
-    throw new FetchFailure('redirect', url, 'redirects are not followed', {
-      status,
-      ...(location !== undefined && { location }),
-    })
-  }
-  if (status !== 200) {
-    const retryAfter = parseRetryAfter(getHeader(response, 'retry-after'), now)
-    throw new FetchFailure('status', url, `the response has status ${status}`, {
-      status,
-      ...(retryAfter !== undefined && { retryAfter }),
-    })
-  }
+  if (!redirected && type !== 'opaqueredirect' && !(status >= 300 && status < 400)) return
+  const location = getHeader(response, 'location')
+  throw new FetchFailure('redirect', url, 'redirects are not followed', {
+    status,
+    ...(location !== undefined && { location }),
+  })
+}
+
+function createStatusFailure(
+  url: string,
+  response: FetchLikeResponse,
+  now: () => number,
+  errorCode: string | undefined,
+): FetchFailure {
+  const { status } = response
+  const retryAfter = parseRetryAfter(getHeader(response, 'retry-after'), now)
+  const error = errorCode === undefined ? '' : `, error ${errorCode}`
+  return new FetchFailure('status', url, `the response has status ${status}${error}`, {
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(errorCode !== undefined && { errorCode }),
+  })
 }
 
 // RFC 9110 §10.2.3: seconds, or an HTTP-date.

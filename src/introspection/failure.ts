@@ -5,29 +5,31 @@
 import type { IntrospectionFailureReason } from '../events.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 
+/** What may cause a failure: decides whether other tokens are introspected meanwhile. */
+type PossibleCause = 'server' | 'server_or_token' | 'token'
+
 export interface FailureDetail {
-  /** What to look at first. */
+  /** What to look at first. Default: the message. */
   readonly hint?: string | undefined
   /** Seconds that the server asked for. */
   readonly retryAfter?: number | undefined
-  /** True where another token may well succeed, so that requests go on. */
-  readonly isTokenSpecific?: boolean
+  readonly dueTo?: PossibleCause
   readonly cause?: unknown
 }
 
 /** An introspection failed. Contains no part of the token and no secret. */
 export class IntrospectionFailure extends Error {
   readonly reason: IntrospectionFailureReason
-  readonly hint: string | undefined
+  readonly hint: string
   readonly retryAfter: number | undefined
-  readonly isTokenSpecific: boolean
+  readonly dueTo: PossibleCause
 
   constructor(reason: IntrospectionFailureReason, message: string, detail: FailureDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause })
     this.reason = reason
-    this.hint = detail.hint
+    this.hint = detail.hint ?? message
     this.retryAfter = detail.retryAfter
-    this.isTokenSpecific = detail.isTokenSpecific ?? false
+    this.dueTo = detail.dueTo ?? 'server'
   }
 
   override get name(): string {
@@ -37,7 +39,7 @@ export class IntrospectionFailure extends Error {
 
 /** Makes a failure of a request that failed before the token was sent, as that for the metadata. */
 export function toServerFailure(error: unknown): IntrospectionFailure {
-  return toFailure(error, false)
+  return toFailure(error, 'server')
 }
 
 /**
@@ -45,10 +47,10 @@ export function toServerFailure(error: unknown): IntrospectionFailure {
  * may be due to that token: an attacker must not be able to interrupt introspection with one.
  */
 export function toTokenFailure(error: unknown): IntrospectionFailure {
-  return toFailure(error, isDueToToken(error))
+  return toFailure(error, error instanceof FetchFailure ? possibleCause(error) : 'server')
 }
 
-function toFailure(error: unknown, isTokenSpecific: boolean): IntrospectionFailure {
+function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
   if (error instanceof IntrospectionFailure) return error
   if (!(error instanceof FetchFailure)) {
     return new IntrospectionFailure('network', 'the request failed', { cause: error })
@@ -56,14 +58,16 @@ function toFailure(error: unknown, isTokenSpecific: boolean): IntrospectionFailu
   const { reason, message, retryAfter } = error
   return new IntrospectionFailure(reason as IntrospectionFailureReason, message, {
     retryAfter,
-    isTokenSpecific,
+    dueTo,
     cause: error,
   })
 }
 
-function isDueToToken(error: unknown): boolean {
-  if (!(error instanceof FetchFailure)) return false
-  const { reason, status = 0 } = error
-  if (reason === 'status') return status !== 429 && status !== 503
-  return reason === 'too_large' || reason === 'not_json'
+/** The server is up, and refuses what this one request contains: the token, or its length. */
+const refusesContent = [400, 413, 414, 422, 431]
+
+function possibleCause({ reason, status = 0 }: FetchFailure): PossibleCause {
+  if (reason === 'too_large' || reason === 'not_json') return 'server_or_token'
+  if (reason !== 'status' || status === 429 || status === 503) return 'server'
+  return refusesContent.includes(status) ? 'token' : 'server_or_token'
 }

@@ -3,10 +3,13 @@
  * configuration than a series of wrong tokens.
  */
 
-/** Enough responses that expired tokens of one client do not cause it. */
-const minResponses = 20
-/** Seconds. Longer than a deployment, in which old tokens meet a new issuer. */
-const minSeconds = 600
+/**
+ * How long a streak is reported. Enough responses that expired tokens of one client do not cause it, and
+ * longer than a deployment, in which old tokens meet a new issuer.
+ */
+const fromTheStart = { responses: 20, seconds: 600 }
+/** Where a token was active before, the configuration was right: few made-up strings must not cause it. */
+const afterActive = { responses: 100, seconds: 3_600 }
 
 interface InactiveStreak {
   /** Responses since the last one with an active token. */
@@ -28,17 +31,19 @@ export function createInactiveWatch(): InactiveWatch {
   let responses = 0
   let startedAt = 0
   let reported = false
+  let least = fromTheStart
   return {
     record(active, now) {
       if (active) {
         responses = 0
         reported = false
+        least = afterActive
         return undefined
       }
       if (responses === 0 || now < startedAt) startedAt = now
       responses++
       const seconds = now - startedAt
-      if (reported || responses < minResponses || seconds < minSeconds) return undefined
+      if (reported || responses < least.responses || seconds < least.seconds) return undefined
       reported = true
       return { responses, seconds }
     },

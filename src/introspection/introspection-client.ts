@@ -61,6 +61,7 @@ export function createIntrospectionClient(
     const request = {
       headers: { accept, 'content-type': 'application/x-www-form-urlencoded', ...headers },
       body: new URLSearchParams(form).toString(),
+      secrets: secretsOf(authentication, token, Object.values({ ...headers, ...parameters })),
     }
     try {
       const { body = new Uint8Array(), contentType } = await fetchDocument(url, request, {
@@ -95,20 +96,22 @@ export function createIntrospectionClient(
     throw new IntrospectionFailure(
       'not_introspection',
       'the answer is no introspection response: active is not a boolean',
-      { isTokenSpecific: true },
+      { dueTo: 'server_or_token' },
     )
   }
 
   // RFC 7662 §2.3: the server refuses this API, which says nothing about the token.
   function explainRefusal(error: unknown): unknown {
-    const status = error instanceof FetchFailure ? error.status : undefined
+    if (!(error instanceof FetchFailure)) return error
+    const { status, errorCode } = error
     if (status !== 401 && status !== 403) return error
     const { method, clientId } = authentication
     const client = clientId === undefined ? 'this API' : `client ${JSON.stringify(clientId)}`
+    const hint = hintForRefusal()
     return new IntrospectionFailure(
       'credentials_refused',
       `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
-      { hint: hintForRefusal(), cause: error },
+      { hint: errorCode === undefined ? hint : `error ${errorCode}: ${hint}`, cause: error },
     )
   }
 
@@ -144,6 +147,16 @@ export function createIntrospectionClient(
   }
 
   return { introspect }
+}
+
+/** What no error may contain. Basic authentication sends the secret in an encoded form. */
+function secretsOf(
+  authentication: ResolvedClientAuthentication,
+  token: string,
+  sent: readonly string[],
+): readonly string[] {
+  const secret = 'clientSecret' in authentication ? [authentication.clientSecret] : []
+  return [token, ...secret, ...sent]
 }
 
 /**

@@ -122,7 +122,9 @@ export function createIntrospector<V extends Expiring, J>(
   }
 
   function rateLimited(limit: IntrospectionLimit): ServiceUnavailableError {
-    observer.emit({ type: 'introspection.rate_limited', issuer, limit })
+    if (rateLimit.isReportDue()) {
+      observer.emit({ type: 'introspection.rate_limited', issuer, limit })
+    }
     const hint = 'too many tokens that were not accepted before'
     return new ServiceUnavailableError('introspection', 1, { issuer, hint })
   }
@@ -142,8 +144,8 @@ export function createIntrospector<V extends Expiring, J>(
       fetched = await client.introspect(token)
     } catch (error) {
       if (!(error instanceof IntrospectionFailure)) throw error
-      // A token that the issuer did issue is not the cause of a failure.
-      const isOutage = isGenuine || !error.isTokenSpecific
+      // A token that the issuer issued is not the cause, unless the status shows that it is.
+      const isOutage = error.dueTo === 'server' || (isGenuine && error.dueTo !== 'token')
       // Requests that were in flight together fail together, which is one outage.
       if (isOutage && outages === outagesBefore) {
         outages++
@@ -181,7 +183,7 @@ export function createIntrospector<V extends Expiring, J>(
   }
 
   function unavailable(failure: IntrospectionFailure | undefined): ServiceUnavailableError {
-    const hint = failure?.hint ?? failure?.message
+    const hint = failure?.hint
     return new ServiceUnavailableError(
       'introspection',
       Math.max(1, Math.ceil(backOff.remaining())),
@@ -212,7 +214,7 @@ export function createIntrospector<V extends Expiring, J>(
       issuer,
       clientId: clientId === undefined ? undefined : printable(clientId),
       ...streak,
-      hint: 'no token is active: the issuer may require this client in the aud of the token, or the tokens are of another environment',
+      hint: 'no token is active: the issuer may require this client in the aud of the token, the tokens are of another environment, or clients send made-up strings only',
     })
   }
 

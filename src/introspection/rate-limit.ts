@@ -25,6 +25,8 @@ export interface IntrospectionRateLimit {
   /** Begins a request. Returns the limit that was reached, or `undefined` where it may be made. */
   readonly begin: () => IntrospectionLimit | undefined
   readonly end: (isAccepted: boolean) => void
+  /** Returns true at most once a second: a flood must not become a flood of events. */
+  readonly isReportDue: () => boolean
 }
 
 /** @param now Seconds. */
@@ -32,6 +34,7 @@ export function createIntrospectionRateLimit(now: () => number): IntrospectionRa
   let inFlight = 0
   let left = burst
   let countedAt = now()
+  let reportedAt = Number.NEGATIVE_INFINITY
 
   function refill(): void {
     const time = now()
@@ -52,6 +55,12 @@ export function createIntrospectionRateLimit(now: () => number): IntrospectionRa
     end(isAccepted) {
       inFlight--
       if (isAccepted) left = Math.min(burst, left + 1)
+    },
+    isReportDue() {
+      const time = now()
+      if (time >= reportedAt && time < reportedAt + 1) return false
+      reportedAt = time
+      return true
     },
   }
 }

@@ -73,7 +73,7 @@ function invalid(problem: string, cause?: unknown): IntrospectionFailure {
   return new IntrospectionFailure(
     'invalid_signed_response',
     `the signed introspection response is not accepted: ${problem}`,
-    { isTokenSpecific: true, cause },
+    { dueTo: 'server_or_token', cause },
   )
 }
 

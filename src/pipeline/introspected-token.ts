@@ -46,7 +46,10 @@ export function validateIntrospectedToken(
   // An issuer need not follow RFC 9068 here: it has answered for this token.
   validateAudience(members, { audience: issuer.audience, profile: 'jwt' })
   const confirmation = readConfirmation(members)
-  const exp = Number.isFinite(times.exp) ? Math.min(times.exp, jwt?.exp ?? times.exp) : now + maxAge
+  // A NumericDate, like that of a token with `exp`. Rounded up, so that it does not shorten the cache.
+  const exp = Number.isFinite(times.exp)
+    ? Math.min(times.exp, jwt?.exp ?? times.exp)
+    : Math.ceil(now + maxAge)
   const claims = { ...members, iss: issuer.issuer, exp }
   const scopes = readGrantedScopes(claims, issuer)
   const content = { claims, header: undefined }

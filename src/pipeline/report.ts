@@ -68,6 +68,7 @@ export function completeRefusal(thrown: unknown, context: ValidationContext): Er
       status: error.status,
       reason: error.code === 'invalid_token' ? error.reason : error.code,
       ...(error.code === 'invalid_dpop_proof' && { proofReason: error.reason }),
+      ...(error.code === 'service_unavailable' && { service: error.service }),
       issuer: error.detail.issuer ?? issuerOf(context.verified),
       clientId: clientIdOf(context.verified),
       detail: error.detail,

@@ -32,7 +32,7 @@ describe('a cached result', () => {
     const server = await startAuthorizationServer(() => active({ exp: undefined, iss: undefined }))
     const api = createApi(server)
     const token = await api.introspect('good')
-    expect(token.expiresAt).toBe(api.seconds() + 10)
+    expect(token.expiresAt).toBe(Math.ceil(api.seconds() + 10))
     expect(token.claims).toMatchObject({ iss: server.origin, exp: token.expiresAt })
   })
 
@@ -79,6 +79,18 @@ describe('a flood of random strings', () => {
       limit: 'inactive_tokens',
     })
   }, 60_000)
+
+  it('is reported at most once a second', async () => {
+    const server = await startAuthorizationServer(respondByToken)
+    const api = createApi(server)
+    for (let count = 0; count < 250; count++) await api.outcomeFor(random())
+    expect(api.events).toHaveLength(1)
+    for (let second = 0; second < 5; second++) {
+      api.pass(1)
+      for (let count = 0; count < 30; count++) await api.outcomeFor(random())
+    }
+    expect(api.events.map(({ type }) => type)).toEqual(Array(6).fill('introspection.rate_limited'))
+  })
 
   it('does not delay tokens that were accepted before', async () => {
     const server = await startAuthorizationServer(respondByToken)
@@ -184,6 +196,30 @@ describe('an outage', () => {
     expect(api.events).toMatchObject([{ reason: 'status', retryAfter: 0 }])
   })
 
+  it.each([400, 413, 414, 422, 431])(
+    'is not caused by a JWT that is refused with status %i, with tokens all',
+    async (status) => {
+      const server = await startAuthorizationServer((request, response) =>
+        request.form.get('token')?.startsWith('ey') ? fail(status)(request, response) : active(),
+      )
+      const api = createApi(server, { settings: { issuer: ISS, jwks }, options: { tokens: 'all' } })
+      expect(await api.outcomeFor(t0({ sub: 'user-1', client_id: 'c' }))).toBe('X503')
+      expect(await api.outcomeFor('good')).toBe('OK')
+      expect(api.events).toMatchObject([{ reason: 'status', retryAfter: 0 }])
+    },
+  )
+
+  it('is not caused by status 400 for a token that was accepted before', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    expect(await api.outcomeFor('good')).toBe('OK')
+    server.respond = (request, response) =>
+      request.form.get('token') === 'good' ? fail(400)(request, response) : active()
+    api.pass(10)
+    expect(await api.outcomeFor('good')).toBe('X503')
+    expect(await api.outcomeFor('new')).toBe('OK')
+  })
+
   it('is caused by a failure for a token that was accepted before', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
@@ -231,6 +267,21 @@ describe('only inactive tokens', () => {
   ])('are not reported after %i seconds and %i responses', async (seconds, responses) => {
     expect((await inactiveFor(seconds, responses)).api.events).toEqual([])
   })
+
+  it.each([
+    [3_700, 99, 0],
+    [3_500, 120, 0],
+    [3_700, 120, 1],
+  ])(
+    'after an active one: %i seconds and %i responses are reported %i times',
+    async (seconds, responses, reports) => {
+      let count = 0
+      const { api } = await inactiveFor(seconds, responses + 1, () =>
+        ++count === 1 ? active() : { active: false },
+      )
+      expect(api.events).toHaveLength(reports)
+    },
+  )
 
   it('are not reported where one was active in between', async () => {
     let count = 0

@@ -7,6 +7,7 @@ import { resolveOptions } from './options/resolve.ts'
 import type { ValidatorOptions } from './options/types.ts'
 import { authenticate, authorizeToken, validateToken } from './pipeline/authenticate.ts'
 import { createPipeline, type Pipeline } from './pipeline/pipeline.ts'
+import { prepareIssuers } from './pipeline/ready.ts'
 import { completeError } from './pipeline/report.ts'
 
 /** Validates access tokens. Created by {@link createValidator}. */
@@ -37,8 +38,9 @@ export interface Validator<C extends object = JwtClaims> {
   /**
    * Fetches metadata and keys now, where they are not fresh: for start-up and health checks. Resolves
    * in an outage while old keys are in use; rejects as soon as one issuer has no keys, although those
-   * of others may be available. With a function as `issuer` it covers the issuers of which a token was
-   * verified, while the function's answer is current.
+   * of others may be available. An issuer with `introspection` whose metadata has no `jwks_uri` needs no
+   * keys: its introspection endpoint must be known instead. With a function as `issuer` it covers the
+   * issuers of which a token was verified, while the function's answer is current.
    *
    * @throws ServiceUnavailableError, whose `cause` distinguishes an outage from a wrong issuer.
    */
@@ -88,7 +90,7 @@ export function createValidator<C extends object = JwtClaims>(
       Promise.resolve(authorizeToken(pipeline, token, requirement)),
     async ready() {
       try {
-        await Promise.all([...pipeline.issuers.inUse()].map(({ keys }) => keys.current()))
+        await prepareIssuers(pipeline)
       } catch (error) {
         throw completeError(error, pipeline)
       }

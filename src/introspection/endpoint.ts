@@ -31,6 +31,8 @@ export interface EndpointOptions {
 }
 
 export interface IntrospectionEndpoint {
+  /** Whether the URL is known, from the options or from earlier metadata. */
+  readonly isKnown: () => boolean
   /** @throws FetchFailure */
   readonly locate: (signal: AbortSignal) => string | Promise<string>
   /** Whether the metadata list the method of authentication; `undefined` where they list none. */
@@ -91,6 +93,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
   }
 
   return {
+    isKnown: () => located !== undefined,
     locate(signal) {
       if (located !== undefined && isFresh()) return located.url
       pending ??= read(signal).finally(() => {

@@ -32,6 +32,9 @@ export interface IntrospectionClientOptions {
 }
 
 export interface IntrospectionClient {
+  readonly isEndpointKnown: () => boolean
+  /** @throws IntrospectionFailure */
+  readonly findEndpoint: () => Promise<void>
   /** @throws IntrospectionFailure */
   readonly introspect: (token: string) => Promise<FetchedResponse>
 }
@@ -126,13 +129,13 @@ export function createIntrospectionClient(
     return 'check clientId, the secret or key, and whether this client may introspect tokens'
   }
 
-  async function introspect(token: string): Promise<FetchedResponse> {
+  async function withinTimeout<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), timeout * 1000)
     const { signal } = controller
     const race = createAbortRace(signal)
     try {
-      return await race.unlessAborted(repeatAfterReset(signal, () => send(token, signal)))
+      return await race.unlessAborted(work(signal))
     } catch (error) {
       if (signal.aborted) {
         throw new IntrospectionFailure('timeout', `no introspection within ${timeout} s`, {
@@ -146,7 +149,14 @@ export function createIntrospectionClient(
     }
   }
 
-  return { introspect }
+  return {
+    isEndpointKnown: endpoint.isKnown,
+    async findEndpoint() {
+      await withinTimeout(locate)
+    },
+    introspect: (token) =>
+      withinTimeout((signal) => repeatAfterReset(signal, () => send(token, signal))),
+  }
 }
 
 /** What no error may contain. Basic authentication sends the secret in an encoded form. */

@@ -62,6 +62,12 @@ export interface Introspector<V, J> {
    * error of its own.
    */
   readonly introspect: (token: string, jwt?: J) => V | Promise<V>
+  /**
+   * Finds the endpoint, if it is not known. Makes no introspection.
+   *
+   * @throws ServiceUnavailableError
+   */
+  readonly ready: () => Promise<void>
 }
 
 /**
@@ -147,11 +153,7 @@ export function createIntrospector<V extends Expiring, J>(
       // A token that the issuer issued is not the cause, unless the status shows that it is.
       const isOutage = error.dueTo === 'server' || (isGenuine && error.dueTo !== 'token')
       // Requests that were in flight together fail together, which is one outage.
-      if (isOutage && outages === outagesBefore) {
-        outages++
-        backOff.recordFailure(error.retryAfter)
-        lastFailure = error
-      }
+      if (isOutage && outages === outagesBefore) recordOutage(error)
       emitFailure(error, isOutage, startedAt)
       return { failure: error }
     }
@@ -164,6 +166,27 @@ export function createIntrospector<V extends Expiring, J>(
         : requestedAt + options.inactiveMaxAge
     cache.set(key, result, { from: requestedAt, until }, fetched.size)
     return result
+  }
+
+  function recordOutage(failure: IntrospectionFailure): void {
+    outages++
+    backOff.recordFailure(failure.retryAfter)
+    lastFailure = failure
+  }
+
+  async function ready(): Promise<void> {
+    if (client.isEndpointKnown()) return
+    if (backOff.remaining() > 0) throw unavailable(lastFailure)
+    const startedAt = performance.now()
+    const outagesBefore = outages
+    try {
+      await client.findEndpoint()
+    } catch (error) {
+      if (!(error instanceof IntrospectionFailure)) throw error
+      if (outages === outagesBefore) recordOutage(error)
+      emitFailure(error, true, startedAt)
+      throw unavailable(error)
+    }
   }
 
   function evaluate({ response }: FetchedResponse, jwt: J | undefined): IntrospectionResult<V> {
@@ -218,5 +241,5 @@ export function createIntrospector<V extends Expiring, J>(
     })
   }
 
-  return { introspect }
+  return { introspect, ready }
 }

@@ -134,10 +134,20 @@ export interface MetadataSource {
   readonly allowInsecureHttp: boolean
 }
 
+/** The metadata have no URL of this name. */
+export class MissingUrlFailure extends FetchFailure {
+  readonly member: string
+
+  constructor(url: string, member: string) {
+    super('not_metadata', url, `${member} is missing`)
+    this.member = member
+  }
+}
+
 /**
  * Reads a member of the metadata that is a URL to fetch from.
  *
- * @throws FetchFailure if it may not be fetched.
+ * @throws FetchFailure if it may not be fetched; MissingUrlFailure if there is none.
  */
 export function readMetadataUrl(
   json: MetadataDocument,
@@ -145,6 +155,7 @@ export function readMetadataUrl(
   { url, issuer, allowInsecureHttp }: MetadataSource,
 ): string {
   const value = json[name]
+  if (value === undefined || value === null) throw new MissingUrlFailure(url, name)
   const problem = validateMetadataUrl(value, issuer, allowInsecureHttp)
   if (problem !== undefined) throw new FetchFailure('not_metadata', url, `${name} ${problem}`)
   return value as string

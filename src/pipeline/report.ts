@@ -17,7 +17,8 @@ import { printable } from '../internal/printable.ts'
 import { challengeScopes } from '../requirement/scopes.ts'
 import { completeHeaders } from '../response/challenge.ts'
 import type { Claims } from '../token/claim.ts'
-import { hintForOtherKind, hintForReason } from '../token/hints.ts'
+import { isOpaque } from '../token/form.ts'
+import { hintForOtherKind, hintForReason, opaqueForFunctionHint } from '../token/hints.ts'
 import type { ValidationContext } from './context.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -128,13 +129,12 @@ function findMalformedRequest({ presented, header }: ValidationContext) {
 }
 
 /** Adds to a refusal the likely mistake and, where known, the issuer, the algorithm and the key. */
-function completeDetail(
-  error: InvalidTokenError,
-  { issuer, header, claims }: ValidationContext,
-): void {
+function completeDetail(error: InvalidTokenError, context: ValidationContext): void {
+  const { issuer, header, claims } = context
   if (header === undefined) {
     // An opaque token, of an issuer that was found by its form, or no token.
     if (issuer !== undefined) error.detail = { issuer: printable(issuer.issuer), ...error.detail }
+    else if (isOpaqueForFunction(error, context)) error.detail = { hint: opaqueForFunctionHint }
     return
   }
   const detail = claims === undefined ? error.detail : withHint(error, header, claims)
@@ -148,6 +148,14 @@ function completeDetail(
     kid === undefined
       ? { issuer: name, algorithm, ...detail }
       : { issuer: name, algorithm, kid: printable(kid), ...detail }
+}
+
+function isOpaqueForFunction(
+  { reason }: InvalidTokenError,
+  { pipeline, presented }: ValidationContext,
+): boolean {
+  if (reason !== 'malformed' || typeof pipeline.options.issuers !== 'function') return false
+  return presented !== undefined && isOpaque(presented.token)
 }
 
 function withHint(error: InvalidTokenError, header: JoseHeader, claims: Claims): ErrorDetail {

@@ -15,6 +15,10 @@ const graphTokenHint =
   'can verify: the client must request a scope of this API'
 const sharedSecretHint =
   'the token is signed with a shared secret: the issuer must use an asymmetric algorithm'
+/** For an opaque token, or a damaged one, where `issuer` is a function. */
+export const opaqueForFunctionHint: string =
+  'an opaque token, or a damaged JWT: opaque tokens need issuers that are listed in the option issuer, not a ' +
+  'function, because nothing in them names an issuer'
 const unsignedHint = 'the token is not signed'
 
 /** The reasons for which a token of another kind may be refused. */

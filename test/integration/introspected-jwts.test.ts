@@ -180,6 +180,26 @@ describe("a response about a JWT, with tokens: 'all'", () => {
   })
 })
 
+describe('a function as issuer', () => {
+  it.each(['opaque', 'with.two.dots', `a.${'b'.repeat(20)}`])(
+    'is what the hint names for the opaque token %s',
+    async (token) => {
+      const { validate } = createValidator({ issuer: () => undefined, audience: AUD })
+      await expect(validate(token)).rejects.toMatchObject({
+        reason: 'malformed',
+        detail: { hint: expect.stringContaining('listed in the option issuer, not a function') },
+      })
+    },
+  )
+
+  it.each(['undefined', 'null'])('is not what the hint names for the text %s', async (token) => {
+    const { validate } = createValidator({ issuer: () => undefined, audience: AUD })
+    await expect(validate(token)).rejects.toMatchObject({
+      detail: { hint: expect.stringContaining('undefined or null') },
+    })
+  })
+})
+
 describe('several issuers', () => {
   it('an opaque token is sent to the issuer of its prefix, and to no other', async () => {
     const a = await startAuthorizationServer(() => active({ sub: 'a' }))

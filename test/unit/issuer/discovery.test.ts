@@ -144,7 +144,8 @@ describe('discover', () => {
   })
 
   it.each([
-    [undefined, 'is not an absolute URL'],
+    [undefined, 'jwks_uri is missing'],
+    [null, 'jwks_uri is missing'],
     [1, 'is not an absolute URL'],
     ['/jwks', 'is not an absolute URL'],
     ['ftp://as.test/jwks', 'is not an https URL'],

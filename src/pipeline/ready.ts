@@ -1,0 +1,28 @@
+/** @module Whether the issuers of a validator can be used: the check of `Validator.ready`. */
+import { ServiceUnavailableError } from '../errors.ts'
+import { MissingUrlFailure } from '../issuer/discovery.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { Pipeline } from './pipeline.ts'
+
+/**
+ * Fetches metadata and keys where they are not fresh.
+ *
+ * @throws ServiceUnavailableError as soon as one issuer cannot be used.
+ */
+export async function prepareIssuers({ issuers, introspectors }: Pipeline): Promise<void> {
+  const prepare = async (issuer: TrustedIssuer) => {
+    try {
+      await issuer.keys.current()
+    } catch (error) {
+      // An issuer may have opaque tokens only. Then it has no keys, and needs none.
+      if (issuer.introspection === undefined || !isWithoutKeys(error)) throw error
+      await introspectors.of(issuer).ready()
+    }
+  }
+  await Promise.all([...issuers.inUse()].map(prepare))
+}
+
+function isWithoutKeys(error: unknown): boolean {
+  const cause = error instanceof ServiceUnavailableError ? error.cause : undefined
+  return cause instanceof MissingUrlFailure && cause.member === 'jwks_uri'
+}

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Logs one line of JSON for each refusal and each failure to fetch keys, with the reason. No line
- * contains a token.
+ * Logs one line of JSON for each refusal, and for whatever goes wrong with keys and introspection, with
+ * the reason. No line contains a token.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node log-line.js
  *
@@ -14,24 +14,38 @@ import { authenticate } from 'oauth-resource-server/http'
 const { ISSUER, AUDIENCE, PORT = '3000' } = process.env
 if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top of this file')
 
-/** The log levels by event type. Other events are for metrics. */
-const levels = new Map([
-  ['token.refused', 'info'], // A client's mistake, or an attack if there are many.
-  ['metadata.failed', 'warn'],
-  ['keys.failed', 'warn'],
-  ['keys.skipped', 'warn'],
-  ['keys.rate_limited', 'warn'],
-  ['issuers.rate_limited', 'warn'],
-  ['callback.failed', 'error'], // Your own function threw.
-])
-
 const authenticated = authenticate({ issuer: ISSUER, audience: AUDIENCE, onEvent: log })
 
+/**
+ * Returns the log level of an event; `undefined` for an event that is for metrics only.
+ *
+ * @param {import('oauth-resource-server').ValidatorEvent} event
+ */
+function levelOf(event) {
+  switch (event.type) {
+    case 'token.accepted':
+    case 'metadata.refreshed':
+      return undefined
+    case 'token.missing':
+    case 'keys.refreshed':
+      return 'info'
+    case 'token.refused': // 503 is the fault of a service. Otherwise a client's mistake, or an attack if there are many.
+      return event.status === 503 ? 'error' : 'info'
+    case 'keys.failed':
+      return event.serving === 'nothing' ? 'error' : 'warn'
+    case 'introspection.failed': // 0: perhaps due to one token.
+      return event.retryAfter === 0 ? 'warn' : 'error'
+    case 'callback.failed': // Your own function threw.
+      return 'error'
+    default:
+      return 'warn'
+  }
+}
+
 /** @param {import('oauth-resource-server').ValidatorEvent} event */
-function log(event) {
-  let level = levels.get(event.type)
+export function log(event) {
+  const level = levelOf(event)
   if (level === undefined) return
-  if (event.type === 'keys.failed' && event.serving === 'nothing') level = 'error'
   const cause = 'cause' in event ? explain(event.cause) : undefined
   console.log(JSON.stringify({ time: new Date().toISOString(), level, ...event, cause }))
 }

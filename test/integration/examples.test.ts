@@ -274,8 +274,9 @@ describe('examples/observability', () => {
   it('log-line.js prints a line of JSON for each refusal', async () => {
     const { url, output } = await startApi('observability/log-line')
     await use(url)
-    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(2))
-    const [expired, wrong] = linesOf(output())
+    await vi.waitFor(() => expect(linesOf(output())).toHaveLength(4))
+    const [keys, expired, wrong, missing] = linesOf(output())
+    expect([keys?.type, missing?.type]).toEqual(['keys.refreshed', 'token.missing'])
     expect(expired).toMatchObject({ level: 'info', type: 'token.refused', reason: 'expired' })
     expect(wrong).toMatchObject({
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
@@ -296,7 +297,12 @@ describe('examples/observability', () => {
     const [failed, refused] = linesOf(output())
     expect(failed).toMatchObject({ level: 'error', type: 'keys.failed', reason: 'not_json' })
     expect(failed?.cause).toMatch(/\S/)
-    expect(refused).toMatchObject({ status: 503, reason: 'service_unavailable' })
+    expect(refused).toMatchObject({
+      level: 'error',
+      status: 503,
+      reason: 'service_unavailable',
+      service: 'keys',
+    })
   })
 
   it('prometheus.js counts events', async () => {

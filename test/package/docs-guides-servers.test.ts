@@ -185,7 +185,15 @@ describe('guide: logs', () => {
     await expect(validator.validate(await issuer.token())).rejects.toThrow()
     expect(lines).toEqual([
       ['token.missing', undefined],
-      ['token.refused', 401, 'wrong_audience', expect.objectContaining({ name: 'aud' })],
+      [
+        'token.refused',
+        401,
+        'wrong_audience',
+        '',
+        '',
+        expect.objectContaining({ name: 'aud' }),
+        '',
+      ],
       [
         'keys.failed',
         issuer.issuer,
@@ -194,7 +202,15 @@ describe('guide: logs', () => {
         expect.any(Number),
         expect.stringContaining(`${issuer.issuer}/.well-known/`),
       ],
-      ['token.refused', 503, 'service_unavailable', expect.anything()],
+      [
+        'token.refused',
+        503,
+        'service_unavailable',
+        'keys',
+        '',
+        expect.anything(),
+        expect.stringContaining(`${issuer.issuer}/.well-known/`),
+      ],
     ])
   })
 })

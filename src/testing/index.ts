@@ -107,8 +107,9 @@ export interface TestIssuer extends AsyncDisposable {
    */
   clientCertificate(): ClientCertificate
   /**
-   * Mints an opaque access token, which the introspection endpoint knows, with the members of
-   * {@link TestIssuer.token} except `iss`. `claims` are merged into the answer; `undefined` leaves one out.
+   * Mints an opaque access token, which the introspection endpoint knows. Its answer has the members of
+   * {@link TestIssuer.token} and `token_type`. `claims` are merged into it; a member that is `undefined` is
+   * left out: many servers send no `iss`, `sub`, `exp` or `jti`.
    */
   opaqueToken(claims?: object): string
   /**
@@ -171,7 +172,7 @@ export interface TestIssuer extends AsyncDisposable {
  * @throws TypeError that names the unknown or malformed option.
  */
 export async function createTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
-  const { algorithm, audience, path, clients, expiresIn, now } = checkOptions(options)
+  const { algorithm, audience, path, clients, expiresIn, tokenPrefix, now } = checkOptions(options)
   const keys = createKeyRing(algorithm)
   const [server] = await Promise.all([createLoopbackServer(), keys.current()])
 
@@ -217,7 +218,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     fault: () => fault,
   })
   const encrypter = createTokenEncrypter(minter.token)
-  const introspection = createIntrospectionEndpoint({ issuer, clients, minter })
+  const introspection = createIntrospectionEndpoint({ issuer, clients, minter, tokenPrefix })
   const endpoints = new Map<string, Endpoint>([
     [`/.well-known/oauth-authorization-server${base}`, metadata],
     [`/.well-known/openid-configuration${base}`, metadata],

@@ -82,6 +82,7 @@ export interface IntrospectionEndpointOptions {
   readonly issuer: string
   readonly clients: readonly TestClient[]
   readonly minter: Minter
+  readonly tokenPrefix: string
 }
 
 export interface TestIntrospection {
@@ -97,7 +98,7 @@ type Members = Readonly<Record<string, unknown>>
 export function createIntrospectionEndpoint(
   options: IntrospectionEndpointOptions,
 ): TestIntrospection {
-  const { issuer, clients, minter } = options
+  const { issuer, clients, minter, tokenPrefix } = options
   const known = new Map<string, Members>()
   const revoked = new Set<string>()
   let fault: IntrospectionFaultName | undefined
@@ -145,7 +146,7 @@ export function createIntrospectionEndpoint(
   return {
     endpoint: { counter: 'introspection', methods: ['POST'], answer },
     opaqueToken(claims = {}) {
-      const token = randomBytes(32).toString('base64url')
+      const token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`
       const iat = minter.seconds()
       known.set(token, {
         sub: defaultClientId,

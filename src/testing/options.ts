@@ -51,6 +51,12 @@ export interface TestIssuerOptions {
    */
   readonly expiresIn?: number | undefined
   /**
+   * How opaque tokens begin, as `introspection.tokenPrefix` of a validator has it.
+   *
+   * @defaultValue `''`
+   */
+  readonly tokenPrefix?: string | undefined
+  /**
    * Returns the time of `clock` before it is advanced, in milliseconds since the epoch. `() => 0` stops
    * the clock.
    *
@@ -66,6 +72,7 @@ export interface Settings {
   readonly path: string
   readonly clients: readonly TestClient[]
   readonly expiresIn: number
+  readonly tokenPrefix: string
   readonly now: () => number
 }
 
@@ -81,6 +88,7 @@ export function checkOptions(options: TestIssuerOptions): Settings {
     path: options.path ?? '',
     clients: options.clients ?? [{ id: 'test-client', secret: 'test-secret' }],
     expiresIn: options.expiresIn ?? 300,
+    tokenPrefix: options.tokenPrefix ?? '',
     // Date.now is read on each call, so that fake timers that are installed later apply.
     now: options.now ?? (() => Date.now()),
   }
@@ -90,7 +98,7 @@ export function checkOptions(options: TestIssuerOptions): Settings {
       `no option named ${name}: its options are ${Object.keys(settings).join(', ')}`,
     )
   }
-  const { algorithm, audience, path, clients, expiresIn, now } = settings
+  const { algorithm, audience, path, clients, expiresIn, tokenPrefix, now } = settings
   expectThat(
     isSigningAlgorithm(algorithm),
     `algorithm to be one of ${signingAlgorithms.join(', ')}`,
@@ -111,6 +119,10 @@ export function checkOptions(options: TestIssuerOptions): Settings {
   expectThat(
     Number.isFinite(expiresIn) && expiresIn > 0,
     'expiresIn to be a positive number of seconds',
+  )
+  expectThat(
+    typeof tokenPrefix === 'string' && /^[\w\-.~+/]*$/.test(tokenPrefix),
+    'tokenPrefix to be the beginning of a token',
   )
   expectThat(typeof now === 'function', 'now to be a function that returns milliseconds')
   return settings

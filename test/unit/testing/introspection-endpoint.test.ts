@@ -54,6 +54,24 @@ describe('the introspection endpoint of a test issuer', () => {
     expect(issuer.requests.introspection).toBe(1)
   })
 
+  it('leaves out every member that a test sets to undefined', async () => {
+    await using issuer = await createTestIssuer()
+    const names = ['iss', 'sub', 'aud', 'client_id', 'token_type', 'iat', 'exp', 'jti']
+    const { json: all } = await introspect(issuer, { token: issuer.opaqueToken() })
+    expect(Object.keys(all)).toEqual(expect.arrayContaining(names))
+    const none = Object.fromEntries(names.map((name) => [name, undefined]))
+    const { json } = await introspect(issuer, { token: issuer.opaqueToken(none) })
+    expect(json).toEqual({ active: true })
+  })
+
+  it('mints opaque tokens with the prefix of the option', async () => {
+    await using issuer = await createTestIssuer({ tokenPrefix: 'ory_at_' })
+    const token = issuer.opaqueToken()
+    expect(token).toMatch(/^ory_at_[\w-]{43}$/)
+    expect((await introspect(issuer, { token })).json).toMatchObject({ active: true })
+    await expect(createTestIssuer({ tokenPrefix: 'a b' })).rejects.toThrow('tokenPrefix')
+  })
+
   it('calls only valid JWTs of its own issuer active', async () => {
     await using issuer = await createTestIssuer()
     const answers = [

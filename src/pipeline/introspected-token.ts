@@ -56,8 +56,8 @@ export function validateIntrospectedToken(
   return createVerificationResult(content, times, issuer, undefined, confirmation, scopes)
 }
 
-/** Which token it is, for whom, and to which key it is bound: members that a response may leave out. */
-const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp']
+/** Which token it is, of when, for whom, and to which key it is bound: a response may leave these out. */
+const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'iat', 'jti']
 
 /**
  * Combines a response with the JWT that it is about. What the token grants comes from the response alone.

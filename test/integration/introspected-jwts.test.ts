@@ -158,6 +158,18 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     expect(token).not.toHaveProperty('header')
   })
 
+  it('may leave out what identifies the token, as its jti for a revocation list', async () => {
+    const revoked: unknown[] = []
+    const api = await answered(() => same({ jti: undefined, iat: undefined, exp: undefined }), {
+      settings: { maxTokenAge: 3_600 },
+      validator: { revoked: ({ claims }) => revoked.push(claims.jti) === 0 },
+    })
+    const { iat, exp } = claimsT0()
+    const token = await api.introspect(t0({ jti: 'the-jti' }))
+    expect(token.claims).toMatchObject({ jti: 'the-jti', iat, exp })
+    expect(revoked).toEqual(['the-jti'])
+  })
+
   it('does not make a token valid for longer than the JWT is', async () => {
     const exp = Math.floor(Date.now() / 1000) + 60
     const api = await answered(() => same({ exp: exp + 600 }), { options: { maxAge: 3_600 } })

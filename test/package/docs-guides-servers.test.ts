@@ -44,6 +44,25 @@ describe('guide: several issuers', () => {
   })
 })
 
+describe('guide: several issuers of opaque tokens', () => {
+  it('asks the issuer of the prefix', async () => {
+    const clients = [{ id: 'reports-api', secret: 'a-secret' }]
+    const main = await createTestIssuer({ clients })
+    const partner = await createTestIssuer({ clients, tokenPrefix: 'ory_at_' })
+    atEnd(() => Promise.all([main.close(), partner.close()]))
+    const { createApi } = await importGuide<{
+      createApi: (secrets: object) => WithValidator['validator']
+    }>('several-issuers', 'tokenPrefix', {
+      [publicIssuer]: main.issuer,
+      'https://partner.example.net': partner.issuer,
+    })
+    const { validate } = createApi({ main: 'a-secret', partner: 'a-secret' })
+    expect((await validate(main.opaqueToken())).issuer).toBe(main.issuer)
+    expect((await validate(partner.opaqueToken())).issuer).toBe(partner.issuer)
+    expect([main, partner].map(({ requests }) => requests.introspection)).toEqual([1, 1])
+  })
+})
+
 describe('guide: resource metadata', () => {
   it('serves the document at the URL that the challenge names', async () => {
     const port = await freePort()

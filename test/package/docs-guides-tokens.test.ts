@@ -1,15 +1,16 @@
 /** The guides about opaque, encrypted and revoked tokens: the code of each is run. */
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { CompactEncrypt, type JWK } from 'jose'
+import { CompactEncrypt, createLocalJWKSet, type JSONWebKeySet, type JWK, jwtVerify } from 'jose'
 import { createValidator, type Validator } from 'oauth-resource-server'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { makeCertificate } from '../support/certificate.ts'
 import { docsFile } from '../support/docs.ts'
 import { createGuideRunner, publicIssuer, type WithValidator } from '../support/guides.ts'
+import { startAuthorizationServer } from '../support/introspection.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 
 const { folder, importGuide, atEnd, end } = createGuideRunner('guides-tokens')
@@ -75,17 +76,48 @@ describe('guide: opaque tokens', () => {
   })
 })
 
+describe('guide: opaque tokens, with a private key', () => {
+  it('makes a JWK from PEM, and signs assertions that its public key verifies', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const pem = folder.write(
+      'client-key.pem',
+      privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    )
+    const file = `${folder.path}/client-key.json`
+    const print = vi.spyOn(console, 'log').mockReturnValue()
+    await importGuide('introspection', 'createPrivateKey', {
+      'client-key.pem': pem,
+      'client-key.json': file,
+    })
+    const published: JSONWebKeySet = JSON.parse(print.mock.calls[0]?.[0])
+    print.mockRestore()
+    expect(published.keys[0]).not.toHaveProperty('d')
+    const server = await startAuthorizationServer(() => ({ active: false }))
+    const { validator } = await importGuide<WithValidator>('introspection', 'private_key_jwt', {
+      [publicIssuer]: server.origin,
+      'introspection: {': `introspection: { endpoint: '${server.endpoint}',`,
+      '/run/secrets/client-key.json': file,
+    })
+    await expect(validator.validate('opaque')).rejects.toMatchObject({ reason: 'inactive' })
+    const assertion = server.received[0]?.form.get('client_assertion') as string
+    const { payload, protectedHeader } = await jwtVerify(assertion, createLocalJWKSet(published), {
+      audience: server.origin,
+    })
+    expect(payload).toMatchObject({ iss: 'reports-api', sub: 'reports-api' })
+    expect(protectedHeader).toEqual({ alg: 'ES256', kid: 'reports-api-1' })
+  })
+})
+
 describe('guide: encrypted tokens', () => {
   it('makes a key, and accepts tokens that are encrypted to it', async () => {
     const file = `${folder.path}/decryption-keys.json`
-    const path = { '/run/secrets/decryption-keys.json': file }
     const print = vi.spyOn(console, 'log').mockReturnValue()
-    await importGuide('encrypted-tokens', 'generateKeyPair', path)
+    await importGuide('encrypted-tokens', 'generateKeyPair', { 'decryption-keys.json': file })
     const publicKey: JWK = JSON.parse(print.mock.calls[0]?.[0])
     print.mockRestore()
     expect(publicKey).not.toHaveProperty('d')
     const { validator } = await importGuide<WithValidator>('encrypted-tokens', 'decryptionKeys', {
-      ...path,
+      '/run/secrets/decryption-keys.json': file,
       [publicIssuer]: issuer.issuer,
     })
     const encrypted = await new CompactEncrypt(Buffer.from(await issuer.token()))
@@ -99,6 +131,34 @@ describe('guide: encrypted tokens', () => {
     await expect(validator.validate(await issuer.token())).rejects.toMatchObject({
       reason: 'not_encrypted',
     })
+  })
+
+  it('describes the combination with introspection', async () => {
+    const { decryptionKeys } = issuer
+    const authentication = {
+      method: 'client_secret_basic',
+      clientId: 'reports-api',
+      clientSecret: secret,
+    } as const
+    const create = (tokens: 'opaque' | 'all') =>
+      createValidator({
+        issuer: {
+          issuer: issuer.issuer,
+          decryptionKeys,
+          introspection: { authentication, tokens },
+        },
+        audience: issuer.audience,
+      })
+    const { validate } = create('opaque')
+    await validate(issuer.opaqueToken())
+    await validate(await issuer.encryptedToken())
+    const plain = await issuer.token()
+    await expect(validate(plain)).rejects.toMatchObject({ reason: 'not_encrypted' })
+    // The endpoint of the test issuer does not know the encrypted form: it is that form which is sent.
+    const encrypted = await issuer.encryptedToken()
+    const before = issuer.requests.introspection
+    await expect(create('all').validate(encrypted)).rejects.toMatchObject({ reason: 'inactive' })
+    expect(issuer.requests.introspection - before).toBe(1)
   })
 
   it('lists the algorithms that are accepted', () => {
@@ -164,6 +224,32 @@ describe('guide: revoked tokens', () => {
       await expect(validate(other)).rejects.toMatchObject({ service: 'revocation', status: 503 })
     },
   )
+
+  it('accepts an opaque token without jti, until its issuer calls it inactive', async () => {
+    const introspection = {
+      authentication: {
+        method: 'client_secret_basic',
+        clientId: 'reports-api',
+        clientSecret: secret,
+      },
+      maxAge: 0,
+    }
+    const { createApi, revoke } = await importGuide<RevocationGuide>('revocation', 'EXISTS', {
+      [`'${publicIssuer}'`]: JSON.stringify({ issuer: issuer.issuer, introspection }),
+    })
+    const keys = new Set<string>()
+    const send = async (name: string, key = '') =>
+      name === 'SET' ? keys.add(key) : Number(keys.has(key))
+    const { validate } = createApi(send as never)
+    const without = issuer.opaqueToken({ jti: undefined })
+    await validate(without)
+    issuer.revoke(without)
+    await expect(validate(without)).rejects.toMatchObject({ reason: 'inactive' })
+    const named = issuer.opaqueToken()
+    const { claims } = await validate(named)
+    await revoke(send, claims.iss, claims.jti as string, claims.exp)
+    await expect(validate(named)).rejects.toMatchObject({ reason: 'revoked' })
+  })
 
   it('refuses the other form of a revoked token, which has another hash', async () => {
     const { createApi, revoke } = await loadGuide()

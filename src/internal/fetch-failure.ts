@@ -13,8 +13,11 @@ export class FetchFailure extends Error {
   readonly status: number | undefined
   /** Seconds, from the header `Retry-After`. */
   readonly retryAfter: number | undefined
-  /** The header `Location` of a redirect. */
-  readonly location: string | undefined
+  /**
+   * Whether a redirect only adds a slash to the path. Its target is not kept: a server can put what it
+   * received there, and that may be a token.
+   */
+  readonly leadsToSlash: boolean
   /** The error code of an OAuth error response, in printable ASCII. */
   readonly errorCode: string | undefined
 
@@ -25,7 +28,7 @@ export class FetchFailure extends Error {
     more: {
       status?: number
       retryAfter?: number
-      location?: string
+      leadsToSlash?: boolean
       errorCode?: string
       cause?: unknown
     } = {},
@@ -35,7 +38,7 @@ export class FetchFailure extends Error {
     this.url = printable(url)
     this.status = more.status
     this.retryAfter = more.retryAfter
-    this.location = more.location === undefined ? undefined : printable(more.location)
+    this.leadsToSlash = more.leadsToSlash ?? false
     this.errorCode = more.errorCode
   }
 

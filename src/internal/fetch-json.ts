@@ -170,11 +170,15 @@ function requireNoRedirect(url: string, response: FetchLikeResponse): void {
   const { status } = response
   const { redirected, type } = response as { readonly redirected?: boolean; readonly type?: string }
   if (!redirected && type !== 'opaqueredirect' && !(status >= 300 && status < 400)) return
-  const location = getHeader(response, 'location')
   throw new FetchFailure('redirect', url, 'redirects are not followed', {
     status,
-    ...(location !== undefined && { location }),
+    leadsToSlash: leadsToSlash(getHeader(response, 'location'), url),
   })
+}
+
+function leadsToSlash(location: string | undefined, url: string): boolean {
+  if (location === undefined || url.endsWith('/') || !URL.canParse(location, url)) return false
+  return new URL(location, url).href === new URL(`${url}/`).href
 }
 
 function createStatusFailure(

@@ -70,7 +70,7 @@ export async function fetchMetadata<T>(
     } catch (error) {
       if (!(error instanceof FetchFailure) || isOutage(error)) throw error
       if (failure === undefined || rank(error) >= rank(failure)) failure = error
-      if (leadsToSlash(error, url)) urls.unshift(`${url}/`)
+      if (error.leadsToSlash) urls.unshift(`${url}/`)
     }
   }
   throw failure
@@ -102,11 +102,6 @@ function rank({ reason }: FetchFailure): number {
 
 function isOutage({ reason, status = 0 }: FetchFailure): boolean {
   return reason === 'network' || reason === 'timeout' || status >= 500 || status === 429
-}
-
-function leadsToSlash({ location }: FetchFailure, url: string): boolean {
-  if (location === undefined || url.endsWith('/') || !URL.canParse(location, url)) return false
-  return new URL(location, url).href === new URL(`${url}/`).href
 }
 
 /** The members of a metadata document, unchecked. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
+import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FetchFailure, fetchJson } from '../../../src/internal/fetch-json.ts'
@@ -100,10 +101,31 @@ describe('an invalid response', () => {
     expect(await failureOf(() => status(code))).toMatchObject({ reason: 'status', status: code })
   })
 
+  it.each([
+    [true, `${url}/`],
+    [true, `${new URL(url).pathname}/`],
+    [false, 'https://evil.test/'],
+    [false, '//evil.test/'],
+    [false, `${url.replace('https:', 'http:')}/`],
+    [false, ''],
+    [false, ':::'],
+    [false, `${url}/?a=b`],
+    [false, `${url}//`],
+  ])('adds only a slash (%s) where it redirects to %j', async (leadsToSlash, location) => {
+    expect(await failureOf(() => status(301, { location }))).toMatchObject({ leadsToSlash })
+  })
+
+  it('does not keep where it redirects to, because that may repeat the token', async () => {
+    const failure = await failureOf(() =>
+      status(302, { location: 'https://a.test/secret?b=secret' }),
+    )
+    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('secret')
+  })
+
   it.each([301, 302, 303, 307, 308])('redirects (%i), and is not followed', async (code) => {
     const location = 'https://evil.test/'
     const failure = await failureOf(() => status(code, { location }))
-    expect(failure).toMatchObject({ reason: 'redirect', status: code, location })
+    expect(failure).toMatchObject({ reason: 'redirect', status: code, leadsToSlash: false })
   })
 
   it.each(['redirected', 'opaque'])('was %s by a fetch that did not listen', async (kind) => {
@@ -212,7 +234,7 @@ describe('the message of a failure', () => {
   it('does not depend on other members of the failure', async () => {
     const failure = await failureOf(() => status(500))
     expect(Object.hasOwn(failure, 'cause')).toBe(false)
-    expect(failure).toMatchObject({ retryAfter: undefined, location: undefined })
+    expect(failure).toMatchObject({ retryAfter: undefined, leadsToSlash: false })
   })
 })
 

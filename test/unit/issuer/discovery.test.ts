@@ -72,7 +72,7 @@ describe('discover', () => {
   it.each([
     ['404', failure('status', { status: 404 })],
     ['403', failure('status', { status: 403 })],
-    ['a redirect', failure('redirect', { status: 302, location: 'https://evil.test/' })],
+    ['a redirect', failure('redirect', { status: 302 })],
     ['an answer that is not JSON', failure('not_json')],
     ['an answer that is too large', failure('too_large')],
     ['another issuer', { issuer: `${issuer}/`, jwks_uri }],
@@ -102,31 +102,26 @@ describe('discover', () => {
   })
 
   it('follows a redirect that only adds a slash to the path, once', async () => {
-    const slash = (url: string) => failure('redirect', { status: 301, location: `${url}/` })
+    const slash = failure('redirect', { status: 301, leadsToSlash: true })
     const good = discovering({
-      [rfc8414]: slash(new URL(rfc8414).pathname),
+      [rfc8414]: slash,
       [`${rfc8414}/`]: { issuer, jwks_uri },
     })
     expect((await good.result).jwksUri).toBe(jwks_uri)
     expect(good.asked).toEqual([rfc8414, `${rfc8414}/`])
     const endless = discovering({
-      [rfc8414]: slash(rfc8414),
-      [`${rfc8414}/`]: slash(`${rfc8414}/`),
+      [rfc8414]: slash,
+      [`${rfc8414}/`]: failure('redirect', { status: 301 }),
     })
     await expect(endless.result).rejects.toBeInstanceOf(FetchFailure)
     expect(endless.asked).toEqual([rfc8414, `${rfc8414}/`, inserted, appended])
   })
 
-  it.each(['https://evil.test/', '//evil.test/', 'http://as.test/', '', ':::', `${rfc8414}/?a=b`])(
-    'does not follow a redirect to %j',
-    async (location) => {
-      const { asked, result } = discovering({
-        [rfc8414]: failure('redirect', { status: 302, location }),
-      })
-      await expect(result).rejects.toBeInstanceOf(FetchFailure)
-      expect(asked).toEqual([rfc8414, inserted, appended])
-    },
-  )
+  it('does not follow another redirect', async () => {
+    const { asked, result } = discovering({ [rfc8414]: failure('redirect', { status: 302 }) })
+    await expect(result).rejects.toBeInstanceOf(FetchFailure)
+    expect(asked).toEqual([rfc8414, inserted, appended])
+  })
 
   it('throws the last failure, but prefers one about another issuer', async () => {
     const other = { issuer: 'https://evil.test', jwks_uri }

@@ -84,7 +84,7 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly scopes: readonly string[]
   /**
    * The claim `exp`: seconds since 1970. Where an introspection response has no `exp`, the end of the time
-   * for which it is cached.
+   * for which it is cached, ten seconds ahead at least.
    */
   readonly expiresAt: number
   /** The scheme of the `Authorization` header; `Bearer` for a token from elsewhere. */

@@ -18,10 +18,16 @@ import {
   type VerificationResult,
 } from './verification-result.ts'
 
+/**
+ * Seconds that `expiresAt` of a token without `exp` is ahead at least: libraries that compare it with the
+ * clock would otherwise refuse a token whose result is not cached.
+ */
+const minLifetime = 10
+
 /** What decides about a response, besides the response itself. */
 export interface IntrospectionRules {
   readonly issuer: TrustedIssuer
-  /** Seconds for which a token without `exp` is considered valid. */
+  /** Seconds for which a token without `exp` is considered valid; {@link minLifetime} if that is more. */
   readonly maxAge: number
 }
 
@@ -49,7 +55,7 @@ export function validateIntrospectedToken(
   // A NumericDate, like that of a token with `exp`. Rounded up, so that it does not shorten the cache.
   const exp = Number.isFinite(times.exp)
     ? Math.min(times.exp, jwt?.exp ?? times.exp)
-    : Math.ceil(now + maxAge)
+    : Math.ceil(now + Math.max(maxAge, minLifetime))
   const claims = { ...members, iss: issuer.issuer, exp }
   const scopes = readGrantedScopes(claims, issuer)
   const content = { claims, header: undefined }
@@ -57,7 +63,7 @@ export function validateIntrospectedToken(
 }
 
 /** Which token it is, of when, for whom, and to which key it is bound: a response may leave these out. */
-const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'iat', 'jti']
+const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 'jti']
 
 /**
  * Combines a response with the JWT that it is about. What the token grants comes from the response alone.

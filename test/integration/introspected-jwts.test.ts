@@ -170,6 +170,23 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     expect(revoked).toEqual(['the-jti'])
   })
 
+  it.each([
+    ['OK', 60],
+    ['T401 too_old', 4_000],
+  ])(
+    'leaves the age to the iat of the JWT where it has none: %s after %i s',
+    async (expected, age) => {
+      const api = await answered(() => same({ iat: undefined }), {
+        settings: { maxTokenAge: 3_600 },
+      })
+      const iat = Math.floor(Date.now() / 1000) - 30
+      const token = t0({ iat, exp: iat + 90_000 })
+      await api.introspect(token)
+      api.pass(age)
+      expect(await api.verdict(token)).toBe(expected)
+    },
+  )
+
   it('does not make a token valid for longer than the JWT is', async () => {
     const exp = Math.floor(Date.now() / 1000) + 60
     const api = await answered(() => same({ exp: exp + 600 }), { options: { maxAge: 3_600 } })

@@ -36,6 +36,17 @@ describe('a cached result', () => {
     expect(token.claims).toMatchObject({ iss: server.origin, exp: token.expiresAt })
   })
 
+  it.each([
+    ['maxAge is 0', { options: { maxAge: 0 } }],
+    ['the token cache is off', { validator: { tokenCache: false } as const }],
+  ])('of a token without exp expires in the future where %s', async (_what, setup) => {
+    const server = await startAuthorizationServer(() => active({ exp: undefined }))
+    const api = createApi(server, setup)
+    expect((await api.introspect('good')).expiresAt).toBe(Math.ceil(api.seconds() + 10))
+    await api.introspect('good')
+    expect(server.received).toHaveLength(2)
+  })
+
   it('is not used when the clock was set back', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)

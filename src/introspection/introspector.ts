@@ -76,6 +76,12 @@ export interface Introspector<V, J> {
  */
 const maxDelay = 10
 
+interface RunningRequest<V> {
+  readonly outcome: Promise<Outcome<V>>
+  /** Seconds since 1970. */
+  readonly startedAt: number
+}
+
 type Outcome<V> = IntrospectionResult<V> | { readonly failure: IntrospectionFailure }
 
 export function createIntrospector<V extends Expiring, J>(
@@ -87,7 +93,7 @@ export function createIntrospector<V extends Expiring, J>(
   const backOff = createBackOff(seconds, undefined, maxDelay)
   const rateLimit = createIntrospectionRateLimit(seconds)
   const watch = createInactiveWatch()
-  const pending = new Map<string, Promise<Outcome<V>>>()
+  const running = new Map<string, RunningRequest<V>>()
   let lastFailure: IntrospectionFailure | undefined
   /** How many failures have lengthened the back-off. */
   let outages = 0
@@ -97,12 +103,22 @@ export function createIntrospector<V extends Expiring, J>(
     const key = createCacheKey(cacheScope, token)
     const cached = cache.find(key, seconds())
     if (cached !== undefined) return settle(cached)
-    let request = pending.get(key)
-    if (request === undefined) {
-      request = begin(token, key, jwt)
-      pending.set(key, request)
+    const shared = running.get(key)
+    return shared === undefined
+      ? begin(token, key, jwt).then(settle)
+      : share(shared, token, key, jwt)
+  }
+
+  /** Waits for a request that is not older than a cached result may be: else it may be from before a revocation. */
+  async function share(first: RunningRequest<V>, token: string, key: string, jwt: J | undefined) {
+    const earliest = seconds() - options.maxAge
+    let shared: RunningRequest<V> | undefined = first
+    while (shared !== undefined) {
+      const outcome = await shared.outcome
+      if (shared.startedAt >= earliest) return settle(outcome)
+      shared = running.get(key)
     }
-    return request.then(settle)
+    return settle(await begin(token, key, jwt))
   }
 
   /** @throws ServiceUnavailableError where no request may be made now. */
@@ -120,11 +136,14 @@ export function createIntrospector<V extends Expiring, J>(
       isAccepted = 'value' in outcome
       return outcome
     }
-    return run().finally(() => {
-      pending.delete(key)
+    const startedAt = seconds()
+    const outcome = run().finally(() => {
+      running.delete(key)
       if (isProbe) isProbing = false
       if (!isGenuine) rateLimit.end(isAccepted)
     })
+    running.set(key, { outcome, startedAt })
+    return outcome
   }
 
   function rateLimited(limit: IntrospectionLimit): ServiceUnavailableError {

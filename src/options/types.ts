@@ -201,7 +201,7 @@ export interface ValidatorOptions {
   readonly impliedScopes?: ImpliedScopes | undefined
   /**
    * Returns whether a token was revoked. Called on every request, for cached tokens too, after every check
-   * except the requirement. Requests with the same token share a call that is in progress. `true` refuses
+   * except the requirement. Requests with the same token share a call that began after them. `true` refuses
    * the token with 401. A throw, anything but a boolean, and no answer within `keys.timeout` are 503.
    */
   readonly revoked?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined

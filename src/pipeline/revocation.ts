@@ -1,6 +1,7 @@
 /**
  * @module Calls the application's function `revoked`, on every request. Requests with the same token share
- * a call that is in progress. No result is kept.
+ * a call that began after each of them did, because an earlier one may have read an older state. So two
+ * calls at most follow each other while a request waits. No result is kept.
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
@@ -21,6 +22,12 @@ export type CheckRevocation = (token: AccessToken) => Promise<void> | undefined
 /** What the function returned, or why it failed. Every request gets an error of its own from it. */
 type Outcome = { readonly isRevoked: boolean } | { readonly failure: Error }
 
+interface RunningCall {
+  readonly outcome: Promise<Outcome>
+  /** By the clock of `performance`. */
+  readonly startedAt: number
+}
+
 /** @returns `undefined` where the application does not check revocation. */
 export function createRevocationCheck(
   { revoked, keyPolicy }: ResolvedOptions,
@@ -28,7 +35,7 @@ export function createRevocationCheck(
 ): CheckRevocation | undefined {
   if (revoked === undefined) return undefined
   const { timeout } = keyPolicy
-  const pending = new Map<string, Promise<Outcome>>()
+  const running = new Map<string, RunningCall>()
 
   function call(token: AccessToken): Outcome | Promise<Outcome> {
     try {
@@ -58,18 +65,37 @@ export function createRevocationCheck(
     return { failure }
   }
 
+  function begin(token: AccessToken): Outcome | Promise<Outcome> {
+    const startedAt = performance.now()
+    const result = call(token)
+    if (!('then' in result)) return result
+    const key = digestOf(token.token)
+    const outcome = result.then((known) => {
+      running.delete(key)
+      return known
+    })
+    running.set(key, { outcome, startedAt })
+    return outcome
+  }
+
+  async function share(first: RunningCall, token: AccessToken, key: string): Promise<undefined> {
+    const arrivedAt = performance.now()
+    let shared: RunningCall | undefined = first
+    while (shared !== undefined) {
+      const outcome = await shared.outcome
+      if (shared.startedAt >= arrivedAt) return settle(outcome)
+      shared = running.get(key)
+    }
+    return settle(await begin(token))
+  }
+
   return (token) => {
     // No digest is needed without calls in progress, where the function returns a boolean.
-    const shared = pending.size === 0 ? undefined : pending.get(digestOf(token.token))
-    if (shared !== undefined) return shared.then(settle)
-    const outcome = call(token)
-    if (!('then' in outcome)) return settle(outcome)
-    const key = digestOf(token.token)
-    pending.set(key, outcome)
-    return outcome.then((known) => {
-      pending.delete(key)
-      return settle(known)
-    })
+    const key = running.size === 0 ? undefined : digestOf(token.token)
+    const shared = key === undefined ? undefined : running.get(key)
+    if (key !== undefined && shared !== undefined) return share(shared, token, key)
+    const outcome = begin(token)
+    return 'then' in outcome ? outcome.then(settle) : settle(outcome)
   }
 }
 

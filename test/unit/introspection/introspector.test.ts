@@ -70,6 +70,49 @@ describe('a cached result', () => {
   })
 })
 
+describe('a request in flight', () => {
+  /** A server that reads the state of the token when a request arrives, and responds when it is told to. */
+  async function startSlow() {
+    const state = { active: true }
+    const responses: (() => void)[] = []
+    const server = await startAuthorizationServer(() => {
+      const response = state.active ? active() : { active: false }
+      return new Promise((resolve) => responses.push(() => resolve(response)))
+    })
+    const respond = async (count: number) => {
+      while (responses.length < count) await new Promise(setImmediate)
+      responses[count - 1]?.()
+    }
+    return { server, state, respond }
+  }
+
+  it('is not shared, with maxAge 0, by a request that arrives later', async () => {
+    const { server, state, respond } = await startSlow()
+    const api = createApi(server, { options: { maxAge: 0, inactiveMaxAge: 0 } })
+    const early = api.verdict('good')
+    while (server.received.length < 1) await new Promise(setImmediate)
+    state.active = false
+    api.pass(1)
+    const late = [api.verdict('good'), api.verdict('good')]
+    await respond(1)
+    expect(await early).toBe('OK')
+    await respond(2)
+    expect(await Promise.all(late)).toEqual(['T401 inactive', 'T401 inactive'])
+    expect(server.received).toHaveLength(2)
+  })
+
+  it('is shared while it is not older than maxAge', async () => {
+    const { server, respond } = await startSlow()
+    const api = createApi(server, { options: { maxAge: 2 } })
+    const early = api.verdict('good')
+    api.pass(1)
+    const late = api.verdict('good')
+    await respond(1)
+    expect([await early, await late]).toEqual(['OK', 'OK'])
+    expect(server.received).toHaveLength(1)
+  })
+})
+
 describe('a flood of random strings', () => {
   it('costs a bounded number of requests, and is answered with 503 beyond that', async () => {
     const server = await startAuthorizationServer(respondByToken)

@@ -68,7 +68,28 @@ describe('revoked', () => {
     expect(calls).toBe(1)
   })
 
-  it('is called once for the same token while a call is in progress', async () => {
+  it('is called again for a request that arrives while a call is in progress', async () => {
+    let isRevoked = false
+    const calls: (() => void)[] = []
+    const { validate, failure } = createApi(() => {
+      const state = isRevoked
+      return new Promise<boolean>((resolve) => calls.push(() => resolve(state)))
+    })
+    const token = t0()
+    const early = validate(token)
+    while (calls.length < 1) await new Promise(setImmediate)
+    isRevoked = true
+    const late = failure(token)
+    await new Promise(setImmediate)
+    expect(calls).toHaveLength(1)
+    calls[0]?.()
+    await early
+    while (calls.length < 2) await new Promise(setImmediate)
+    calls[1]?.()
+    expect(await late).toMatchObject({ reason: 'revoked' })
+  })
+
+  it('is called once for all requests that arrive while a call is in progress', async () => {
     const calls: ((isRevoked: boolean) => void)[] = []
     const { validate, failure } = createApi(
       () => new Promise<boolean>((resolve) => calls.push(resolve)),
@@ -83,13 +104,15 @@ describe('revoked', () => {
     expect(calls).toHaveLength(2)
     calls[0]?.(true)
     calls[1]?.(false)
+    while (calls.length < 3) await new Promise(setImmediate)
+    calls[2]?.(true)
     const refusals = await Promise.all(errors)
     expect(new Set(refusals).size).toBe(50)
     for (const error of refusals) expect(error).toBeInstanceOf(InvalidTokenError)
     await good
     const later = validate(token)
-    expect(calls).toHaveLength(3)
-    calls[2]?.(false)
+    expect(calls).toHaveLength(4)
+    calls[3]?.(false)
     await later
   })
 

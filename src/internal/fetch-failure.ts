@@ -105,3 +105,23 @@ export function isConnectionReset(error: unknown): boolean {
     return false
   }
 }
+
+// What Node and undici report when they got no connection.
+const connectCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/** Returns whether there was no connection, so that nothing was sent. */
+export function isUnconnected(error: unknown): boolean {
+  try {
+    return causesOf(error).some((cause) => connectCodes.has(codeOf(cause) ?? ''))
+  } catch {
+    return false
+  }
+}

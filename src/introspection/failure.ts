@@ -3,10 +3,14 @@
  * unavailable.
  */
 import type { IntrospectionFailureReason } from '../events.ts'
+import { isUnconnected } from '../internal/fetch-failure.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 
-/** What may cause a failure: decides whether other tokens are introspected meanwhile. */
-type PossibleCause = 'server' | 'server_or_token' | 'token'
+/**
+ * What may cause a failure: decides which tokens are introspected meanwhile. `load`: the server asks for
+ * fewer requests.
+ */
+type PossibleCause = 'server' | 'load' | 'server_or_token' | 'token'
 
 export interface FailureDetail {
   /** What to look at first. Default: the message. */
@@ -66,8 +70,10 @@ function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
 /** The server is up, and refuses what this one request contains: the token, or its length. */
 const refusesContent = [400, 413, 414, 422, 431]
 
-function possibleCause({ reason, status = 0 }: FetchFailure): PossibleCause {
-  if (reason === 'too_large' || reason === 'not_json') return 'server_or_token'
-  if (reason !== 'status' || status === 429 || status === 503) return 'server'
+function possibleCause(failure: FetchFailure): PossibleCause {
+  const { reason, status = 0, retryAfter } = failure
+  if (reason === 'network' && isUnconnected(failure)) return 'server'
+  if (status === 429 || (status === 503 && retryAfter !== undefined)) return 'load'
+  // A firewall in front of the server may refuse a token by a status, a redirect, a reset or silence.
   return refusesContent.includes(status) ? 'token' : 'server_or_token'
 }

@@ -114,7 +114,12 @@ export function createIntrospectionClient(
     return new IntrospectionFailure(
       'credentials_refused',
       `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
-      { hint: errorCode === undefined ? hint : `error ${errorCode}: ${hint}`, cause: error },
+      {
+        hint: errorCode === undefined ? hint : `error ${errorCode}: ${hint}`,
+        // A firewall in front of the server may refuse a token with 403.
+        dueTo: status === 401 ? 'server' : 'server_or_token',
+        cause: error,
+      },
     )
   }
 
@@ -139,6 +144,7 @@ export function createIntrospectionClient(
     } catch (error) {
       if (signal.aborted) {
         throw new IntrospectionFailure('timeout', `no introspection within ${timeout} s`, {
+          dueTo: 'server_or_token',
           cause: error,
         })
       }

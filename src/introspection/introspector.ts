@@ -9,7 +9,6 @@ import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { IntrospectionLimit, Observer } from '../events.ts'
 import type { JsonObject } from '../internal/compact-jws.ts'
 import { printable } from '../internal/printable.ts'
-import { createBackOff } from '../keys/back-off.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { IntrospectionFailure } from './failure.ts'
 import { createInactiveWatch } from './inactive-watch.ts'
@@ -19,6 +18,7 @@ import {
   type IntrospectionResult,
 } from './introspection-cache.ts'
 import type { FetchedResponse, IntrospectionClient } from './introspection-client.ts'
+import { createOutages, type IntrospectionAttempt, type Pause } from './outages.ts'
 import { createIntrospectionRateLimit } from './rate-limit.ts'
 
 /** What is cached of an accepted token. */
@@ -70,19 +70,16 @@ export interface Introspector<V, J> {
   readonly ready: () => Promise<void>
 }
 
-/**
- * Seconds between two attempts in an outage. Shorter than for keys, because no older result serves
- * meanwhile: the API is unavailable until the next attempt.
- */
-const maxDelay = 10
-
 interface RunningRequest<V> {
   readonly outcome: Promise<Outcome<V>>
   /** Seconds since 1970. */
   readonly startedAt: number
 }
 
-type Outcome<V> = IntrospectionResult<V> | { readonly failure: IntrospectionFailure }
+type Outcome<V> = IntrospectionResult<V> | Pause
+
+/** Stands for a token where the endpoint is looked up without one. */
+const noToken = ''
 
 export function createIntrospector<V extends Expiring, J>(
   options: IntrospectorOptions<V, J>,
@@ -90,14 +87,10 @@ export function createIntrospector<V extends Expiring, J>(
   const { issuer, cacheScope, authentication, client, cache, observer } = options
   const { method, clientId } = authentication
   const seconds = () => options.now() / 1000
-  const backOff = createBackOff(seconds, undefined, maxDelay)
+  const outages = createOutages(seconds)
   const rateLimit = createIntrospectionRateLimit(seconds)
   const watch = createInactiveWatch()
   const running = new Map<string, RunningRequest<V>>()
-  let lastFailure: IntrospectionFailure | undefined
-  /** How many failures have lengthened the back-off. */
-  let outages = 0
-  let isProbing = false
 
   function introspect(token: string, jwt?: J): V | Promise<V> {
     const key = createCacheKey(cacheScope, token)
@@ -109,7 +102,10 @@ export function createIntrospector<V extends Expiring, J>(
       : share(shared, token, key, jwt)
   }
 
-  /** Waits for a request that is not older than a cached result may be: else it may be from before a revocation. */
+  /**
+   * Waits for a request that is not older than a cached result may be. An older one may have been made
+   * before a revocation.
+   */
   async function share(first: RunningRequest<V>, token: string, key: string, jwt: J | undefined) {
     const earliest = seconds() - options.maxAge
     let shared: RunningRequest<V> | undefined = first
@@ -123,23 +119,22 @@ export function createIntrospector<V extends Expiring, J>(
 
   /** @throws ServiceUnavailableError where no request may be made now. */
   function begin(token: string, key: string, jwt: J | undefined): Promise<Outcome<V>> {
-    // After a failure one request at a time finds out whether the server is back.
-    const isProbe = backOff.isFailing()
-    if (backOff.remaining() > 0 || (isProbe && isProbing)) throw unavailable(lastFailure)
     const isGenuine = jwt !== undefined || cache.wasAccepted(key)
+    const pause = outages.findPause(key, isGenuine)
+    if (pause !== undefined) throw unavailable(pause)
     const limit = isGenuine ? undefined : rateLimit.begin()
     if (limit !== undefined) throw rateLimited(limit)
-    if (isProbe) isProbing = true
+    const attempt = outages.begin(key, isGenuine)
     let isAccepted = false
     const run = async () => {
-      const outcome = await request(token, key, isGenuine, jwt)
+      const outcome = await request(token, key, attempt, jwt)
       isAccepted = 'value' in outcome
       return outcome
     }
     const startedAt = seconds()
     const outcome = run().finally(() => {
       running.delete(key)
-      if (isProbe) isProbing = false
+      attempt.end()
       if (!isGenuine) rateLimit.end(isAccepted)
     })
     running.set(key, { outcome, startedAt })
@@ -157,11 +152,10 @@ export function createIntrospector<V extends Expiring, J>(
   async function request(
     token: string,
     key: string,
-    isGenuine: boolean,
+    attempt: IntrospectionAttempt,
     jwt: J | undefined,
   ): Promise<Outcome<V>> {
     const startedAt = performance.now()
-    const outagesBefore = outages
     // The result is as old as the request, so that a revocation takes effect within maxAge.
     const requestedAt = seconds()
     let fetched: FetchedResponse
@@ -169,14 +163,11 @@ export function createIntrospector<V extends Expiring, J>(
       fetched = await client.introspect(token)
     } catch (error) {
       if (!(error instanceof IntrospectionFailure)) throw error
-      // A token that the issuer issued is not the cause, unless the status shows that it is.
-      const isOutage = error.dueTo === 'server' || (isGenuine && error.dueTo !== 'token')
-      // Requests that were in flight together fail together, which is one outage.
-      if (isOutage && outages === outagesBefore) recordOutage(error)
-      emitFailure(error, isOutage, startedAt)
-      return { failure: error }
+      const pause = { failure: error, seconds: attempt.fail(error) }
+      emitFailure(pause, startedAt)
+      return pause
     }
-    backOff.recordSuccess()
+    attempt.succeed()
     recordActivity(fetched.response.active)
     const result = evaluate(fetched, jwt)
     const until =
@@ -187,24 +178,21 @@ export function createIntrospector<V extends Expiring, J>(
     return result
   }
 
-  function recordOutage(failure: IntrospectionFailure): void {
-    outages++
-    backOff.recordFailure(failure.retryAfter)
-    lastFailure = failure
-  }
-
   async function ready(): Promise<void> {
     if (client.isEndpointKnown()) return
-    if (backOff.remaining() > 0) throw unavailable(lastFailure)
+    const pause = outages.findPause(noToken, true)
+    if (pause !== undefined) throw unavailable(pause)
     const startedAt = performance.now()
-    const outagesBefore = outages
+    const attempt = outages.begin(noToken, true)
     try {
       await client.findEndpoint()
     } catch (error) {
       if (!(error instanceof IntrospectionFailure)) throw error
-      if (outages === outagesBefore) recordOutage(error)
-      emitFailure(error, true, startedAt)
-      throw unavailable(error)
+      const failed = { failure: error, seconds: attempt.fail(error) }
+      emitFailure(failed, startedAt)
+      throw unavailable(failed)
+    } finally {
+      attempt.end()
     }
   }
 
@@ -220,21 +208,17 @@ export function createIntrospector<V extends Expiring, J>(
 
   function settle(outcome: Outcome<V>): V {
     if ('value' in outcome) return outcome.value
-    if ('failure' in outcome) throw unavailable(outcome.failure)
+    if ('failure' in outcome) throw unavailable(outcome)
     throw new InvalidTokenError(outcome.refusal.reason, outcome.refusal.detail)
   }
 
-  function unavailable(failure: IntrospectionFailure | undefined): ServiceUnavailableError {
-    const hint = failure?.hint
-    return new ServiceUnavailableError(
-      'introspection',
-      Math.max(1, Math.ceil(backOff.remaining())),
-      { issuer, ...(hint !== undefined && { hint }) },
-      failure,
-    )
+  function unavailable({ failure, seconds: pause }: Pause): ServiceUnavailableError {
+    const retryAfter = Math.max(1, Math.ceil(pause))
+    const detail = { issuer, hint: failure.hint }
+    return new ServiceUnavailableError('introspection', retryAfter, detail, failure)
   }
 
-  function emitFailure(failure: IntrospectionFailure, isOutage: boolean, startedAt: number): void {
+  function emitFailure({ failure, seconds: pause }: Pause, startedAt: number): void {
     observer.emit({
       type: 'introspection.failed',
       issuer,
@@ -243,7 +227,7 @@ export function createIntrospector<V extends Expiring, J>(
       clientId: clientId === undefined ? undefined : printable(clientId),
       hint: failure.hint,
       cause: failure,
-      retryAfter: isOutage ? Math.max(1, Math.ceil(backOff.remaining())) : 0,
+      retryAfter: Math.ceil(pause),
       durationMs: performance.now() - startedAt,
     })
   }

@@ -183,7 +183,7 @@ describe("a response about a JWT, with tokens: 'all'", () => {
       const token = t0({ iat, exp: iat + 90_000 })
       await api.introspect(token)
       api.pass(age)
-      expect(await api.verdict(token)).toBe(expected)
+      expect(await api.outcomeFor(token)).toBe(expected)
     },
   )
 

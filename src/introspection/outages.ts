@@ -1,0 +1,98 @@
+/**
+ * @module Which requests wait after a failed introspection. Tokens that were accepted before do not wait for
+ * failures that other tokens may have caused, because any client can send those.
+ */
+import { createGenerationMap } from '../internal/generation-map.ts'
+import { createCircuitBreaker } from './circuit-breaker.ts'
+import type { IntrospectionFailure } from './failure.ts'
+
+/** Why no request may be made about a token now. */
+export interface Pause {
+  readonly failure: IntrospectionFailure
+  readonly seconds: number
+}
+
+export interface Outages {
+  /**
+   * @param token The hash of the token.
+   * @param isGenuine Whether the issuer did issue the token, as far as is known.
+   */
+  readonly findPause: (token: string, isGenuine: boolean) => Pause | undefined
+  readonly begin: (token: string, isGenuine: boolean) => IntrospectionAttempt
+}
+
+export interface IntrospectionAttempt {
+  readonly succeed: () => void
+  /** @returns Seconds for which other tokens wait; 0: they do not. */
+  readonly fail: (failure: IntrospectionFailure) => number
+  readonly end: () => void
+}
+
+/** Tokens whose last introspection failed, 150 octets each. */
+const maxFailedTokens = 1_000
+/** Seconds between two attempts with the same token. */
+const maxTokenDelay = 10
+
+interface FailedToken {
+  readonly failures: number
+  readonly failedAt: number
+  readonly failure: IntrospectionFailure
+}
+
+/** @param now Seconds. */
+export function createOutages(now: () => number): Outages {
+  const everyToken = createCircuitBreaker(now)
+  const unknownTokens = createCircuitBreaker(now)
+  const failedTokens = createGenerationMap<FailedToken>(maxFailedTokens)
+
+  /** The first repetition is immediate, the next after 1 s, then after twice as long each time. */
+  function remainingOf({ failures, failedAt }: FailedToken): number {
+    const elapsed = now() - failedAt
+    if (failures < 2 || elapsed < 0) return 0
+    return Math.max(0, Math.min(maxTokenDelay, 2 ** (failures - 2)) - elapsed)
+  }
+
+  function recordFailedToken(token: string, failure: IntrospectionFailure): void {
+    const failures = (failedTokens.get(token)?.failures ?? 0) + 1
+    failedTokens.set(token, { failures, failedAt: now(), failure })
+  }
+
+  return {
+    findPause(token, isGenuine) {
+      for (const breaker of isGenuine ? [everyToken] : [everyToken, unknownTokens]) {
+        const failure = breaker.openedBy()
+        if (failure !== undefined) return { failure, seconds: breaker.remaining() }
+      }
+      const failed = failedTokens.get(token)
+      const seconds = failed === undefined ? 0 : remainingOf(failed)
+      return failed !== undefined && seconds > 0 ? { failure: failed.failure, seconds } : undefined
+    },
+    begin(token, isGenuine) {
+      const ofEveryToken = everyToken.begin()
+      const own = isGenuine ? ofEveryToken : unknownTokens.begin()
+      return {
+        succeed() {
+          failedTokens.delete(token)
+          ofEveryToken.succeed()
+          if (isGenuine) unknownTokens.recordOtherSuccess()
+          else own.succeed()
+        },
+        fail(failure) {
+          const { dueTo } = failure
+          if (dueTo === 'server') {
+            ofEveryToken.fail(failure, undefined)
+            return everyToken.remaining()
+          }
+          if (dueTo === 'token' || dueTo === 'server_or_token') recordFailedToken(token, failure)
+          if (dueTo === 'token') return 0
+          const stops = own.fail(failure, dueTo === 'load' ? undefined : token)
+          return stops ? (isGenuine ? everyToken : unknownTokens).remaining() : 0
+        },
+        end() {
+          ofEveryToken.end()
+          own.end()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,200 @@
+/** Which tokens wait after failed introspections, and for how long. */
+
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ISS, jwks, t0 } from '../../support/fixture.ts'
+import {
+  active,
+  createApi,
+  type Respond,
+  startAuthorizationServer,
+} from '../../support/introspection.ts'
+
+const raw =
+  (status: number, headers: Record<string, string> = {}, body = '{}'): Respond =>
+  (_request, response) =>
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+
+const reset: Respond = (_request, { socket }) => void socket?.resetAndDestroy()
+
+/** Fails for tokens that begin with `bad`, and accepts all others. */
+const failFor =
+  (fail: Respond): Respond =>
+  (request, response) =>
+    request.form.get('token')?.startsWith('bad') ? fail(request, response) : active()
+
+/** What may be due to a token, or to a firewall that does not let it pass. */
+const failures: [what: string, fail: Respond][] = [
+  ['status 403', raw(403)],
+  ['status 404', raw(404)],
+  ['status 500', raw(500)],
+  ['status 502', raw(502)],
+  ['status 503', raw(503)],
+  ['a redirect', raw(302, { location: '/blocked' })],
+  ['a reset connection', reset],
+  ['no response', () => undefined],
+  ['HTML', raw(200, { 'content-type': 'text/html' }, '<html>')],
+  ['a body that is too large', raw(200, {}, `{"active":true,"x":"${'x'.repeat(300_000)}"}`)],
+  ['no introspection response', raw(200)],
+]
+
+describe.each(failures)('%s for one token', (_what, fail) => {
+  it('does not make another token wait', async () => {
+    const server = await startAuthorizationServer(failFor(fail))
+    const api = createApi(server, { timeout: 0.3 })
+    for (let count = 0; count < 3; count++) {
+      expect(await api.outcomeFor('bad')).toBe('X503')
+      expect(await api.outcomeFor(`good-${count}`)).toBe('OK')
+    }
+    expect(api.events[0]).toMatchObject({ type: 'introspection.failed', retryAfter: 0 })
+  })
+
+  it('makes this token wait from its second failure on', async () => {
+    const server = await startAuthorizationServer(failFor(fail))
+    const api = createApi(server, { timeout: 0.3 })
+    await api.outcomeFor('bad')
+    const perRequest = server.received.length
+    for (let second = 0; second < 60; second++) {
+      for (let count = 0; count < 3; count++) await api.outcomeFor('bad')
+      api.pass(1)
+    }
+    expect(server.received.length / perRequest).toBeGreaterThan(6)
+    expect(server.received.length / perRequest).toBeLessThan(14)
+    server.respond = () => active()
+    api.pass(10)
+    expect(await api.outcomeFor('bad')).toBe('OK')
+  })
+})
+
+describe('failures for several tokens', () => {
+  it.each(failures)('stop introspection after ten without a success: %s', async (_what, fail) => {
+    const server = await startAuthorizationServer(fail)
+    const api = createApi(server, { timeout: 0.3 })
+    const tokens = Array.from({ length: 10 }, (_, count) => `token-${count}`)
+    await Promise.all(tokens.map((token) => api.outcomeFor(token)))
+    const { length } = server.received
+    for (let count = 0; count < 100; count++)
+      expect(await api.outcomeFor(`new-${count}`)).toBe('X503')
+    expect(server.received).toHaveLength(length)
+    server.respond = () => active()
+    api.pass(2)
+    expect(await api.outcomeFor('new')).toBe('OK')
+  })
+
+  it('do not stop it while other tokens succeed', async () => {
+    const server = await startAuthorizationServer(failFor(raw(403)))
+    const api = createApi(server)
+    for (let count = 0; count < 50; count++) {
+      expect(await api.outcomeFor(`bad-${count}`)).toBe('X503')
+      if (count % 5 === 0) expect(await api.outcomeFor(`good-${count}`)).toBe('OK')
+      api.pass(0.1)
+    }
+    expect(api.events).toHaveLength(50)
+    expect(api.events).toEqual(Array(50).fill(expect.objectContaining({ retryAfter: 0 })))
+  })
+
+  it('that were not accepted before do not make accepted tokens wait', async () => {
+    const server = await startAuthorizationServer(failFor(raw(403)))
+    const api = createApi(server)
+    expect(await api.outcomeFor('good')).toBe('OK')
+    api.pass(10)
+    for (let count = 0; count < 20; count++) await api.outcomeFor(`bad-${count}`)
+    expect(await api.outcomeFor('new')).toBe('X503')
+    expect(await api.outcomeFor('good')).toBe('OK')
+  })
+
+  it('that were accepted before make all tokens wait', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    const tokens = Array.from({ length: 10 }, (_, count) => `token-${count}`)
+    for (const token of tokens) expect(await api.outcomeFor(token)).toBe('OK')
+    server.respond = raw(500)
+    api.pass(10)
+    for (const token of tokens) expect(await api.outcomeFor(token)).toBe('X503')
+    const { length } = server.received
+    expect(await api.outcomeFor('new')).toBe('X503')
+    expect(await api.outcomeFor('token-1')).toBe('X503')
+    expect(server.received).toHaveLength(length)
+  })
+
+  it('do not stop it where one JWT fails, with tokens all', async () => {
+    const claims = { client_id: 'c' }
+    const [bad, good] = [t0({ ...claims, sub: 'user-2' }), t0({ ...claims, sub: 'user-1' })]
+    const server = await startAuthorizationServer((request, response) =>
+      request.form.get('token') === bad ? raw(500)(request, response) : active(),
+    )
+    const api = createApi(server, { settings: { issuer: ISS, jwks }, options: { tokens: 'all' } })
+    for (let count = 0; count < 5; count++) expect(await api.outcomeFor(bad)).toBe('X503')
+    expect(await api.outcomeFor(good)).toBe('OK')
+  })
+})
+
+describe('a failure that no token can cause', () => {
+  it('makes all tokens wait: status 401', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    await api.outcomeFor('good')
+    server.respond = raw(401)
+    api.pass(10)
+    await api.outcomeFor('new')
+    expect(await api.outcomeFor('good')).toBe('X503')
+    expect(server.received).toHaveLength(2)
+  })
+
+  it('makes all tokens wait: a refused connection', async () => {
+    const listener = createServer()
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+    const { port } = listener.address() as AddressInfo
+    await new Promise((resolve) => listener.close(resolve))
+    const endpoint = `http://127.0.0.1:${port}/introspect`
+    const api = createApi({ origin: ISS, endpoint })
+    expect(await api.outcomeFor('one')).toBe('X503')
+    const later = createServer((socket) => socket.destroy())
+    onTestFinished(() => void later.close())
+    await new Promise<void>((resolve) => later.listen(port, '127.0.0.1', resolve))
+    expect(await api.outcomeFor('two')).toBe('X503')
+    expect(api.events).toMatchObject([{ reason: 'network', retryAfter: 1 }])
+  })
+})
+
+describe('a limit of the server', () => {
+  it.each([429, 503])(
+    'with Retry-After stops tokens that were not accepted before, and no others: %i',
+    async (status) => {
+      const server = await startAuthorizationServer(failFor(raw(status, { 'retry-after': '30' })))
+      const api = createApi(server)
+      expect(await api.outcomeFor('good')).toBe('OK')
+      api.pass(10)
+      expect(await api.outcomeFor('bad')).toBe('X503')
+      expect(await api.outcomeFor('new')).toBe('X503')
+      expect(await api.outcomeFor('good')).toBe('OK')
+      expect(await api.outcomeFor('new')).toBe('X503')
+      api.pass(31)
+      expect(await api.outcomeFor('new')).toBe('OK')
+    },
+  )
+
+  it('stops all tokens when an accepted one meets it', async () => {
+    const server = await startAuthorizationServer(() => active())
+    const api = createApi(server)
+    expect(await api.outcomeFor('good')).toBe('OK')
+    expect(await api.outcomeFor('good-2')).toBe('OK')
+    server.respond = raw(429, { 'retry-after': '7' })
+    api.pass(10)
+    expect(await api.outcomeFor('good')).toBe('X503')
+    expect(await api.outcomeFor('good-2')).toBe('X503')
+    expect(server.received).toHaveLength(3)
+  })
+
+  it('is followed for 60 seconds at most', async () => {
+    const server = await startAuthorizationServer(raw(429, { 'retry-after': '86400' }))
+    const api = createApi(server)
+    await api.outcomeFor('one')
+    server.respond = () => active()
+    api.pass(59)
+    expect(await api.outcomeFor('two')).toBe('X503')
+    api.pass(2)
+    expect(await api.outcomeFor('two')).toBe('OK')
+  })
+})

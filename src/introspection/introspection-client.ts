@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
  */
 import { createAbortRace } from '../internal/abort-race.ts'
-import type { JsonObject } from '../internal/compact-jws.ts'
+import type { JsonObject } from '../internal/compact-serialization.ts'
 import {
   FetchFailure,
   fetchDocument,

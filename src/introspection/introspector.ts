@@ -7,7 +7,7 @@
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { IntrospectionLimit, Observer } from '../events.ts'
-import type { JsonObject } from '../internal/compact-jws.ts'
+import type { JsonObject } from '../internal/compact-serialization.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { IntrospectionFailure } from './failure.ts'

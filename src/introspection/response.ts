@@ -5,7 +5,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2.2 | RFC 7662, section 2.2}
  */
 import { InvalidTokenError } from '../errors.ts'
-import { getMember, type JsonObject } from '../internal/compact-jws.ts'
+import type { JsonObject } from '../internal/compact-serialization.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 
 /** The members of a response for an active token. */
@@ -20,7 +21,7 @@ export type IntrospectionResponse =
  * @returns `undefined` where the object is not an introspection response: `active` is not a boolean.
  */
 export function readIntrospectionResponse(json: JsonObject): IntrospectionResponse | undefined {
-  const active = getMember(json, 'active')
+  const active = getOwn(json, 'active')
   // RFC 7662 §2.2: a boolean. "true" and 1 are not.
   if (active === false) return { active }
   if (active !== true) return undefined
@@ -37,7 +38,7 @@ const stringMembers = ['iss', 'sub', 'client_id', 'jti', 'token_type']
  */
 export function validateIntrospectedClaims(claims: JsonObject, issuer: string): void {
   for (const name of stringMembers) {
-    const value = getMember(claims, name)
+    const value = getOwn(claims, name)
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
       throw new InvalidTokenError('invalid_claim', {
         name,
@@ -46,7 +47,7 @@ export function validateIntrospectedClaims(claims: JsonObject, issuer: string): 
       })
     }
   }
-  const iss = getMember(claims, 'iss')
+  const iss = getOwn(claims, 'iss')
   if (iss !== undefined && iss !== issuer) {
     throw new InvalidTokenError('wrong_issuer', {
       name: 'iss',
@@ -65,7 +66,7 @@ const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
 
 function validateKind(claims: JsonObject): void {
   for (const name of kindMembers) {
-    const value = getMember(claims, name)
+    const value = getOwn(claims, name)
     if (typeof value !== 'string' || !otherKind.test(value)) continue
     throw new InvalidTokenError('wrong_type', {
       name,
@@ -78,9 +79,9 @@ function validateKind(claims: JsonObject): void {
 
 // RFC 9449 §6.2: a token of type DPoP is bound to a key.
 function validateTokenType(claims: JsonObject): void {
-  const type = getMember(claims, 'token_type')
+  const type = getOwn(claims, 'token_type')
   if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') return
-  const cnf = getMember(claims, 'cnf')
+  const cnf = getOwn(claims, 'cnf')
   if (typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, 'jkt')) return
   throw new InvalidTokenError('missing_claim', {
     name: 'cnf.jkt',

@@ -10,11 +10,14 @@ import { AccessTokenError, ServiceUnavailableError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import {
   decodeJsonObject,
-  getMember,
+  findExtension,
   type JsonObject,
-  splitCompact,
-} from '../internal/compact-jws.ts'
+  notBase64url,
+  splitJws,
+} from '../internal/compact-serialization.ts'
+import { isNumericDate } from '../internal/numeric-date.ts'
 import { copyOwnMembers } from '../internal/own-members.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { IntrospectionFailure } from './failure.ts'
 
@@ -61,7 +64,7 @@ export async function verifySignedResponse(
   validateHeader(header, rules)
   validateResponseClaims(claims, rules, now)
   await requireKey(response, rules)
-  const result = getMember(claims, 'token_introspection')
+  const result = getOwn(claims, 'token_introspection')
   // RFC 9701 §5: nowhere else. Members of the JWT itself are not about the token.
   if (typeof result !== 'object' || result === null || Array.isArray(result)) {
     throw invalid('it has no member token_introspection')
@@ -78,21 +81,20 @@ function invalid(problem: string, cause?: unknown): IntrospectionFailure {
 }
 
 function parseSignedResponse(text: string): SignedResponse {
-  const segments = isAscii(text) ? splitCompact(text) : undefined
+  const segments = isAscii(text) ? splitJws(text) : undefined
   if (segments === undefined) throw invalid('it is not a JWS in the compact serialization')
   const header = decodeJsonObject(segments.header)
   if (typeof header === 'string') throw invalid(`its header ${header}`)
   const claims = decodeJsonObject(segments.payload)
   if (typeof claims === 'string') throw invalid(`its payload ${claims}`)
   const signature = decodeAsciiBase64url(segments.signature)
-  if (signature === undefined) throw invalid('its signature is not canonical base64url')
+  if (signature === undefined) throw invalid(`its signature ${notBase64url}`)
   const signingInput = () => Buffer.from(segments.signingInput, 'latin1')
   return { header: copyOwnMembers(header) as JoseHeader, claims, signingInput, signature }
 }
 
 function validateHeader(header: JoseHeader, { algorithms }: SignedResponseRules): void {
-  // RFC 7515 §4.1.11: no extension is supported.
-  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
+  if (findExtension(header as unknown as JsonObject) !== undefined) {
     throw invalid('it uses an extension that is not supported')
   }
   const { typ, alg, kid } = header as Readonly<Record<string, unknown>>
@@ -110,21 +112,21 @@ function validateResponseClaims(
   { issuer, audiences, clockTolerance }: SignedResponseRules,
   now: number,
 ): void {
-  const iss = getMember(claims, 'iss')
+  const iss = getOwn(claims, 'iss')
   if (iss !== issuer) throw invalid(`its iss is ${printable(iss)}, not the issuer`)
-  const aud = getMember(claims, 'aud')
+  const aud = getOwn(claims, 'aud')
   const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
   if (!values.some((value) => audiences.includes(value as string))) {
     throw invalid(`its aud is ${printable(aud)}, not ${printable(audiences)}`)
   }
-  const iat = getMember(claims, 'iat')
-  if (typeof iat !== 'number' || !Number.isFinite(iat)) throw invalid('it has no iat')
+  const iat = getOwn(claims, 'iat')
+  if (!isNumericDate(iat)) throw invalid('it has no iat')
   const tolerance = Math.max(clockTolerance, maxResponseAge)
   if (Math.abs(now - iat) > tolerance) {
     throw invalid(`its iat is ${iat}, more than ${tolerance} s from now`)
   }
   // RFC 9701 §5 discourages exp; where it is present, it counts.
-  const exp = getMember(claims, 'exp')
+  const exp = getOwn(claims, 'exp')
   if (exp !== undefined && !(typeof exp === 'number' && now < exp + clockTolerance)) {
     throw invalid('it has expired')
   }

@@ -5,7 +5,7 @@
 import { Buffer } from 'node:buffer'
 import * as crypto from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
-import { maxTokenLength } from '../token/compact-jws.ts'
+import { maxTokenLength } from '../token/token-text.ts'
 
 /** What the cache has for a token. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {

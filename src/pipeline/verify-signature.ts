@@ -14,7 +14,7 @@ import type { KeySet } from '../keys/key-set.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import type { VerificationTask } from '../signature/verification-queue.ts'
 import { verifyWithKey } from '../signature/verify.ts'
-import type { ParsedJwt } from '../token/compact-jws.ts'
+import type { ParsedJwt } from '../token/jws.ts'
 
 /**
  * What the verifications for one token may cost, in octets of RSA moduli: 4 keys of 8192 bits, or 8 of

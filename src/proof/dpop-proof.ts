@@ -10,11 +10,14 @@ import { InvalidDpopProofError, type InvalidDpopProofReason } from '../errors.ts
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import {
   decodeJsonObject,
-  getMember,
+  findExtension,
   type JsonObject,
-  splitCompact,
-} from '../internal/compact-jws.ts'
+  notBase64url,
+  splitJws,
+} from '../internal/compact-serialization.ts'
 import { getFieldValues } from '../internal/field-values.ts'
+import { isNumericDate } from '../internal/numeric-date.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { removeQuery } from '../internal/remove-query.ts'
 import { sha256 } from '../internal/sha256.ts'
@@ -73,10 +76,10 @@ export function parseDpopProof(proof: string): ParsedProof {
   if (proof.length > maxProofLength) throw malformed(`longer than ${maxProofLength} characters`)
   if (!isAscii(proof)) throw malformed('not ASCII')
   // RFC 9449 §4.3, check 2
-  const segments = splitCompact(proof)
+  const segments = splitJws(proof)
   if (segments === undefined) throw malformed('not three parts separated by dots')
   const signature = decodeAsciiBase64url(segments.signature)
-  if (signature === undefined) throw malformed('the signature is not canonical base64url')
+  if (signature === undefined) throw malformed(`the signature ${notBase64url}`)
   return {
     header: segments.header,
     claims: readClaims(decodeSegment(segments.payload, 'payload')),
@@ -94,21 +97,19 @@ export function parseDpopProof(proof: string): ParsedProof {
  */
 export function parseProofHeader(segment: string, algorithms: readonly Algorithm[]): ProofHeader {
   const header = decodeSegment(segment, 'header')
-  // RFC 7515 §4.1.11: no extension is supported. RFC 7797 §7: a JWT is always base64url.
-  if (Object.hasOwn(header, 'crit')) throw invalidProof('critical_header', 'crit')
-  if (Object.hasOwn(header, 'b64') && header.b64 !== true)
-    throw invalidProof('critical_header', 'b64')
+  const extension = findExtension(header)
+  if (extension !== undefined) throw invalidProof('critical_header', extension)
   // RFC 9449 §4.3, check 4; RFC 7515 §4.1.9: a media type.
-  const typ = getMember(header, 'typ')
+  const typ = getOwn(header, 'typ')
   if (typeof typ !== 'string' || !dpopType.test(typ)) {
     throw invalidProof('wrong_type', 'typ', 'dpop+jwt', typ)
   }
   // RFC 9449 §4.3, check 5
-  const alg = getMember(header, 'alg')
+  const alg = getOwn(header, 'alg')
   if (!isAlgorithm(alg) || !algorithms.includes(alg)) {
     throw invalidProof('wrong_algorithm', 'alg', algorithms.join(' '), alg)
   }
-  const jwk = getMember(header, 'jwk')
+  const jwk = getOwn(header, 'jwk')
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw invalidProof('invalid_key', 'jwk', 'a JSON object', jwk)
   }
@@ -138,18 +139,17 @@ function readClaims(claims: JsonObject): ProofClaims {
 }
 
 function readString(claims: JsonObject, name: string): string {
-  const value = required(claims, name, getMember(claims, name))
+  const value = required(claims, name, getOwn(claims, name))
   if (typeof value !== 'string' || value === '') {
     throw invalidProof('invalid_claim', name, 'a string that is not empty', value)
   }
   return value
 }
 
-// RFC 7519 §2: a JSON number, which need not be an integer. 1e400 is Infinity in JavaScript.
 function readNumber(claims: JsonObject, name: string): number | undefined {
   if (!Object.hasOwn(claims, name)) return undefined
   const value = claims[name]
-  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (isNumericDate(value)) return value
   throw invalidProof('invalid_claim', name, 'a finite number of seconds', value)
 }
 
@@ -192,12 +192,12 @@ export function validateProofClaims(claims: ProofClaims, context: ProofContext):
   if (ath !== sha256(token)) throw invalidProof('wrong_token', 'ath')
 }
 
-// How far `iat` may be in the future, in seconds, whatever the tolerance: clocks of clients differ,
-// and the conformance suite of the OpenID Foundation sends 10.
-const minFutureTolerance = 10
+// Clocks of clients differ, and the conformance suite of the OpenID Foundation sends an `iat` 10 s ahead.
+const minProofFutureTolerance = 10
 
-export function futureTolerance(clockTolerance: number): number {
-  return Math.max(clockTolerance, minFutureTolerance)
+/** Returns how many seconds the `iat` of a proof may be in the future. */
+export function proofFutureTolerance(clockTolerance: number): number {
+  return Math.max(clockTolerance, minProofFutureTolerance)
 }
 
 /**
@@ -209,7 +209,7 @@ export function validateProofTime({ iat, exp, nbf }: ProofClaims, context: Proof
   const { now, maxAge, clockTolerance } = context
   const earliest = now - maxAge - clockTolerance
   if (!(iat > earliest)) throw outOfRange('too_old', 'iat', 'later than', earliest, iat)
-  const latest = now + futureTolerance(clockTolerance)
+  const latest = now + proofFutureTolerance(clockTolerance)
   if (!(iat <= latest)) throw outOfRange('issued_in_future', 'iat', 'not later than', latest, iat)
   if (exp !== undefined && !(now < exp + clockTolerance)) {
     throw outOfRange('expired', 'exp', 'later than', now - clockTolerance, exp)

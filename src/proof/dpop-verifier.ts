@@ -16,12 +16,12 @@ import { withTimeLimit } from '../internal/time-limit.ts'
 import type { ReplayStore, ResolvedDpop } from '../options/dpop.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import {
-  futureTolerance,
   getDpopHeader,
   type ParsedProof,
   type ProofClaims,
   parseDpopProof,
   parseProofHeader,
+  proofFutureTolerance,
   validateProofClaims,
   validateProofTime,
 } from './dpop-proof.ts'
@@ -81,7 +81,7 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   const { algorithms, maxAge, clockTolerance, now } = options
   // For how many seconds a proof is remembered after it is too old: the store may take a second, and
   // the clock of another process may be behind.
-  const margin = futureTolerance(clockTolerance)
+  const margin = proofFutureTolerance(clockTolerance)
   const keys = createProofKeyCache(maxCachedKeys)
   const nonces = options.nonce && createNonces({ ...options.nonce, clockTolerance, now })
   const replayStore = createReplayStore(options)
@@ -152,7 +152,7 @@ function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefine
   return (
     replayStore ??
     createMemoryReplayStore({
-      window: maxAge + clockTolerance + 2 * futureTolerance(clockTolerance),
+      window: maxAge + clockTolerance + 2 * proofFutureTolerance(clockTolerance),
       now,
     })
   )

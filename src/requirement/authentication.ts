@@ -6,6 +6,7 @@
  */
 import type { AuthenticationRequirement, JwtClaims } from '../access-token.ts'
 import type { ErrorDetail } from '../errors.ts'
+import { futureTolerance } from '../internal/numeric-date.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { isScope } from '../internal/scope-syntax.ts'
@@ -42,10 +43,6 @@ export function compileAuthentication(
   return Object.freeze({ acrValues: Object.freeze([...new Set(values)]), maxAge })
 }
 
-// How far `auth_time` may be in the future, in seconds. The same as for `iat`, because a token may be
-// issued directly after the authentication.
-const minFutureTolerance = 60
-
 /**
  * Returns what is wrong with the authentication that the claims describe; `undefined` if nothing.
  *
@@ -69,7 +66,8 @@ export function findAuthenticationProblem(
   const time = getOwn(claims, 'auth_time')
   // Rounded down, because `auth_time` is usually a whole second: an age of exactly `maxAge` is accepted.
   const earliest = Math.floor(now) - maxAge
-  const latest = now + Math.max(clockTolerance, minFutureTolerance)
+  // The same tolerance as for `iat`: a token may be issued directly after the authentication.
+  const latest = now + futureTolerance(clockTolerance)
   if (typeof time === 'number' && time >= earliest && time <= latest) return undefined
   return {
     name: 'auth_time',

@@ -5,7 +5,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-9 | RFC 7516, section 9}
  */
 import { Buffer } from 'node:buffer'
-import { maxHeaderLength, maxTokenLength } from './compact-jws.ts'
+import { countSegments } from '../internal/compact-serialization.ts'
+import { maxHeaderLength, maxTokenLength } from './token-text.ts'
 
 /** What clients send that have no token. */
 const placeholders = ['undefined', 'null']
@@ -21,7 +22,7 @@ const placeholders = ['undefined', 'null']
 export function isOpaque(token: string): boolean {
   if (typeof token !== 'string' || token === '' || token.length > maxTokenLength) return false
   if (!token.includes('.')) return !placeholders.includes(token)
-  return !hasFiveParts(token) && !isHeader(firstPart(token))
+  return countSegments(token) !== 5 && !isHeader(firstPart(token))
 }
 
 /** Returns what precedes the first dot. Dots at the beginning are not counted. */
@@ -30,10 +31,6 @@ function firstPart(token: string): string {
   while (token.charAt(start) === '.') start++
   const end = token.indexOf('.', start)
   return end === -1 ? token.slice(start) : token.slice(start, end)
-}
-
-function hasFiveParts(token: string): boolean {
-  return token.split('.', 6).length === 5
 }
 
 function isHeader(part: string): boolean {

@@ -3,7 +3,8 @@
  * of its parts, so that an attempt which cannot succeed costs nothing.
  */
 import { InvalidTokenError } from '../errors.ts'
-import { getMember, type JsonObject } from '../internal/compact-jws.ts'
+import type { JsonObject } from '../internal/compact-serialization.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
 
@@ -24,8 +25,8 @@ export function selectKeys(
   token: string,
   keys: readonly DecryptionKey[],
 ): readonly DecryptionKey[] {
-  const alg = getMember(header, 'alg')
-  const kid = getMember(header, 'kid')
+  const alg = getOwn(header, 'alg')
+  const kid = getOwn(header, 'kid')
   const fitting = keys.filter(({ algorithms }) => algorithms.includes(alg as never))
   if (fitting.length === 0) {
     const expected = [...new Set(keys.flatMap(({ algorithms }) => algorithms))].join(' ')
@@ -59,12 +60,12 @@ function fitsToken(
 ): boolean {
   // RFC 7518 §4.6.1.1: the ephemeral key is on the curve of the recipient's key.
   if (curve !== undefined) {
-    const epk = getMember(header, 'epk')
-    return typeof epk === 'object' && epk !== null && getMember(epk as JsonObject, 'crv') === curve
+    const epk = getOwn(header, 'epk')
+    return typeof epk === 'object' && epk !== null && getOwn(epk as JsonObject, 'crv') === curve
   }
   // RFC 8017 §7.1.2: the ciphertext is as long as the modulus.
   if (modulusBytes !== undefined) return encryptedKeyBytes === modulusBytes
-  return cipher === undefined || getMember(header, 'enc') === cipher
+  return cipher === undefined || getOwn(header, 'enc') === cipher
 }
 
 function limitCost(candidates: readonly DecryptionKey[]): readonly DecryptionKey[] {
@@ -82,7 +83,7 @@ function encryptedKeyLength(token: string): number {
 }
 
 export function kidDetail(header: JsonObject): { readonly kid?: string } {
-  const kid = getMember(header, 'kid')
+  const kid = getOwn(header, 'kid')
   return kid === undefined ? {} : { kid: printable(kid) }
 }
 

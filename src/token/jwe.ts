@@ -10,11 +10,16 @@ import { Buffer } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
-import { decodeJsonObject, getMember, type JsonObject } from '../internal/compact-jws.ts'
+import {
+  countSegments,
+  decodeJsonObject,
+  type JsonObject,
+} from '../internal/compact-serialization.ts'
+import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
-import { maxHeaderLength, maxTokenLength } from './compact-jws.ts'
 import { failed, kidDetail, selectKeys } from './jwe-keys.ts'
+import { malformed, validateHeaderLength, validateTokenText } from './token-text.ts'
 
 /** How the content may be encrypted. */
 const contentEncryptionAlgorithms = [
@@ -41,9 +46,7 @@ export type RunInTurn = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Returns whether a token has the five parts of a JWE (RFC 7516 §9). */
 export function isEncrypted(token: string): boolean {
-  let dots = 0
-  for (let at = token.indexOf('.'); at !== -1 && dots < 5; at = token.indexOf('.', at + 1)) dots++
-  return dots === 4
+  return countSegments(token) === 5
 }
 
 /**
@@ -91,7 +94,7 @@ async function tryKeys(token: string, candidates: readonly DecryptionKey[]) {
  * @throws InvalidTokenError with `malformed` or `critical_header`
  */
 export function readUnverifiedIssuer(token: string): unknown {
-  return getMember(parseHeader(token), 'iss')
+  return getOwn(parseHeader(token), 'iss')
 }
 
 /**
@@ -106,7 +109,7 @@ export function validateNestedClaims(
   { header, issuers }: DecryptedToken,
   claims: JsonObject,
 ): void {
-  const iss = getMember(claims, 'iss')
+  const iss = getOwn(claims, 'iss')
   if (!issuers.includes(iss as string)) {
     const hint = 'the token is encrypted to a key of another issuer'
     const expected = printable(issuers.join(' '))
@@ -119,7 +122,7 @@ export function validateNestedClaims(
   }
   for (const name of ['iss', 'sub', 'aud']) {
     if (!Object.hasOwn(header, name)) continue
-    if (isDeepStrictEqual(getMember(header, name), getMember(claims, name))) continue
+    if (isDeepStrictEqual(getOwn(header, name), getOwn(claims, name))) continue
     const hint = 'the header of the encrypted token contradicts the claims in it'
     throw new InvalidTokenError('invalid_claim', { name, hint })
   }
@@ -161,15 +164,11 @@ function readNested(plaintext: Uint8Array): string {
 }
 
 function parseHeader(token: string): JsonObject {
-  if (typeof token !== 'string') throw malformed('the token is not a string')
-  if (token.length > maxTokenLength) throw malformed(`longer than ${maxTokenLength} characters`)
-  if (!isAscii(token)) throw malformed('not ASCII')
+  validateTokenText(token)
   const parts = token.split('.', 6)
   if (parts.length !== 5) throw malformed('not five parts separated by dots')
   const [first = '', ...others] = parts
-  if (first.length > maxHeaderLength) {
-    throw malformed(`header longer than ${maxHeaderLength} characters`)
-  }
+  validateHeaderLength(first.length)
   const header = decodeJsonObject(first)
   if (typeof header === 'string') throw malformed(`header ${header}`)
   if (others.some((part) => decodeAsciiBase64url(part) === undefined)) {
@@ -184,7 +183,7 @@ function validateHeader(header: JsonObject): void {
   if (Object.hasOwn(header, 'crit')) throw new InvalidTokenError('critical_header')
   for (const name of ['alg', 'enc', 'kid', 'typ', 'cty']) {
     const isRequired = name === 'alg' || name === 'enc'
-    const value = getMember(header, name)
+    const value = getOwn(header, name)
     if (typeof value !== 'string' && (isRequired || value !== undefined)) {
       throw malformed(`${name} is not a string`)
     }
@@ -193,13 +192,9 @@ function validateHeader(header: JsonObject): void {
   if (Object.hasOwn(header, 'zip')) throw failed({ name: 'zip', hint: 'the content is compressed' })
   // RFC 8725 §3.13 (bis): the sender would choose how long the work takes.
   if (Object.hasOwn(header, 'p2c')) throw failed({ name: 'p2c', hint: 'PBES2 is not supported' })
-  const enc = getMember(header, 'enc') as string
+  const enc = getOwn(header, 'enc') as string
   if (!contentEncryptionAlgorithms.includes(enc)) {
     const expected = contentEncryptionAlgorithms.join(' ')
     throw failed({ name: 'enc', expected, actual: printable(enc) })
   }
-}
-
-function malformed(hint: string): InvalidTokenError {
-  return new InvalidTokenError('malformed', { hint })
 }

@@ -4,6 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4 | RFC 7519, section 4.1.4}
  */
 import { InvalidTokenError, type InvalidTokenReason } from '../errors.ts'
+import { futureTolerance, isNumericDate } from '../internal/numeric-date.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { type Claims, invalidClaim, missingClaim } from './claim.ts'
 
@@ -20,9 +21,6 @@ export interface TimeClaims {
   readonly nbf: number | undefined
   readonly iat: number | undefined
 }
-
-// How far `iat` may lie in the future, in seconds: clocks differ, and no RFC gives a number.
-const minFutureTolerance = 60
 
 /** Reads `exp`, `nbf` and `iat`, once for each token. */
 export function readTimeClaims(claims: Claims): TimeClaims {
@@ -51,18 +49,17 @@ export function validateTime({ exp, nbf, iat }: TimeClaims, rules: TimeRules, no
     if (maxTokenAge !== undefined) throw missingClaim('iat')
     return
   }
-  const latest = now + Math.max(clockTolerance, minFutureTolerance)
+  const latest = now + futureTolerance(clockTolerance)
   if (!(iat <= latest)) throw outOfRange('issued_in_future', 'iat', iat, 'not later than', latest)
   if (maxTokenAge === undefined) return
   const earliest = now - clockTolerance - maxTokenAge
   if (!(iat > earliest)) throw outOfRange('too_old', 'iat', iat, 'later than', earliest)
 }
 
-// RFC 7519 §2: a JSON number, which need not be an integer. 1e400 is Infinity in JavaScript.
 function readNumericDate(claims: Claims, name: string): number | undefined {
   const value = getOwn(claims, name)
   if (value === undefined) return undefined
-  if (typeof value !== 'number' || !Number.isFinite(value)) {
+  if (!isNumericDate(value)) {
     const hint =
       typeof value === 'string' ? `${name} is a string: the issuer must send a number` : undefined
     throw invalidClaim(name, value, 'a finite number of seconds', hint)

@@ -6,7 +6,7 @@ import { decodeBase64url } from '../../src/internal/base64url.ts'
 import { metadataUrls } from '../../src/issuer/discovery.ts'
 import { readKeySet } from '../../src/keys/key-set.ts'
 import { isAlgorithm } from '../../src/signature/algorithms.ts'
-import { parseCompactJws } from '../../src/token/compact-jws.ts'
+import { parseCompactJws } from '../../src/token/jws.ts'
 import { verifySignature } from '../support/verify-signature.ts'
 
 const folder = new URL('../vectors/', import.meta.url)

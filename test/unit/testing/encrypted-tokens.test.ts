@@ -3,8 +3,8 @@ import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, expect, it } from 'vitest'
 import { readDecryptionKeys } from '../../../src/options/decryption-keys.ts'
 import { createTokenEncrypter } from '../../../src/testing/encrypted-tokens.ts'
-import { parseCompactJws } from '../../../src/token/compact-jws.ts'
 import { decryptToken, validateNestedClaims } from '../../../src/token/jwe.ts'
+import { parseCompactJws } from '../../../src/token/jws.ts'
 
 const issuer = await createTestIssuer()
 afterAll(() => issuer.close())

@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { decodeJsonObject, getMember, splitCompact } from '../../../src/internal/compact-jws.ts'
+import {
+  countSegments,
+  decodeJsonObject,
+  findExtension,
+  splitJws,
+} from '../../../src/internal/compact-serialization.ts'
 
 const encode = (text: string, encoding: BufferEncoding = 'utf8') =>
   Buffer.from(text, encoding).toString('base64url')
 
 describe('a compact JWS', () => {
   it('has three segments, of which two are signed', () => {
-    expect(splitCompact('a.b.c')).toEqual({
+    expect(splitJws('a.b.c')).toEqual({
       header: 'a',
       payload: 'b',
       signature: 'c',
       signingInput: 'a.b',
     })
-    expect(splitCompact('..')).toEqual({
+    expect(splitJws('..')).toEqual({
       header: '',
       payload: '',
       signature: '',
@@ -21,7 +26,7 @@ describe('a compact JWS', () => {
   })
 
   it.each(['', 'a', 'a.b', 'a.b.c.d', '...'])('is not %j', (text) => {
-    expect(splitCompact(text)).toBeUndefined()
+    expect(splitJws(text)).toBeUndefined()
   })
 })
 
@@ -45,10 +50,28 @@ describe('a segment', () => {
   ])('%s when it is %j', (problem, segment) => {
     expect(decodeJsonObject(segment)).toBe(problem)
   })
+})
 
-  it('has no member that it inherits', () => {
-    expect(getMember({ a: 1 }, 'a')).toBe(1)
-    expect(getMember({}, 'toString')).toBeUndefined()
-    expect(getMember(JSON.parse('{"__proto__":1}'), '__proto__')).toBe(1)
+describe('the header of a JWS', () => {
+  it.each([
+    ['crit', { crit: [] }],
+    ['crit', { crit: ['b64'], b64: false }],
+    ['b64', { b64: false }],
+    ['b64', { b64: null }],
+    [undefined, { b64: true }],
+    [undefined, { alg: 'RS256' }],
+  ])('needs the extension %s when it is %j', (extension, header) => {
+    expect(findExtension(header)).toBe(extension)
+  })
+})
+
+describe('the number of segments', () => {
+  it.each([
+    ['', 1],
+    ['a.b.c', 3],
+    ['....', 5],
+    ['a'.repeat(9).split('').join('.'), 6],
+  ])('of %j is %i', (text, count) => {
+    expect(countSegments(text)).toBe(count)
   })
 })

@@ -1,6 +1,7 @@
 import { compactVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { maxTokenLength, parseCompactJws } from '../../../src/token/compact-jws.ts'
+import { parseCompactJws } from '../../../src/token/jws.ts'
+import { maxTokenLength } from '../../../src/token/token-text.ts'
 import { partsOf } from '../../support/checked-validator.ts'
 import { base64url, rsa1, signParts, t0 } from '../../support/fixture.ts'
 

@@ -12,6 +12,7 @@ import type {
   UnavailableService,
 } from './errors.ts'
 import { messageOf } from './internal/callback.ts'
+import { isThenable } from './internal/maybe-promise.ts'
 import { printable } from './internal/printable.ts'
 
 /** A token passed every check. */
@@ -277,10 +278,6 @@ function sanitize(event: ValidatorEvent): ValidatorEvent {
   if (!('issuer' in event) || event.issuer === undefined) return event
   const issuer = printable(event.issuer)
   return issuer === event.issuer ? event : { ...event, issuer }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | undefined)?.then === 'function'
 }
 
 export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Observer {

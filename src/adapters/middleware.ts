@@ -134,7 +134,7 @@ export function authenticateRequest(
 ): MaybePromise<AccessToken | undefined> {
   const earlier = clearAuthentication(carrier, holder)
   const decided = context.authenticate(request, earlier)
-  if (!('then' in decided)) {
+  if (!('then' in decided && isPromise(decided))) {
     recordAuthentication(context, carrier, holder, response, decided)
     return decided
   }

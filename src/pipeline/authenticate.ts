@@ -68,11 +68,13 @@ function decide(
     const presented = findCredentials(token, context)
     // Step 2, token: is it a valid token of a trusted issuer, for this API, now? RFC 9068 §4
     const result = tokenVerifier.verify(presented, context)
-    // `in`, not isPromise: a function that V8 has seen with many types takes 0.1 µs longer per request.
-    if ('then' in result) return decideLater(result, context)
+    // `in` before isPromise: a function that V8 has seen with many types takes 0.1 µs longer per request.
+    if ('then' in result && isPromise(result)) return decideLater(result, context)
     const decided = proveAndAuthorize(result, context)
     // Step 5, response: the application responds. For a refusal, the error holds the response.
-    return 'then' in decided ? decided.then(undefined, (error) => refuse(error, context)) : decided
+    return 'then' in decided && isPromise(decided)
+      ? decided.then(undefined, (error) => refuse(error, context))
+      : decided
   } catch (error) {
     return refuse(error, context)
   }
@@ -97,7 +99,7 @@ function proveAndAuthorize(
   context.verified = result
   // Step 3, proof: did this request prove possession of the key that the token is bound to?
   const proofs = context.pipeline.proof.verify(result, context)
-  return 'then' in proofs
+  return 'then' in proofs && isPromise(proofs)
     ? proofs.then((proven) => authorize(createAccessToken(result, proven, context), context))
     : authorize(createAccessToken(result, proofs, context), context)
 }

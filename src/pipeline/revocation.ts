@@ -7,7 +7,7 @@ import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
 import { callbackError } from '../internal/callback.ts'
-import { isThenable } from '../internal/maybe-promise.ts'
+import { isPromise, isThenable } from '../internal/maybe-promise.ts'
 import { withTimeout } from '../internal/timeout.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { digestOf } from './token-cache.ts'
@@ -68,11 +68,11 @@ export function createRevocationCheck(
   function begin(token: AccessToken): Outcome | Promise<Outcome> {
     const startedAt = performance.now()
     const result = call(token)
-    if (!('then' in result)) return result
+    if (!isPromise(result)) return result
     const key = digestOf(token.token)
-    const outcome = result.then((known) => {
+    const outcome = result.then((settled) => {
       running.delete(key)
-      return known
+      return settled
     })
     running.set(key, { outcome, startedAt })
     return outcome
@@ -95,7 +95,7 @@ export function createRevocationCheck(
     const shared = key === undefined ? undefined : running.get(key)
     if (key !== undefined && shared !== undefined) return share(shared, token, key)
     const outcome = begin(token)
-    return 'then' in outcome ? outcome.then(settle) : settle(outcome)
+    return isPromise(outcome) ? outcome.then(settle) : settle(outcome)
   }
 }
 

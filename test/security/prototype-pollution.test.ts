@@ -3,6 +3,8 @@
  * Options have their own test.
  */
 import { createValidator } from 'oauth-resource-server'
+import { authenticate as authenticateExpress } from 'oauth-resource-server/express'
+import { authenticate as authenticateHttp } from 'oauth-resource-server/http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readKeySet } from '../../src/keys/key-set.ts'
 import { AUD, ec1, fixtureValidator, ISS, jwks, makeKey, rsa1, t0 } from '../support/fixture.ts'
@@ -123,5 +125,33 @@ describe('a property of Object.prototype', () => {
     expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint'])
     server.respond = () => ({ active: true })
     expect(await api.outcomeFor('other')).toBe('T401 missing_claim')
+  })
+
+  it.each(['text', {}, 1, true])(
+    'does not make a result a promise when then is %j',
+    async (then) => {
+      const validator = fixtureValidator({ revoked: () => false })
+      const request = () => ({ headers: { authorization: `Bearer ${t0()}` } })
+      pollute({ then })
+      for (const kind of ['new', 'cached']) {
+        await expect(validator.validate(t0()), kind).resolves.toMatchObject({ issuer: ISS })
+        await expect(authenticateHttp(validator)(request(), {}), kind).resolves.toMatchObject({
+          issuer: ISS,
+        })
+      }
+      await expect(validator.authenticate({ headers: {} })).rejects.toMatchObject({ status: 401 })
+    },
+  )
+
+  it('does not make the result for a cached token a promise when then is a function', async () => {
+    const validator = fixtureValidator({ revoked: () => false })
+    const middleware = authenticateExpress(validator)
+    const token = t0()
+    await validator.validate(token)
+    const passed: unknown[] = []
+    const then = () => {}
+    pollute({ then })
+    middleware({ headers: { authorization: `Bearer ${token}` } }, {}, (error) => passed.push(error))
+    expect(passed).toEqual([undefined])
   })
 })

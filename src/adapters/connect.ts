@@ -33,12 +33,12 @@ export function authenticateConnect(
     if (isPromise(outcome)) {
       outcome.then(
         () => callNext(next),
-        (error) => refuse(response, error, next, context.passErrors),
+        (error) => handleError(response, error, next, context.passErrors),
       )
       return
     }
   } catch (error) {
-    refuse(response, error, next, context.passErrors)
+    handleError(response, error, next, context.passErrors)
     return
   }
   callNext(next)
@@ -57,12 +57,12 @@ export function authorizeConnect(
     if (isPromise(outcome)) {
       outcome.then(
         () => callNext(next),
-        (error) => refuse(response, error, next, passesErrors(request), send),
+        (error) => handleError(response, error, next, passesErrors(request), send),
       )
       return
     }
   } catch (error) {
-    refuse(response, error, next, passesErrors(request), send)
+    handleError(response, error, next, passesErrors(request), send)
     return
   }
   callNext(next)
@@ -111,7 +111,7 @@ export function accessToken<C extends object = JwtClaims>(request: object): Acce
   return recordedToken(request) as unknown as AccessToken<C>
 }
 
-function refuse(
+function handleError(
   response: object,
   thrown: unknown,
   next: Next,

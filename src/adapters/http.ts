@@ -67,7 +67,7 @@ export function authenticate<C extends object = JwtClaims>(
       const outcome = authenticateRequest(context, request, response)
       token = isPromise(outcome) ? await outcome : outcome
     } catch (error) {
-      return refuse(response, error, next, context.passErrors)
+      return handleError(response, error, next, context.passErrors)
     }
     if (next !== undefined) callNext(next)
     return token as AccessToken<C> | undefined
@@ -91,7 +91,7 @@ export function authorize<C extends object = JwtClaims>(
       const outcome = authorizeRequest(required, request)
       token = isPromise(outcome) ? await outcome : outcome
     } catch (error) {
-      return refuse(response, error, next, passesErrors(request))
+      return handleError(response, error, next, passesErrors(request))
     }
     if (next !== undefined) callNext(next)
     return token as unknown as AccessToken<C>
@@ -131,7 +131,7 @@ export function accessToken<C extends object = JwtClaims>(request: object): Acce
   return recordedToken(request) as unknown as AccessToken<C>
 }
 
-function refuse(
+function handleError(
   response: object,
   thrown: unknown,
   next: Next | undefined,

@@ -57,7 +57,7 @@ export function authenticate<C extends object>(
       const outcome = authenticateContext(middlewareContext, context)
       if (isPromise(outcome)) await outcome
     } catch (error) {
-      return refuse(context, error, middlewareContext.passErrors)
+      return handleError(context, error, middlewareContext.passErrors)
     }
     await next()
   }
@@ -90,7 +90,7 @@ export function authorize(requirement: Requirement): KoaMiddleware {
       const outcome = authorizeRequest(required, context.req)
       if (isPromise(outcome)) await outcome
     } catch (error) {
-      return refuse(context, error)
+      return handleError(context, error)
     }
     await next()
   }
@@ -140,12 +140,12 @@ export function accessToken<C extends object = JwtClaims>(context: {
   return recordedToken(context.req) as unknown as AccessToken<C>
 }
 
-function refuse(context: KoaContext, thrown: unknown, passErrors?: boolean): void {
-  const error = refuseContext(context, thrown, passErrors)
+function handleError(context: KoaContext, thrown: unknown, passErrors?: boolean): void {
+  const error = respondToError(context, thrown, passErrors)
   if (error !== undefined) throw error
 }
 
-function refuseContext(
+function respondToError(
   context: KoaContext,
   thrown: unknown,
   passErrors?: boolean,

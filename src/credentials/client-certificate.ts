@@ -83,8 +83,8 @@ function getTlsThumbprint(request: HttpRequest): string | undefined {
   // In HTTP/2, the request's `socket` is another object for each request of a connection.
   const connection = stream?.session?.socket ?? socket
   if (typeof connection !== 'object' || connection === null) return undefined
-  const known = thumbprints.get(connection)
-  if (known !== undefined) return known
+  const cached = thumbprints.get(connection)
+  if (cached !== undefined) return cached
   const thumbprint = thumbprintOf(readPeerCertificate(connection as Partial<PeerSocket>))
   // Only a certificate: a server may ask for one later, by renegotiation.
   if (thumbprint !== undefined) thumbprints.set(connection, thumbprint)

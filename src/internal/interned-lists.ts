@@ -15,8 +15,8 @@ export function sharedLists(
 ): (text: string) => readonly string[] {
   const lists = new Map<string, readonly string[]>()
   return (text) => {
-    const known = lists.get(text)
-    if (known !== undefined) return known
+    const cached = lists.get(text)
+    if (cached !== undefined) return cached
     const list = Object.freeze(createList(text))
     if (text.length > maxTextLength) return list
     if (lists.size >= maxTexts) lists.clear()

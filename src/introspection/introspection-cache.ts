@@ -25,7 +25,7 @@ interface Validity {
 }
 
 export interface IntrospectionCache<V> {
-  readonly find: (key: string, now: number) => IntrospectionResult<V> | undefined
+  readonly get: (key: string, now: number) => IntrospectionResult<V> | undefined
   /** @param size Octets of the response. */
   readonly set: (
     key: string,
@@ -40,7 +40,7 @@ export interface IntrospectionCache<V> {
 /** Refused tokens, which any client can add to. An entry takes some 500 octets. */
 const maxRefused = 5_000
 /** Hashes of accepted tokens, 100 octets each. */
-const maxKnown = 20_000
+const maxAcceptedBefore = 20_000
 /** A larger response counts as several entries. */
 const typicalSize = 1_024
 
@@ -57,19 +57,19 @@ export function createCacheKey(scope: string, token: string): string {
 export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCache<V> {
   const accepted = createGenerationMap<Entry<V>>(maxEntries)
   const refused = createGenerationMap<Entry<V>>(maxRefused)
-  const known = createGenerationMap<true>(maxKnown)
+  const acceptedBefore = createGenerationMap<true>(maxAcceptedBefore)
 
   return {
-    find(key, now) {
+    get(key, now) {
       const entry = accepted.get(key) ?? refused.get(key)
-      // A result from the future means that the clock was set back: its age is not known.
+      // If `from` is in the future, the clock was set back, and the age of the result is unknown.
       if (entry === undefined || !(now >= entry.from && now < entry.until)) return undefined
       return entry.result
     },
     set(key, result, { from, until }, size) {
       const isAccepted = 'value' in result
-      if (isAccepted) known.set(key, true)
-      else known.delete(key)
+      if (isAccepted) acceptedBefore.set(key, true)
+      else acceptedBefore.delete(key)
       accepted.delete(key)
       refused.delete(key)
       if (!(until > from)) return
@@ -78,6 +78,6 @@ export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCa
       if (isAccepted) accepted.set(key, entry, weight)
       else refused.set(key, entry)
     },
-    wasAccepted: (key) => known.get(key) === true,
+    wasAccepted: (key) => acceptedBefore.get(key) === true,
   }
 }

@@ -94,7 +94,7 @@ export function createIntrospector<V extends Expiring, J>(
 
   function introspect(token: string, jwt?: J): V | Promise<V> {
     const key = createCacheKey(cacheScope, token)
-    const cached = cache.find(key, seconds())
+    const cached = cache.get(key, seconds())
     if (cached !== undefined) return settle(cached)
     const shared = running.get(key)
     return shared === undefined

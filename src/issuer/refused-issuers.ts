@@ -21,8 +21,8 @@ interface Refusal extends Lifetime {
 }
 
 export interface RefusedIssuers {
-  /** Finds a current refusal. Returns the function that creates its error. */
-  readonly find: (iss: string, time: number) => (() => Error) | undefined
+  /** Returns the function that creates the error of a current refusal. */
+  readonly get: (iss: string, time: number) => (() => Error) | undefined
   readonly add: (iss: string, refusal: Refusal) => void
   readonly delete: (iss: string) => void
 }
@@ -30,7 +30,7 @@ export interface RefusedIssuers {
 export function createRefusedIssuers(): RefusedIssuers {
   const refusals = new Map<string, Refusal>()
   return {
-    find(iss, time) {
+    get(iss, time) {
       const refusal = refusals.get(iss)
       return refusal !== undefined && isCurrent(refusal, time) ? refusal.createError : undefined
     },

@@ -69,7 +69,9 @@ export function createResolvedIssuers(
     }
     if (issuer === undefined) {
       store.delete(iss)
-      return refuse(iss, untrustedAge, () => createUntrustedIssuerError(iss, [], undefinedHint))
+      return storeRefusal(iss, untrustedAge, () =>
+        createUntrustedIssuerError(iss, [], undefinedHint),
+      )
     }
     const trusted = issuer
     refused.delete(iss)
@@ -95,14 +97,14 @@ export function createResolvedIssuers(
       return () => before.issuer
     }
     const detail = { hint: 'the function given as issuer failed' }
-    return refuse(
+    return storeRefusal(
       iss,
       failureAge,
       () => new ServiceUnavailableError('issuer_resolver', failureAge, detail, cause),
     )
   }
 
-  function refuse(iss: string, age: number, createError: () => Error): IssuerLookup {
+  function storeRefusal(iss: string, age: number, createError: () => Error): IssuerLookup {
     const askedAt = seconds()
     refused.add(iss, { createError, askedAt, expiresAt: askedAt + age })
     return () => {
@@ -128,12 +130,12 @@ export function createResolvedIssuers(
   }
 
   return {
-    find(claim) {
+    findIssuer(claim) {
       const iss = readIss(claim)
       const answer = store.get(iss)
       const time = seconds()
       if (answer !== undefined && isCurrent(answer, time)) return answer.issuer
-      const createError = refused.find(iss, time)
+      const createError = refused.get(iss, time)
       if (createError !== undefined) throw createError()
       const problem = validateIss(iss)
       if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)

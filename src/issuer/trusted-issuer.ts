@@ -9,7 +9,7 @@ import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'
 import { createJwksClient } from '../keys/jwks-client.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
-import { createRemoteKeySource } from '../keys/remote-keys.ts'
+import { createRemoteKeySource, unlimitedFetch } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import type { VerificationQueue } from '../signature/verification-queue.ts'
@@ -98,8 +98,6 @@ function createKeySource(
     now,
     observer,
   })
-  const reserveFetch = () => limits()?.reserveFetch(issuer) ?? doNothing
+  const reserveFetch = () => limits()?.reserveFetch(issuer) ?? unlimitedFetch
   return createRemoteKeySource({ issuer, client, policy, now, observer, reserveFetch })
 }
-
-const doNothing = (): void => {}

@@ -18,7 +18,7 @@ export interface TrustedIssuers {
    * @throws InvalidTokenError, or rejects with it, for an issuer that is not trusted; rejects with
    * ServiceUnavailableError if the application's function failed.
    */
-  readonly find: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
+  readonly findIssuer: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
   /** Records that a token of the issuer was verified. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
   /**
@@ -37,21 +37,21 @@ export function createTrustedIssuers(
     verifications: issuers.length > 1 ? createVerificationQueue() : undefined,
     unverified: undefined,
   }
-  const known = new Map(
+  const issuersByName = new Map(
     issuers.map((settings) => [
       settings.issuer,
       createTrustedIssuer(settings, environment, limits),
     ]),
   )
-  const names = [...known.keys()]
+  const names = [...issuersByName.keys()]
   return {
-    find(iss) {
+    findIssuer(iss) {
       // RFC 9068 §4: the issuer must match exactly. Nothing is fetched for any other issuer.
-      const issuer = known.get(readIss(iss))
+      const issuer = issuersByName.get(readIss(iss))
       if (issuer === undefined) throw createUntrustedIssuerError(iss as string, names)
       return issuer
     },
     recordVerified() {},
-    inUse: () => known.values(),
+    inUse: () => issuersByName.values(),
   }
 }

@@ -20,8 +20,7 @@ export type PublicNumbers = Readonly<Record<string, Buffer>>
  */
 export function readPublicNumbers(jwk: object, keyType: KeyType): PublicNumbers | undefined {
   const numbers: Record<string, Buffer> = Object.create(null)
-  for (const member of keyType.members) {
-    if (member === 'crv') continue
+  for (const member of keyType.numbers) {
     const bytes = decodeNumber((jwk as Record<string, unknown>)[member])
     const number = bytes && toCanonicalLength(bytes, keyType)
     if (number === undefined) return undefined
@@ -62,13 +61,15 @@ function decodeNumber(value: unknown): Buffer | undefined {
   return text === '' ? undefined : decodeBase64url(text)
 }
 
-function toCanonicalLength(bytes: Buffer, { kty, coordinateLength }: KeyType): Buffer | undefined {
+function toCanonicalLength(
+  bytes: Buffer,
+  { coordinateLength, acceptsShortCoordinates }: KeyType,
+): Buffer | undefined {
   if (coordinateLength === undefined) {
     const start = bytes.findIndex((byte) => byte !== 0)
     return start === -1 ? Buffer.alloc(0) : bytes.subarray(start)
   }
   if (bytes.length === coordinateLength) return bytes
-  // RFC 7518 §6.2.1.2 fixes the length of an EC coordinate; some issuers drop its leading zero octets.
-  if (kty !== 'EC' || bytes.length > coordinateLength) return undefined
+  if (!acceptsShortCoordinates || bytes.length > coordinateLength) return undefined
   return Buffer.concat([Buffer.alloc(coordinateLength - bytes.length), bytes])
 }

@@ -106,11 +106,11 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
   /** @param base The response that a 304 may confirm. */
   async function request(uri: string, signal: AbortSignal, base?: Version): Promise<Version> {
     const requestOrder = nextOrder()
-    const known = base?.uri === uri && base.etag !== undefined ? base : undefined
-    const { json, etag, cacheControl } = await get(uri, signal, known?.etag)
-    if (json === undefined && known !== undefined) {
+    const stored = base?.uri === uri && base.etag !== undefined ? base : undefined
+    const { json, etag, cacheControl } = await get(uri, signal, stored?.etag)
+    if (json === undefined && stored !== undefined) {
       // RFC 9111 §4.3.4: a 304 without Cache-Control keeps the stored one.
-      return { ...known, cacheControl: cacheControl ?? known.cacheControl, requestOrder }
+      return { ...stored, cacheControl: cacheControl ?? stored.cacheControl, requestOrder }
     }
     const set = readUsableSet(uri, json, version?.set)
     return { uri, set, etag: usableEtag(etag), cacheControl, requestOrder }

@@ -7,7 +7,7 @@ import type { KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
 import { copyOwnMembers } from '../internal/own-members.ts'
 import { printable } from '../internal/printable.ts'
-import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
+import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
 import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
 import { findFingerprint } from './jwk-numbers.ts'
 
@@ -34,7 +34,7 @@ export interface KeySet {
    * Finds the keys that may verify a token with this header, in the order of the set, 10 at most. With
    * a `kid` only keys that have it; without one, every key that fits the algorithm.
    */
-  readonly find: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
+  readonly findKeys: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
   /** Returns the set without the keys of these fingerprints; the same object if it has none of them. */
   readonly without: (fingerprints: ReadonlySet<string>) => KeySet
 }
@@ -116,7 +116,7 @@ function createKeySet(
     skipped,
     compromised,
     has: (key) => members.has(key),
-    find(algorithm, kid) {
+    findKeys(algorithm, kid) {
       const { all, byKid } = indexOf(algorithm)
       return kid === undefined ? all : (byKid.get(kid) ?? none)
     },
@@ -156,15 +156,19 @@ function createIndex(fittingKeys: readonly VerificationKey[]): Index {
   return { all: fittingKeys.slice(0, maxCandidates), byKid }
 }
 
+/** The members, besides `key_ops`, that affect what a key verifies. */
+const identityMembers = ['kty', 'kid', 'alg', 'use', 'crv', ...numberMembers]
+
 /** Returns the identity of a JWK: two JWKs with the same identity are the same key. */
 function identityOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
-  const { kty, kid, alg, use, key_ops, crv, n, e, x, y } = jwk as Record<string, unknown>
+  const members = jwk as Record<string, unknown>
+  const { key_ops } = members
   const operations = Array.isArray(key_ops)
     ? key_ops.slice(0, maxOperations + 1).map(identityOfMember)
     : [typeof key_ops]
-  const members = [kty, kid, alg, use, crv, n, e, x, y].map(identityOfMember)
-  return [...members, ...operations, isPrivate(jwk)].join()
+  const values = identityMembers.map((name) => identityOfMember(members[name]))
+  return [...values, ...operations, isPrivate(jwk)].join()
 }
 
 // Not JSON.stringify of other values, because a JWK may nest deeper than the call stack allows.

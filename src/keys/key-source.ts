@@ -14,14 +14,14 @@ export interface KeySource {
    */
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
-   * Fetches keys for a token that no key of `known` fits. Resolves to a set with a key that fits, or one
-   * that was requested after the token arrived, or `known` itself if the rate limit is reached. Rejects
+   * Fetches keys for a token that no key of `previous` fits. Resolves to a set with a key that fits, or one
+   * that was requested after the token arrived, or `previous` itself if the rate limit is reached. Rejects
    * with ServiceUnavailableError if the issuer does not respond within `keys.timeout`.
    *
    * @param fits Returns whether a set has a key that may have signed the token.
    */
   readonly refreshForUnknownKey: (
-    known: KeySet,
+    previous: KeySet,
     fits: (set: KeySet) => boolean,
     arrival?: Arrival,
   ) => KeySet | Promise<KeySet>

@@ -39,7 +39,8 @@ export interface RemoteKeySourceOptions {
   readonly reserveFetch?: (() => () => void) | undefined
 }
 
-const unlimited = (): (() => void) => () => {}
+/** The end of a reservation where there is no limit. */
+export const unlimitedFetch = (): void => {}
 
 /** How long a request waits for newer keys, in milliseconds, while an expired set may be used. */
 const maxWaitWithStaleKeys = 1000
@@ -55,7 +56,7 @@ interface Attempt {
 }
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
-  const { client, policy, reserveFetch = unlimited } = options
+  const { client, policy, reserveFetch = () => unlimitedFetch } = options
   const seconds = () => options.now() / 1000
   const backOff = createBackOff(seconds)
   const rateLimit = createRateLimit(seconds)
@@ -92,12 +93,12 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   }
 
   async function refreshForUnknownKey(
-    known: KeySet,
+    previous: KeySet,
     fits: (set: KeySet) => boolean,
     arrival = recordArrival(),
   ): Promise<KeySet> {
     for (;;) {
-      if (cached !== undefined && cached.set !== known && fits(cached.set)) return usableSet()
+      if (cached !== undefined && cached.set !== previous && fits(cached.set)) return usableSet()
       // Only a response that was requested after the token arrived shows that a key does not exist, and
       // only from the URL in the current metadata.
       if (cached !== undefined && cached.requestOrder > arrival.order) {

@@ -23,7 +23,7 @@ import { addRequirement, createContext, type ValidationContext } from './context
 import { validateEncryption } from './decryption.ts'
 import { claimRulesOf, introspectJwt, opaqueVerifier } from './introspection-verifier.ts'
 import type { Pipeline, TokenVerifier } from './pipeline.ts'
-import { completeRefusal, createMissingTokenError, refuse, reportAccepted } from './report.ts'
+import { createMissingTokenError, refuse, reportAccepted, reportRefusal } from './report.ts'
 import { revalidateCached } from './revalidate-cached.ts'
 import { type CacheLookup, lookUpToken } from './token-cache.ts'
 import { createVerificationResult, type VerificationResult } from './verification-result.ts'
@@ -87,7 +87,7 @@ async function decideLater(
   try {
     return await proveAndAuthorize(await result, context)
   } catch (error) {
-    throw completeRefusal(error, context)
+    throw reportRefusal(error, context)
   }
 }
 
@@ -183,12 +183,12 @@ async function verifyJwt(
     const decrypted = decryption === undefined ? undefined : await decryption
     const jwt =
       decrypted === undefined
-        ? parseCompactJws(presented.token, lookup.known?.header)
+        ? parseCompactJws(presented.token, lookup.cachedHeader?.header)
         : parseCompactJws(decrypted.token)
     context.header = jwt.header
     context.claims = jwt.claims
     const arrival = context.arrival ?? recordArrival()
-    const found = issuers.find(getOwn(jwt.claims, 'iss'))
+    const found = issuers.findIssuer(getOwn(jwt.claims, 'iss'))
     const issuer = isPromise(found) ? await found : found
     context.issuer = issuer
     // Header and claims first, because these checks need no fetch and no signature verification.

@@ -80,7 +80,7 @@ async function decryptForNamedIssuer(
     const hint = 'the header of the encrypted token has no iss, by which its issuer could be found'
     throw new InvalidTokenError('encrypted', { hint })
   }
-  const { decryptionKeys } = await issuers.find(iss)
+  const { decryptionKeys } = await issuers.findIssuer(iss)
   if (decryptionKeys !== undefined) return decryptToken(token, decryptionKeys, inTurn)
   throw new InvalidTokenError('encrypted', { hint: 'the issuer has no decryptionKeys' })
 }

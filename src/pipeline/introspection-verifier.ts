@@ -96,7 +96,7 @@ export function createIntrospectors(
   maxEntries: number,
 ): Introspectors {
   const cache = createIntrospectionCache<VerificationResult>(maxEntries)
-  const known = new WeakMap<TrustedIssuer, ReturnType<Introspectors['of']>>()
+  const introspectors = new WeakMap<TrustedIssuer, ReturnType<Introspectors['of']>>()
   let created = 0
 
   function create(issuer: TrustedIssuer) {
@@ -122,10 +122,10 @@ export function createIntrospectors(
 
   return {
     of(issuer) {
-      let introspector = known.get(issuer)
+      let introspector = introspectors.get(issuer)
       if (introspector === undefined) {
         introspector = create(issuer)
-        known.set(issuer, introspector)
+        introspectors.set(issuer, introspector)
       }
       return introspector
     },

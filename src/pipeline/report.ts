@@ -52,7 +52,7 @@ export function reportAccepted(token: AccessToken, context: ValidationContext): 
  *
  * @returns The error that the caller gets.
  */
-export function completeRefusal(thrown: unknown, context: ValidationContext): Error {
+export function reportRefusal(thrown: unknown, context: ValidationContext): Error {
   const { observer } = context.pipeline
   const error = findMalformedRequest(context) ?? thrown
   if (!isRefusal(error)) {
@@ -95,7 +95,7 @@ function clientIdOf(verified: VerifiedToken): string | undefined {
 /** Rejects one microtask later: Node first records a promise that rejects at once as unhandled: 1 µs. */
 export async function refuse(error: unknown, context: ValidationContext): Promise<never> {
   await undefined
-  throw completeRefusal(error, context)
+  throw reportRefusal(error, context)
 }
 
 /** Completes an error with the headers of its response. */

@@ -26,7 +26,7 @@ export function revalidateCached(
   result: VerificationResult,
   context: ValidationContext,
 ): MaybePromise<boolean> {
-  const found = context.pipeline.issuers.find(result.issuer.issuer)
+  const found = context.pipeline.issuers.findIssuer(result.issuer.issuer)
   if (!isPromise(found)) return revalidateWith(found, result, context)
   context.arrival = recordArrival()
   return found.then((issuer) => revalidateWith(issuer, result, context))

@@ -10,7 +10,7 @@ import { maxTokenLength } from '../token/token-text.ts'
 /** What the cache has for a token. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {
   /** The header, if a cached token has the same one: it need not be parsed again. */
-  readonly known: KnownHeader | undefined
+  readonly cachedHeader: CachedHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
 }
@@ -20,9 +20,9 @@ export interface TokenCache<V> {
    * Looks a token up. If no cached token has the same header, the token is not cached either. This test
    * takes a tenth of the time of a digest.
    */
-  readonly find: (token: string) => CacheLookup<V>
+  readonly lookUp: (token: string) => CacheLookup<V>
   /**
-   * @param lookup What {@link find} returned for the token.
+   * @param lookup What {@link lookUp} returned for the token.
    * @param header What the first part of the token decodes to; `undefined` for an encrypted token, whose
    * first part is not the header of the JWT in it.
    */
@@ -35,7 +35,7 @@ export interface TokenCache<V> {
 }
 
 export const notCached: CacheLookup<never> = {
-  known: undefined,
+  cachedHeader: undefined,
   digest: undefined,
   value: undefined,
 }
@@ -49,7 +49,7 @@ export function digestOf(token: string): string {
   return crypto.createHash('sha256').update(token).digest('binary')
 }
 
-interface KnownHeader {
+interface CachedHeader {
   /** The first part of the token, with its dot. */
   readonly segment: string
   /** `undefined` if only encrypted tokens have had it: nothing else may be taken for their header. */
@@ -58,14 +58,14 @@ interface KnownHeader {
 
 interface Entry<V> {
   readonly value: V
-  readonly known: KnownHeader
+  readonly cachedHeader: CachedHeader
   readonly length: number
 }
 
 /** Results that were added at about the same time, and the headers of their tokens, each kept once. */
 interface Generation<V> {
   readonly entries: Map<string, Entry<V>>
-  readonly headers: Map<string, KnownHeader>
+  readonly headers: Map<string, CachedHeader>
   /** The characters of all tokens: the memory that their claims take is in proportion. */
   length: number
 }
@@ -84,7 +84,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   let young = generation()
   let old = generation()
   /** The header of the latest lookup, which the next token mostly has too. */
-  let latest: KnownHeader | undefined
+  let latest: CachedHeader | undefined
 
   function add(digest: string, entry: Entry<V>): void {
     const isFull =
@@ -96,17 +96,17 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     }
     const size = young.entries.size
     young.entries.set(digest, entry)
-    young.headers.set(entry.known.segment, entry.known)
+    young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
     if (young.entries.size > size) young.length += entry.length
   }
 
-  function knownHeader(token: string): KnownHeader | undefined {
+  function findCachedHeader(token: string): CachedHeader | undefined {
     // startsWith takes longer.
     if (token.slice(0, latest?.segment.length) === latest?.segment) return latest
     const segment = headerSegment(token)
-    const known = young.headers.get(segment) ?? old.headers.get(segment)
-    latest = known ?? latest
-    return known
+    const cachedHeader = young.headers.get(segment) ?? old.headers.get(segment)
+    latest = cachedHeader ?? latest
+    return cachedHeader
   }
 
   function get(digest: string): V | undefined {
@@ -118,15 +118,16 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 
   return {
-    find(token) {
-      const known = knownHeader(token)
-      if (known === undefined) return notCached
+    lookUp(token) {
+      const cachedHeader = findCachedHeader(token)
+      if (cachedHeader === undefined) return notCached
       const digest = digestOf(token)
-      return { known, digest, value: get(digest) }
+      return { cachedHeader, digest, value: get(digest) }
     },
     set(token, lookup, header, value) {
-      const known = lookup.known ?? knownHeader(token) ?? { segment: copiedSegment(token), header }
-      add(lookup.digest ?? digestOf(token), { value, known, length: token.length })
+      const cachedHeader = lookup.cachedHeader ??
+        findCachedHeader(token) ?? { segment: copiedSegment(token), header }
+      add(lookup.digest ?? digestOf(token), { value, cachedHeader, length: token.length })
     },
   }
 }
@@ -134,7 +135,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
 /** Looks a token up that was not validated yet: it may be of any type and length. */
 export function lookUpToken<V>(cache: TokenCache<V> | undefined, token: string): CacheLookup<V> {
   const canBeCached = typeof token === 'string' && token.length <= maxTokenLength
-  return cache !== undefined && canBeCached ? cache.find(token) : notCached
+  return cache !== undefined && canBeCached ? cache.lookUp(token) : notCached
 }
 
 /** A copy, because a slice of the token's string would keep the whole token in memory. */

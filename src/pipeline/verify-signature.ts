@@ -21,10 +21,6 @@ import type { ParsedJwt } from '../token/jws.ts'
  * 4096 bits. A token without `kid` is tried with no more keys than that, and with 10 at most.
  */
 const maxCost = 4_096
-/** The cost of a key on P-384 (450 µs) or P-521 (1,000 µs). An RSA key of 8192 bits takes 210 µs. */
-const largeCurveCost = 1_024
-/** The cost of a key on a smaller curve. */
-const smallCurveCost = 256
 
 /**
  * Verifies a signature with the current keys of the issuer. If the token may be signed with a newer key,
@@ -62,7 +58,7 @@ export async function verifySignature(
 }
 
 function findCandidates(keySet: KeySet, header: JoseHeader): readonly VerificationKey[] {
-  return keySet.find(header.alg as Algorithm, kidOf(header))
+  return keySet.findKeys(header.alg as Algorithm, kidOf(header))
 }
 
 function kidOf(header: JoseHeader): string | undefined {
@@ -110,17 +106,12 @@ function limitCost(candidates: readonly VerificationKey[]): readonly Verificatio
   if (candidates.length === 1) return candidates
   let cost = 0
   return candidates.filter((key) => {
-    cost += costOf(key)
+    cost += key.keyType.verificationCost ?? key.modulusLength
     return cost <= maxCost
   })
 }
 
-function costOf({ modulusLength, keyType }: VerificationKey): number {
-  if (modulusLength > 0) return modulusLength
-  return (keyType.coordinateLength ?? 0) > 32 ? largeCurveCost : smallCurveCost
-}
-
-const doNothing = (): void => {}
+const releaseNothing = (): void => {}
 
 /** Runs a verification at once, or in the turn of its issuer if there are several. */
 function schedule(
@@ -130,7 +121,7 @@ function schedule(
   task: VerificationTask,
 ): void {
   if (verifications === undefined) {
-    task(doNothing)
+    task(releaseNothing)
     return
   }
   // Issuers without a verified token share one turn, because an attacker can name any number of them.

@@ -9,7 +9,7 @@ import { calculateJwkThumbprint } from 'jose/jwk/thumbprint'
 import { InvalidDpopProofError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
 import { importJwk, mayVerify } from '../keys/jwk-import.ts'
-import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
+import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
 import type { ProofHeader } from './dpop-proof.ts'
 
 /** A public key that a proof contained. */
@@ -27,7 +27,7 @@ export interface ProofKey {
  */
 export async function importProofKey({ algorithm, jwk }: ProofHeader): Promise<ProofKey> {
   // The JWKs of an issuer may deviate from RFC 7515 §2; those of a proof may not.
-  const isCanonical = ['n', 'e', 'x', 'y'].every((name) => isCanonicalMember(jwk[name]))
+  const isCanonical = numberMembers.every((name) => isCanonicalMember(jwk[name]))
   if (!isCanonical) throw invalidKey('malformed')
   const key = importJwk(jwk)
   if (typeof key === 'string') throw invalidKey(key)

@@ -31,15 +31,15 @@ export function createDetailsReader(
   identifiers: readonly string[],
 ): (claims: Readonly<JwtClaims>) => GrantedDetails {
   const urls = identifiers.filter((identifier) => URL.canParse(identifier))
-  const known = new WeakMap<object, GrantedDetails>()
+  const grantedByClaim = new WeakMap<object, GrantedDetails>()
   return (claims) => {
     const claim = getOwn(claims, 'authorization_details')
     if (claim === undefined) return missing
     if (!Array.isArray(claim)) return malformed
-    const read = known.get(claim)
-    if (read !== undefined) return read
+    const cached = grantedByClaim.get(claim)
+    if (cached !== undefined) return cached
     const granted = readDetails(freezeDeep(claim), urls)
-    known.set(claim, granted)
+    grantedByClaim.set(claim, granted)
     return granted
   }
 }

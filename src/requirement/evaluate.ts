@@ -16,7 +16,7 @@ import { createDetailsReader, type GrantedDetails } from './authorization-detail
 import type { ExpandScopes } from './implied-scopes.ts'
 import type { CompiledRequirement } from './requirement.ts'
 import { hintForMissingScopes } from './scope-hint.ts'
-import { challengeScopes, hasScopes } from './scopes.ts'
+import { challengeScopes, grantsScopes } from './scopes.ts'
 
 type Requirements = readonly CompiledRequirement[]
 
@@ -54,8 +54,8 @@ export function createRequirementEvaluator(settings: EvaluationSettings): Evalua
   const detailsOf = createDetailsReader(settings.identifiers ?? [])
 
   function grants(granted: readonly string[], requirement: CompiledRequirement): boolean {
-    if (hasScopes(granted, requirement)) return true
-    return expandScopes !== undefined && hasScopes(expandScopes(granted), requirement)
+    if (grantsScopes(granted, requirement)) return true
+    return expandScopes !== undefined && grantsScopes(expandScopes(granted), requirement)
   }
 
   return function evaluateRequirements(token, requirements, earlier = none) {

@@ -43,8 +43,8 @@ function checkRecord(option: unknown): Map<string, readonly string[]> {
 function transitiveClosure(record: ReadonlyMap<string, readonly string[]>) {
   const closure = new Map<string, ReadonlySet<string>>()
   const visit = (scope: string, path: readonly string[]): ReadonlySet<string> => {
-    const known = closure.get(scope)
-    if (known !== undefined) return known
+    const visited = closure.get(scope)
+    if (visited !== undefined) return visited
     if (path.includes(scope)) {
       const cycle = [...path.slice(path.indexOf(scope)), scope].join(' -> ')
       throw new TypeError(`impliedScopes contains a cycle: ${cycle}`)
@@ -77,8 +77,8 @@ function callImplied(
 function cachePerList(implied: ExpandScopes): ExpandScopes {
   const expansions = new WeakMap<readonly string[], readonly string[]>()
   return (granted) => {
-    const known = expansions.get(granted)
-    if (known !== undefined) return known
+    const cached = expansions.get(granted)
+    if (cached !== undefined) return cached
     const expanded = Object.freeze([...new Set([...granted, ...implied(granted)])])
     if (Object.isFrozen(granted)) expansions.set(granted, expanded)
     return expanded

@@ -17,7 +17,7 @@ export function hintForMissingScopes(
   required: readonly string[],
 ): string | undefined {
   if (scopes.length > 0) {
-    const elsewhere = scopeClaims.find((name) => hasScope(claims, name, required, scopes))
+    const elsewhere = scopeClaims.find((name) => hasMissingScope(claims, name, required, scopes))
     return elsewhere === undefined
       ? hintForSeparator(scopes)
       : `the claim ${elsewhere} contains a required scope: see the option scopeClaim`
@@ -33,7 +33,7 @@ export function hintForMissingScopes(
 }
 
 /** Whether a claim contains a required scope that was not granted, because another claim was read. */
-function hasScope(
+function hasMissingScope(
   claims: object,
   name: string,
   required: readonly string[],

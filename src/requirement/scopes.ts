@@ -22,7 +22,7 @@ export function checkScopes(value: unknown, label: string): readonly string[] | 
 }
 
 /** Whether the granted scopes are enough. Runs on every request, so it creates no function. */
-export function hasScopes(
+export function grantsScopes(
   granted: readonly string[],
   { scopes, anyScope }: ScopeRequirement,
 ): boolean {

@@ -9,7 +9,7 @@ import type { AuthorizationCodes } from './authorization-codes.ts'
 import { createGrant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
-import { answerJson } from './respond.ts'
+import { sendJson } from './respond.ts'
 import { type Form, invalidRequest, parseForm, type TokenError } from './token-request.ts'
 
 export interface AuthorizationEndpointOptions {
@@ -35,7 +35,7 @@ export function createAuthorizationEndpoint(options: AuthorizationEndpointOption
       response.writeHead(302, headers).end()
     } else {
       const { error, description: error_description } = location
-      answerJson(response, 400, { error, error_description })
+      sendJson(response, 400, { error, error_description })
     }
   }
 

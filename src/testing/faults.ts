@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { answerJson } from './respond.ts'
+import { sendJson } from './respond.ts'
 
 /**
  * A way for the metadata and JWKS endpoints to fail:
@@ -34,7 +34,7 @@ export const faults: Readonly<Record<AnsweringFault, Fault>> = {
   html(response) {
     response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(loginPage)
   },
-  error: (response) => answerJson(response, 500, { error: 'server_error' }),
+  error: (response) => sendJson(response, 500, { error: 'server_error' }),
   oversized(response, document) {
     response.writeHead(200, { 'Content-Type': 'application/json' })
     return pipeline(Readable.from(padded(document)), response)

@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { faults } from './faults.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
-import { answerJson } from './respond.ts'
+import { sendJson } from './respond.ts'
 import {
   type Form,
   invalidRequest,
@@ -34,7 +34,7 @@ type Answer = (response: ServerResponse) => unknown
 const answerWith =
   (status: number, body: object, headers: Record<string, string> = {}): Answer =>
   (response) =>
-    answerJson(response, status, body, headers)
+    sendJson(response, status, body, headers)
 
 const retryAfter = { 'Retry-After': '7' }
 
@@ -99,12 +99,12 @@ export function createIntrospectionEndpoint(
   options: IntrospectionEndpointOptions,
 ): TestIntrospection {
   const { issuer, clients, minter, tokenPrefix } = options
-  const known = new Map<string, Members>()
+  const opaqueTokens = new Map<string, Members>()
   const revoked = new Set<string>()
   let fault: IntrospectionFaultName | undefined
 
   function introspect(token: string): Members {
-    const members = known.get(token) ?? readJwt(token, minter)
+    const members = opaqueTokens.get(token) ?? readJwt(token, minter)
     const isActive =
       members !== undefined && !revoked.has(token) && isCurrent(members, minter.seconds())
     return isActive ? { active: true, iss: issuer, ...members } : { active: false }
@@ -129,7 +129,7 @@ export function createIntrospectionEndpoint(
     const members = introspect(form.get('token') ?? '')
     const { accept = '' } = request.headers
     if (!accept.includes(jwtType) || accept.includes('application/json')) {
-      return answerJson(response, 200, members)
+      return sendJson(response, 200, members)
     }
     response.writeHead(200, { 'Content-Type': jwtType }).end(await sign(client.id, members))
   }
@@ -137,7 +137,7 @@ export function createIntrospectionEndpoint(
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const caller = await readCaller(request, clients)
     if (fault !== undefined && isOwnFault(fault)) return ownFaults[fault](response)
-    if ('error' in caller) return answerError(response, caller)
+    if ('error' in caller) return sendError(response, caller)
     const proceed = () => answerFor(request, response, caller.form, caller.client)
     if (fault === undefined) return proceed()
     return faults[fault](response, { active: true }, proceed)
@@ -148,7 +148,7 @@ export function createIntrospectionEndpoint(
     opaqueToken(claims = {}) {
       const token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`
       const iat = minter.seconds()
-      known.set(token, {
+      opaqueTokens.set(token, {
         sub: defaultClientId,
         aud: minter.audience,
         client_id: defaultClientId,
@@ -195,12 +195,12 @@ async function readCaller(
   return form.has('token') ? { form, client } : invalidRequest('The parameter token is missing')
 }
 
-function answerError(response: ServerResponse, refusal: TokenError): void {
+function sendError(response: ServerResponse, refusal: TokenError): void {
   const { error, description: error_description } = refusal
   const isUnauthorized = error === 'invalid_client'
   const headers = isUnauthorized ? { 'WWW-Authenticate': 'Basic realm="test-issuer"' } : {}
   const status = refusal.status ?? (isUnauthorized ? 401 : 400)
-  answerJson(response, status, { error, error_description }, headers)
+  sendJson(response, status, { error, error_description }, headers)
 }
 
 /** Returns the claims of a JWT that this issuer signed with a key that it still publishes. */
@@ -208,7 +208,7 @@ function readJwt(token: string, { keys }: Minter): Members | undefined {
   const [header = '', payload = '', signature = ''] = token.split('.')
   try {
     const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString())
-    if (!keys.find(kid)?.verify(`${header}.${payload}`, signature)) return undefined
+    if (!keys.findKey(kid)?.verify(`${header}.${payload}`, signature)) return undefined
     return JSON.parse(Buffer.from(payload, 'base64url').toString())
   } catch {
     return undefined

@@ -1,6 +1,6 @@
 /**
  * @module The signing keys of one test issuer, their algorithms, and the key set that it publishes.
- * Imports no other module of this package.
+ * Imports only a type of this package.
  */
 import {
   constants,
@@ -13,6 +13,7 @@ import {
   verify,
 } from 'node:crypto'
 import { promisify } from 'node:util'
+import type { Algorithm } from '../signature/algorithms.ts'
 
 /**
  * The algorithms that a test issuer signs with.
@@ -20,18 +21,7 @@ import { promisify } from 'node:util'
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-3.1 | RFC 7518, section 3.1}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9864#section-2.2 | RFC 9864, section 2.2}
  */
-export type SigningAlgorithm =
-  | 'RS256'
-  | 'RS384'
-  | 'RS512'
-  | 'PS256'
-  | 'PS384'
-  | 'PS512'
-  | 'ES256'
-  | 'ES384'
-  | 'ES512'
-  | 'EdDSA'
-  | 'Ed25519'
+export type SigningAlgorithm = Algorithm
 
 /** A public key as the key set contains it. */
 interface PublicJwk {
@@ -56,7 +46,7 @@ export interface KeyRing {
   /** Replaces the key of the default algorithm now, and those of other algorithms on their next use. */
   rotate(withdraw: boolean): Promise<void>
   /** Finds a key of the set. */
-  find(kid: unknown): SigningKey | undefined
+  findKey(kid: unknown): SigningKey | undefined
   /** Returns the key set, oldest key first. */
   jwks(): { readonly keys: readonly PublicJwk[] }
 }
@@ -136,7 +126,7 @@ export function createKeyRing(defaultAlgorithm: SigningAlgorithm): KeyRing {
       current = new Map([[defaultAlgorithm, Promise.resolve(key)]])
       published = withdraw ? [key] : [...published, key]
     },
-    find: (kid) => published.find((key) => key.kid === kid),
+    findKey: (kid) => published.find((key) => key.kid === kid),
     jwks: () => ({ keys: published.map(({ jwk }) => jwk) }),
   }
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type AnsweringFault, faults } from './faults.ts'
-import { answerJson } from './respond.ts'
+import { sendJson } from './respond.ts'
 
 /** How many requests each endpoint has received, failed ones included. Assign 0 to reset a counter. */
 export interface RequestCounts {
@@ -41,7 +41,7 @@ export function createDocumentEndpoint(options: DocumentEndpointOptions): Endpoi
     if (matches(request.headers['if-none-match'], etag)) {
       response.writeHead(304, { ETag: etag }).end()
     } else {
-      answerJson(response, 200, document, { 'Content-Type': contentType, ETag: etag })
+      sendJson(response, 200, document, { 'Content-Type': contentType, ETag: etag })
     }
   }
 
@@ -65,11 +65,11 @@ export function createRequestListener(
     // Not a URL object, which would take the text after '//' for a host.
     const [path = ''] = String(request.url).split('?', 1)
     const endpoint = endpoints.get(path)
-    if (endpoint === undefined) return answerJson(response, 404, { error: 'not_found' })
+    if (endpoint === undefined) return sendJson(response, 404, { error: 'not_found' })
     requests[endpoint.counter]++
     if (!endpoint.methods.includes(String(request.method))) {
       const Allow = endpoint.methods.join(', ')
-      return answerJson(response, 405, { error: 'invalid_request' }, { Allow })
+      return sendJson(response, 405, { error: 'invalid_request' }, { Allow })
     }
     await endpoint.answer(request, response)
   }

@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** Sends a response with a JSON body and its length. `headers` may replace the content type. */
-export function answerJson(
+export function sendJson(
   response: ServerResponse,
   status: number,
   body: object,

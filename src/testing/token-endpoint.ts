@@ -10,7 +10,7 @@ import { readDpopProof } from './dpop-proof.ts'
 import { createGrant, type Grant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
-import { answerJson } from './respond.ts'
+import { sendJson } from './respond.ts'
 import { invalidRequest, readCredentials, readForm, type TokenError } from './token-request.ts'
 import type { Minter } from './tokens.ts'
 
@@ -62,9 +62,9 @@ export function createTokenEndpoint({
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const jkt = await readDpopProof(request, url)
-    if (typeof jkt === 'object') return answerError(response, jkt)
+    if (typeof jkt === 'object') return sendError(response, jkt)
     const granted = await grant(request)
-    if ('error' in granted) return answerError(response, granted)
+    if ('error' in granted) return sendError(response, granted)
     const { client, subject: sub, audience: aud, scopes } = granted
     const scope = scopes.length === 0 ? undefined : scopes.join(' ')
     // RFC 9449 §6.1
@@ -73,16 +73,16 @@ export function createTokenEndpoint({
     const token_type = cnf === undefined ? 'Bearer' : 'DPoP'
     const access_token = await minter.token(claims)
     const expires_in = minter.expiresIn
-    answerJson(response, 200, { access_token, token_type, expires_in, scope }, noStore)
+    sendJson(response, 200, { access_token, token_type, expires_in, scope }, noStore)
   }
 
   return { counter: 'token', methods: ['POST'], answer }
 }
 
-function answerError(response: ServerResponse, refusal: TokenError): void {
+function sendError(response: ServerResponse, refusal: TokenError): void {
   const { error, description: error_description } = refusal
   const unauthorized = error === 'invalid_client'
   const { status = unauthorized ? 401 : 400 } = refusal
   const headers = unauthorized ? { ...noStore, ...challenge } : noStore
-  answerJson(response, status, { error, error_description }, headers)
+  sendJson(response, status, { error, error_description }, headers)
 }

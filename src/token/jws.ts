@@ -34,16 +34,16 @@ export interface ParsedJwt {
 /**
  * Parses a token. Every token that can be parsed is a token68 (RFC 6750 §2.1).
  *
- * @param known The parsed header, if the same header was parsed before.
+ * @param parsedHeader The header, if the same header was parsed before.
  * @throws InvalidTokenError with `malformed`, `encrypted`, `critical_header`, `wrong_algorithm`
  * (`alg` is not a string) or `wrong_type` (`typ` is not a string, or the content is a nested JWT).
  */
-export function parseCompactJws(token: string, known?: JoseHeader): ParsedJwt {
+export function parseCompactJws(token: string, parsedHeader?: JoseHeader): ParsedJwt {
   validateTokenText(token)
   const segments = splitJws(token)
   if (segments === undefined) throw createFormError(token)
   validateHeaderLength(segments.header.length)
-  const header = known ?? validateHeader(parseObject(segments.header, 'header'))
+  const header = parsedHeader ?? validateHeader(parseObject(segments.header, 'header'))
   const claims = parseObject(segments.payload, 'payload')
   const signature = decodeAsciiBase64url(segments.signature)
   if (signature === undefined) throw malformed(`signature ${notBase64url}`)

@@ -55,7 +55,7 @@ async function accepts(keys: readonly unknown[], jws: string): Promise<boolean> 
     const { header, signature } = parseCompactJws(parts.join('.'))
     if (decodeBase64url(payload) === undefined || !isAlgorithm(header.alg)) return false
     const input = Buffer.from(jws.slice(0, jws.lastIndexOf('.')), 'latin1')
-    for (const key of readKeySet({ keys })?.find(header.alg, header.kid) ?? []) {
+    for (const key of readKeySet({ keys })?.findKeys(header.alg, header.kid) ?? []) {
       if (await verifySignature(header.alg, key, input, signature)) return true
     }
     return false

@@ -347,9 +347,9 @@ describe('the ETag of the keys', () => {
     pass(600)
     served.set(metadataUrl, movedTo(otherUri)).set(otherUri, () => json({ keys: [ec1.jwk] }))
     const moved = await client.refreshMetadata(new AbortController().signal)
-    expect(moved?.set.find('ES256', 'ec1')).toHaveLength(1)
+    expect(moved?.set.findKeys('ES256', 'ec1')).toHaveLength(1)
     answer(status(304))
-    expect((await confirmed).set.find('ES256', 'ec1')).toHaveLength(1)
+    expect((await confirmed).set.findKeys('ES256', 'ec1')).toHaveLength(1)
   })
 
   it('is dropped when a response has none', async () => {
@@ -433,7 +433,7 @@ it('keeps the response to the later of two requests if the earlier one is answer
   served.delete(jwksUri)
   served.set(otherUri, () => json({ keys: [ec1.jwk] }))
   const later = await client.fetchKeys(signal)
-  expect(later.set.find('ES256', 'ec1')).toHaveLength(1)
+  expect(later.set.findKeys('ES256', 'ec1')).toHaveLength(1)
   answer(json(keys))
   expect(await earlier).toMatchObject({ set: later.set, requestOrder: later.requestOrder })
 })

@@ -31,10 +31,10 @@ const header = { alg: 'RS256' }
 function createCache<V>(maxEntries: number) {
   const cache = createTokenCache<V>(maxEntries)
   return {
-    get: (text: string) => cache.find(`head.${text}`).value,
+    get: (text: string) => cache.lookUp(`head.${text}`).value,
     set(text: string, value: V) {
       const token = `head.${text}`
-      cache.set(token, cache.find(token), header, value)
+      cache.set(token, cache.lookUp(token), header, value)
     },
   }
 }
@@ -97,20 +97,23 @@ describe('the cache', () => {
 
   it('does not hash a token whose header no cached token has', () => {
     const cache = createTokenCache<number>(100)
-    expect(cache.find('head.a')).toEqual(notCached)
-    cache.set('head.a', cache.find('head.a'), header, 1)
+    expect(cache.lookUp('head.a')).toEqual(notCached)
+    cache.set('head.a', cache.lookUp('head.a'), header, 1)
     cache.set('hat.a', notCached, { alg: 'ES256' }, 2)
-    expect(cache.find('head.a')).toEqual({
-      known: { segment: 'head.', header },
+    expect(cache.lookUp('head.a')).toEqual({
+      cachedHeader: { segment: 'head.', header },
       digest: digestOf('head.a'),
       value: 1,
     })
-    expect(cache.find('hat.a')).toMatchObject({ known: { header: { alg: 'ES256' } }, value: 2 })
+    expect(cache.lookUp('hat.a')).toMatchObject({
+      cachedHeader: { header: { alg: 'ES256' } },
+      value: 2,
+    })
     for (const token of ['hat.b', 'head.b', 'head.', 'head.a.']) {
-      expect(cache.find(token)).toMatchObject({ digest: digestOf(token), value: undefined })
+      expect(cache.lookUp(token)).toMatchObject({ digest: digestOf(token), value: undefined })
     }
     for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
-      expect(cache.find(token)).toBe(notCached)
+      expect(cache.lookUp(token)).toBe(notCached)
     }
   })
 
@@ -118,18 +121,18 @@ describe('the cache', () => {
     const cache = createTokenCache<number>(4)
     for (const name of numbered(20)) {
       const token = `head.${name}`
-      cache.set(token, cache.find(token), name === 't0' ? header : { alg: 'other' }, 1)
-      expect(cache.find('head.x').known?.header).toBe(header)
+      cache.set(token, cache.lookUp(token), name === 't0' ? header : { alg: 'other' }, 1)
+      expect(cache.lookUp('head.x').cachedHeader?.header).toBe(header)
     }
   })
 
   it('drops headers with the last token that has them', () => {
     const cache = createTokenCache<number>(4)
-    const add = (token: string) => cache.set(token, cache.find(token), header, 1)
+    const add = (token: string) => cache.set(token, cache.lookUp(token), header, 1)
     add('once.a')
     for (const name of numbered(4)) add(`head.${name}`)
-    expect(cache.find('once.a').known).toBeUndefined()
-    expect(cache.find('head.t3').known?.header).toBe(header)
+    expect(cache.lookUp('once.a').cachedHeader).toBeUndefined()
+    expect(cache.lookUp('head.t3').cachedHeader?.header).toBe(header)
   })
 
   it('keeps entries in use, regardless of other tokens', () => {

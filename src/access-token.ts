@@ -92,7 +92,10 @@ export interface AccessToken<C extends object = JwtClaims> {
   /** What the request proved. Empty for a bearer token. */
   readonly proofs: readonly Proof[]
   readonly claims: Readonly<C>
-  /** The header of a JWT, if encrypted of the one in it. Absent where the issuer was asked about the token. */
+  /**
+   * The header of the JWT; for an encrypted token, of the JWT in it. Absent if the token was
+   * introspected.
+   */
   readonly header?: Readonly<JoseHeader>
   /** The token as received. Not enumerable. */
   readonly token: string

@@ -151,7 +151,7 @@ export interface IntrospectionFailedEvent {
   readonly method: ClientAuthenticationMethod
   /** The client id of this API at the issuer. */
   readonly clientId?: string | undefined
-  /** What to look at first: the likely mistake, or what happened, with the error code of the server. */
+  /** What to check first: the likely mistake, or what happened, with the error code of the server. */
   readonly hint: string
   readonly cause: unknown
   /**

@@ -74,7 +74,7 @@ export interface AuthHolder {
  */
 export function clearAuthentication(carrier: object, holder: AuthHolder): AccessToken | undefined {
   const earlier = (carrier as Carrier)[authentication]
-  // Only where there is something: setting a property of Express's request is slow.
+  // Only if there is something to remove, because setting a property of Express's request is slow.
   if (earlier !== undefined) setRecord(carrier, undefined)
   if (holder.auth !== undefined) holder.auth = undefined
   return earlier?.token

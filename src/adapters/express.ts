@@ -22,7 +22,7 @@ declare global {
 
 /**
  * A middleware for Express; also for anything else that is connect-style. It accepts any request,
- * whatever other packages declare `req.auth` to be, and any response, since socket.io has none.
+ * whatever other packages declare `req.auth` to be, and any response, because socket.io has none.
  */
 export type ExpressMiddleware = ConnectMiddleware
 

@@ -15,13 +15,14 @@ import { type DescribedValidator, readMetadataEntry } from './resource-metadata.
 
 /** The options of `authenticate`. */
 export interface FetchAuthenticateOptions {
-  /** Holds for every request that passes here. */
+  /** Is required of every request. */
   readonly requirement?: Requirement | undefined
 }
 
 /**
  * Resolves to the verified token, or to the response that must be returned to the client. Check
- * `instanceof Response` first: both are objects, so a check for a value accepts refused requests too.
+ * `instanceof Response` first: both are objects, so a check for truthiness would accept refused
+ * requests.
  */
 export type FetchAuthenticator<C extends object> = (
   request: Request,

@@ -165,7 +165,7 @@ function respondToError(
   }
 }
 
-/** Koa would set 200 with the first body of an error handler, had no status been set here. */
+/** Sets the status, because Koa would otherwise set 200 with the first body of an error handler. */
 function setStatus(context: KoaContext, status: number): void {
   try {
     context.status = status

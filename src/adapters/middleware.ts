@@ -27,8 +27,7 @@ import {
 /** The options of `authenticate` in every adapter. */
 export interface AuthenticateOptions {
   /**
-   * Lets a request without a token pass, anonymously. A request with a bad token is refused all the
-   * same.
+   * Lets a request without a token pass, anonymously. A request with a bad token is still refused.
    * @defaultValue false
    */
   readonly optional?: boolean | undefined
@@ -38,7 +37,7 @@ export interface AuthenticateOptions {
    * @defaultValue false
    */
   readonly passErrors?: boolean | undefined
-  /** Holds for every request that passes here. */
+  /** Is required of every request that passes through this middleware. */
   readonly requirement?: Requirement | undefined
 }
 

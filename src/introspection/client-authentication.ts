@@ -20,7 +20,10 @@ interface ClientCredentials {
 /** Creates the credentials of one request. */
 export type AuthenticateClient = () => Promise<ClientCredentials>
 
-/** Seconds for which an assertion is valid. The server uses it at once; the rest is for its clock. */
+/**
+ * Seconds for which an assertion is valid. The server uses it immediately; the rest allows for
+ * differences between the clocks.
+ */
 const assertionLifetime = 60
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 

@@ -13,7 +13,7 @@ import { FetchFailure } from '../internal/fetch-json.ts'
 type PossibleCause = 'server' | 'load' | 'server_or_token' | 'token'
 
 export interface FailureDetail {
-  /** What to look at first. Default: the message. */
+  /** What to check first. Default: the message. */
   readonly hint?: string | undefined
   /** Seconds that the server asked for. */
   readonly retryAfter?: number | undefined

@@ -1,14 +1,14 @@
 /**
- * @module Notices that an issuer has called every token inactive for long, which more often is a wrong
- * configuration than a series of wrong tokens.
+ * @module Detects that an issuer has reported every token as inactive for a long time. The cause is
+ * more often a wrong configuration than a series of invalid tokens.
  */
 
 /**
- * How long a streak is reported. Enough responses that expired tokens of one client do not cause it, and
- * longer than a deployment, in which old tokens meet a new issuer.
+ * The length from which a streak is reported: more responses than the expired tokens of one client cause,
+ * and longer than a deployment, during which a new issuer is asked about old tokens.
  */
 const fromTheStart = { responses: 20, seconds: 600 }
-/** Where a token was active before, the configuration was right: few made-up strings must not cause it. */
+/** Where a token was active before, the configuration is right, so a few invented strings must not suffice. */
 const afterActive = { responses: 100, seconds: 3_600 }
 
 interface InactiveStreak {

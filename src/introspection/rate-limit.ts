@@ -1,6 +1,6 @@
 /**
- * @module How many introspection requests tokens may cause that were not accepted before: a client can
- * send any number of random strings, and each would be a request to the issuer.
+ * @module Limits the introspection requests for tokens that were not accepted before. A client can
+ * send any number of random strings, and each would cause a request to the issuer.
  *
  * A request takes one from a budget, and gives it back when the token turns out to be valid. So valid
  * tokens use the budget only while their request is in flight, and refused ones use it up. Tokens that
@@ -9,15 +9,18 @@
 import type { IntrospectionLimit } from '../events.ts'
 
 /**
- * Refused tokens in a burst: expired tokens of all users of a small API after a weekend, and small
- * enough that a server notices nothing.
+ * The number of refused tokens in a burst: enough for the expired tokens of all users of a small
+ * API after a weekend, and too few to load a server.
  */
 const burst = 200
-/** Refused tokens that are added to it each second: as many requests as one busy client makes. */
+/**
+ * The number of refused tokens that are added each second: as many requests as one busy client
+ * makes.
+ */
 const perSecond = 10
 /**
- * Requests in flight: at a response time of 50 ms, 2,000 new tokens a second, more than one process
- * accepts connections for; at a response time of 5 s it keeps sockets and memory bounded.
+ * The maximum number of requests in flight. At a response time of 50 ms it allows 2,000 new tokens
+ * a second, more than one process accepts connections for. At 5 s it bounds sockets and memory.
  */
 const maxInFlight = 100
 

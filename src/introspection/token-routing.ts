@@ -1,6 +1,6 @@
 /**
- * @module Which issuer an opaque token is sent to. Nothing in the token says that, so its form has to: a
- * token is a secret, and must not be sent to an issuer that did not issue it.
+ * @module Selects the issuer that is asked about an opaque token, by the prefix of the token. A
+ * token is a secret, so it must not be sent to an issuer that did not issue it.
  */
 import type { ResolvedIntrospection } from '../options/introspection.ts'
 

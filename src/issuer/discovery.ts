@@ -53,7 +53,7 @@ export function discover(
  * document. The only redirect that is followed leads to the same URL with a slash at its end.
  *
  * @param read Reads the members of a document whose `issuer` is the right one.
- * @throws FetchFailure: the last of those that say most.
+ * @throws FetchFailure: the last of the most specific ones.
  */
 export async function fetchMetadata<T>(
   issuer: string,
@@ -95,7 +95,10 @@ function validateMetadataUrl(
     : undefined
 }
 
-/** How much a failure says: no document, one that lacks something, one of another issuer. */
+/**
+ * Orders failures by how specific they are: no metadata document, an incomplete one, one of another
+ * issuer.
+ */
 function rank({ reason }: FetchFailure): number {
   return ['not_metadata', 'issuer_mismatch'].indexOf(reason)
 }

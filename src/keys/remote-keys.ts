@@ -1,7 +1,7 @@
 /**
- * @module The life cycle of a fetched key set: it is refreshed before it expires, used beyond that during
- * an outage, and fetched again, within a rate limit, when a token names a key that is not in it. There is
- * one fetch at a time. No timer starts one: only requests do.
+ * @module Keeps the key set of one issuer. Requests start fetches, and no timer does: in the
+ * background before the set expires, and, within a rate limit, when a token names a key that is not
+ * in the set. There is one fetch at a time. While fetches fail, an expired set is still used.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events.ts'
@@ -51,8 +51,8 @@ interface Attempt {
   readonly done: Promise<void>
   /** By `performance.now()`. */
   readonly startedAt: number
-  /** Whether the set had expired when the fetch began, so that requests wait for it. */
-  readonly isLate: boolean
+  /** Whether the set had expired when the fetch began. If so, requests wait for the fetch. */
+  readonly setHadExpired: boolean
 }
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
@@ -77,8 +77,9 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       const release = tryReserve(reserveFetch)
       if (release !== undefined) attempt = begin(!isFresh, release)
     }
-    // Under steady load an attempt begins before the set expires, and no request waits for it.
-    if (isFresh || attempt?.isLate !== true || backOff.isFailing()) return cached.set
+    // Requests wait only for an attempt that began after the set had expired. Under steady load it
+    // begins earlier.
+    if (isFresh || attempt?.setHadExpired !== true || backOff.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
     return isDoneWithin(attempt.done, Math.min(limit, timeLeft(policy.timeout, arrival))).then(
@@ -99,8 +100,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   ): Promise<KeySet> {
     for (;;) {
       if (cached !== undefined && cached.set !== previous && fits(cached.set)) return usableSet()
-      // Only a response that was requested after the token arrived shows that a key does not exist, and
-      // only from the URL in the current metadata.
+      // A response shows that a key does not exist only if it was requested after the token
+      // arrived, and from the URL in the current metadata.
       if (cached !== undefined && cached.requestOrder > arrival.order) {
         if (metadataRefresh === undefined) return usableSet()
         await waitFor(metadataRefresh, arrival)
@@ -138,21 +139,22 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return createUnavailableError(options.issuer, retryAfter(), failure, hint)
   }
 
-  function begin(isLate: boolean, release: () => void, isForToken = false): Attempt {
+  function begin(setHadExpired: boolean, release: () => void, isForToken = false): Attempt {
     const startedAt = performance.now()
     const end = () => {
       attempt = undefined
       release()
     }
     // An error here, for example of the application's clock, occurs again in the next request.
-    return { done: refresh(startedAt, isForToken).then(end, end), startedAt, isLate }
+    return { done: refresh(startedAt, isForToken).then(end, end), startedAt, setHadExpired }
   }
 
   async function refresh(startedAt: number, isForToken: boolean): Promise<void> {
     const previous = cached?.set
     try {
       const fetched = await runWithTimeout(policy.timeout, async (signal) => {
-        // Wait one microtask: all tokens that arrive together come before this one request.
+        // Wait one microtask, so that all tokens that arrive in this tick come before the request
+        // in the order of arrivals.
         if (isForToken) await undefined
         return client.fetchKeys(signal)
       })

@@ -27,8 +27,8 @@ export interface ReplayStore {
 export interface DpopNonceOptions {
   /**
    * At least 32 random bytes, the same in every process that serves this API. In a list, the first
-   * secret makes new nonces and all of them are accepted: put a new secret last, then first, then
-   * remove the old one.
+   * secret makes new nonces and all of them are accepted: to rotate, add the new secret last, then
+   * move it to the front, then remove the old one.
    */
   readonly secret: Uint8Array | readonly Uint8Array[]
   /**

@@ -33,21 +33,23 @@ export type ImpliedScopes =
 /** How long keys are used, and how long they are waited for. Every duration is in seconds. */
 export interface KeyPolicy {
   /**
-   * Age in seconds at which a key set counts as old, 1 to 86,400, unless its `Cache-Control` says
-   * otherwise (between 60 and 86,400). It is refreshed in the background after three quarters of that.
+   * Seconds after which a key set expires: 1 to 86,400. A `max-age` in its `Cache-Control` takes
+   * precedence, limited to the range from 60 to 86,400. The set is refreshed in the background
+   * after three quarters of that time.
    * @defaultValue 600
    */
   readonly maxAge?: number | undefined
   /**
-   * For how many seconds more an old key set serves while no newer one can be had.
+   * Seconds for which an expired key set is still used while no newer one can be fetched.
    * @defaultValue 86400
    */
   readonly staleIfError?: number | undefined
   /**
-   * The longest that a request waits for metadata and keys, in seconds, up to 300: for the first keys,
-   * and where its key is unknown, for a newer set too, both together. A fetch may take as long, and goes
-   * on after the requests that waited for it were answered. Where an older key set can be used, a request
-   * waits 1 second at most. Time in which the process was suspended does not count.
+   * Seconds for which a request waits for metadata and keys, at most 300. The limit applies to the
+   * whole wait, which includes the fetch of a newer set for an unknown key. It also applies to each
+   * fetch, which continues after the requests that waited for it were answered. A request waits at
+   * most 1 second if an expired key set can be used. Time in which the process was suspended does
+   * not count.
    * @defaultValue 5
    */
   readonly timeout?: number | undefined
@@ -56,7 +58,7 @@ export interface KeyPolicy {
 /** {@link KeyPolicy} with its defaults filled in. */
 export type ResolvedKeyPolicy = { readonly [Name in keyof KeyPolicy]-?: number }
 
-/** One trusted issuer. What is set here wins over the validator's own. */
+/** The options of one trusted issuer. They take precedence over those of the validator. */
 export interface IssuerOptions {
   /**
    * The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. With `jwks` or
@@ -64,9 +66,9 @@ export interface IssuerOptions {
    * from it: an `https` URL without query and fragment, equal to its own parsed form.
    */
   readonly issuer: string
-  /** Where the keys are. Set: the issuer's metadata is not read. */
+  /** The URL of the key set. If it is set, the keys are not looked up in the issuer's metadata. */
   readonly jwksUri?: string | undefined
-  /** The keys themselves. Set: no network is used at all. */
+  /** The key set. If it is set, no keys are fetched. */
   readonly jwks?: JSONWebKeySet | undefined
   /** This API's identifiers at this issuer. `false` switches the check off. */
   readonly audience?: string | readonly string[] | false | undefined
@@ -76,20 +78,21 @@ export interface IssuerOptions {
   readonly algorithms?: readonly Algorithm[] | undefined
   /** The claim that holds this issuer's scopes, or a function that reads them. */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
-  /** The oldest that this issuer's tokens may be, in seconds since `iat`: 1 to 2,678,400. */
+  /** The maximum age of this issuer's tokens, in seconds since `iat`: 1 to 2,678,400. */
   readonly maxTokenAge?: number | undefined
   /**
-   * Accepts `http` beyond loopback for URLs that are fetched, for a network that is private to a few
-   * containers. Anyone who can change a packet there can sign tokens.
+   * Accepts `http` URLs of other hosts for metadata and keys. Only for a private network of
+   * containers: anyone who can change packets there can sign tokens.
    * @defaultValue false
    */
   readonly allowInsecureHttp?: boolean | undefined
   /** How opaque tokens of this issuer are verified. Without it they are refused. */
   readonly introspection?: IntrospectionOptions | undefined
   /**
-   * The private keys that decrypt the tokens of this issuer: a JWK Set of 1 to 16 keys. Set: a token that
-   * is not encrypted is refused, and so is one that is encrypted to a key of another issuer. With a function
-   * as `issuer`, the header of an encrypted token must repeat `iss` (RFC 7519, section 5.3).
+   * The private keys that decrypt the tokens of this issuer: a JWK Set of 1 to 16 keys. If it is
+   * set, a token that is not encrypted is refused, and so is one that is encrypted to a key of
+   * another issuer. With a function as `issuer`, the header of an encrypted token must repeat `iss`
+   * (RFC 7519, section 5.3).
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
    */
@@ -97,11 +100,12 @@ export interface IssuerOptions {
 }
 
 /**
- * Finds the options of an issuer by the `iss` of a token, which is not verified yet. It is not called with
- * an `http` or `https` URL that is not in its parsed form, or that has credentials, a query or a fragment.
- * `undefined` refuses the token, and is how an issuer is removed. Its answers are kept for ten minutes. A
- * throw, or no answer within `keys.timeout`, is answered with 503, unless there is an answer from before:
- * that holds for another ten minutes at the most.
+ * Finds the options of an issuer by the `iss` of a token, which is not verified yet. It is not
+ * called with an `http` or `https` URL that is not in its parsed form, or that has credentials, a
+ * query or a fragment. With `undefined` the token is refused; return it for an issuer that is no
+ * longer trusted. Results are stored for ten minutes. If the function throws or does not return
+ * within `keys.timeout`, the response is 503, unless there is an earlier result, which is used for
+ * another ten minutes at most.
  *
  * Issuers without a verified token share limits: 100 calls and 50 fetches of keys at a time, and 600
  * requests and 10 more each second. A token above a limit is answered with 503.
@@ -147,11 +151,11 @@ export interface ResourceOptions {
 
 /** The options of a validator. Every duration is a number of seconds. */
 export interface ValidatorOptions {
-  /** The trusted issuers: exact strings, a slash at the end included. */
+  /** The trusted issuers. They are compared exactly, including a slash at the end. */
   readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[] | IssuerResolver
   /**
-   * This API's identifiers, of which `aud` must hold one. `false` switches the check off. Required unless
-   * `resource` is set.
+   * This API's identifiers, of which `aud` must contain one. `false` switches the check off.
+   * Required unless `resource` is set.
    * @defaultValue the identifier of `resource`
    */
   readonly audience?: string | readonly string[] | false | undefined
@@ -174,14 +178,14 @@ export interface ValidatorOptions {
    */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * How many seconds the issuer's clock may be off, for `exp` and `nbf`: 0 to 300. `iat` may lie as far
-   * ahead, and 60 seconds in any case.
+   * The tolerance for `exp` and `nbf` in seconds: 0 to 300. `iat` may be in the future by the same
+   * time, but always by 60 seconds.
    * @defaultValue 5
    */
   readonly clockTolerance?: number | undefined
   /**
-   * The oldest that a token may be, in seconds since `iat`, which is then required: 1 to 2,678,400 (31
-   * days). No limit by default.
+   * The maximum age of a token, in seconds since `iat`: 1 to 2,678,400 (31 days). If it is set,
+   * `iat` is required. There is no limit by default.
    */
   readonly maxTokenAge?: number | undefined
   /**
@@ -190,7 +194,7 @@ export interface ValidatorOptions {
    * @defaultValue 'scope'
    */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
-  /** Holds for every token. */
+  /** Is required of every token. */
   readonly requirement?: Requirement | undefined
   /**
    * Scopes that imply others, for example `{ admin: ['read', 'write'] }`: a token with `admin` passes
@@ -200,19 +204,20 @@ export interface ValidatorOptions {
    */
   readonly impliedScopes?: ImpliedScopes | undefined
   /**
-   * Returns whether a token was revoked. Called on every request, for cached tokens too, after every check
-   * except the requirement. Requests with the same token share a call that began after them. `true` refuses
-   * the token with 401. A throw, anything but a boolean, and no answer within `keys.timeout` are 503.
+   * Returns whether a token was revoked. Called on every request, for cached tokens too, after
+   * every check except the requirement. Requests with the same token share a call that began
+   * after them. `true` refuses the token with 401. If the function throws, returns no boolean or does
+   * not return within `keys.timeout`, the response is 503.
    */
   readonly revoked?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   /**
-   * Where a token may stand. `'header'` is always looked at. `'query'` puts tokens into logs and
-   * histories (RFC 9700 §4.3.2): leave it off if you can.
+   * Where a request may carry its token. `'header'` is always read. Avoid `'query'`, because URLs
+   * are recorded in logs and browser histories (RFC 9700 §4.3.2).
    * @defaultValue ['header']
    */
   readonly tokenLocations?: readonly TokenLocation[] | undefined
   /**
-   * Stands in every challenge. Printable ASCII.
+   * The `realm` of every challenge. Printable ASCII.
    * @defaultValue the first audience
    */
   readonly realm?: string | undefined
@@ -247,7 +252,7 @@ export interface ValidatorOptions {
    */
   readonly fetch?: FetchLike | undefined
   /**
-   * The time in milliseconds.
+   * Returns the time in milliseconds since 1970.
    * @defaultValue `Date.now`, looked up at each call
    */
   readonly now?: (() => number) | undefined

@@ -136,7 +136,7 @@ function findCredentials(token: string | undefined, context: ValidationContext):
   return presented
 }
 
-/** Of every token, because a cached one is a JWT: its form is not examined again. */
+/** Verifies tokens of every form. A cached token is a JWT, so its form is not examined again. */
 const tokenVerifier: TokenVerifier = {
   verify(presented, context) {
     const lookup = lookUpToken(context.pipeline.cache, presented.token)

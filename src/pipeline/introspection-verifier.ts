@@ -106,7 +106,8 @@ export function createIntrospectors(
     const { now, observer } = environment
     return createIntrospector<VerificationResult, VerificationResult>({
       issuer: issuer.issuer,
-      // An issuer that has other options now is another one here: results by the old ones end.
+      // An issuer with changed options is another object, and results by its old options are not
+      // used.
       cacheScope: `${created++} ${issuer.issuer}`,
       authentication,
       client: createClient(issuer, introspection, environment),

@@ -92,7 +92,10 @@ function clientIdOf(verified: VerifiedToken): string | undefined {
   return clientId === undefined ? undefined : printable(clientId)
 }
 
-/** Rejects one microtask later: Node first records a promise that rejects at once as unhandled: 1 µs. */
+/**
+ * Rejects one microtask later, because Node takes 1 µs to record a promise that rejects immediately
+ * as unhandled.
+ */
 export async function refuse(error: unknown, context: ValidationContext): Promise<never> {
   await undefined
   throw reportRefusal(error, context)
@@ -123,7 +126,7 @@ function isRefusal(error: unknown): error is AnyAccessTokenError {
   return error instanceof AccessTokenError
 }
 
-/** Finds the 400 for a text that is not even a token68. A token that was parsed is one. */
+/** Returns the error (400) for a text that is not a token68. A token that was parsed is one. */
 function findMalformedRequest({ presented, header }: ValidationContext) {
   return presented === undefined || header !== undefined ? undefined : validateToken68(presented)
 }

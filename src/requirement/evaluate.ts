@@ -75,14 +75,14 @@ export function createRequirementEvaluator(settings: EvaluationSettings): Evalua
     for (const { authorizationDetails } of requirements) {
       if (authorizationDetails === undefined) continue
       const problem = findDetailsProblem(authorizationDetails, detailsOf(token.claims))
-      // No scope would help: the challenge names none.
+      // The challenge names no scope, because no scope would change the result.
       if (problem !== undefined) throw insufficientScope(token, none, problem)
     }
     return runChecks(token, requirements, earlier, 0)
   }
 }
 
-// Only `true` grants: a function that forgot to return must not let every request pass.
+// Any other result than `true` refuses, so that a function without `return` lets no request pass.
 function findDetailsProblem(
   accepts: NonNullable<Requirement['authorizationDetails']>,
   { details, problem }: GrantedDetails,

@@ -10,7 +10,8 @@ import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 const scopeClaims = ['scope', 'scp', 'permissions', 'roles']
 
 /**
- * Returns a hint for a token without a scope that was required; `undefined` where nothing is remarkable.
+ * Returns a hint for a token without a scope that was required; `undefined` if there is no likely
+ * mistake.
  */
 export function hintForMissingScopes(
   { scopes, claims }: AccessToken,

@@ -23,8 +23,8 @@ export interface ChallengeSettings {
 }
 
 /**
- * The challenges that a validator offers, without an error. At least one is there. Created once for
- * each validator.
+ * The challenges that a validator offers, without an error. At least one of the two is set. Created
+ * once for each validator.
  */
 export interface Challenges {
   readonly bearer: string | undefined

@@ -1,5 +1,6 @@
 /**
- * @module Authorization codes with PKCE: each is for one client and one redirect URI, and can be used once.
+ * @module Creates and redeems authorization codes with PKCE. Each is for one client and one
+ * redirect URI, and can be used once.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7636#section-4.6 | RFC 7636, section 4.6}
  */

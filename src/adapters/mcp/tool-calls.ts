@@ -1,7 +1,7 @@
 /**
- * @module Which tools an MCP request calls. The server runs what the body says, so the body decides,
- * every message of a batch. The headers that repeat it count only where the server must compare them
- * with the body.
+ * @module Finds the tools that an MCP request calls. Reads every message of the body, because the
+ * server executes the body. Reads the headers that repeat the body only for versions in which a
+ * server must compare the two.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http | MCP, Streamable HTTP}
  */
@@ -62,7 +62,10 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
   return new Set([...inBody, ...inHeaders])
 }
 
-/** The body as a parser of JSON leaves it. Of a repeated key it keeps the last, and the server runs it. */
+/**
+ * @param body As a JSON parser returns it: of members with the same name the last one, which the
+ * server executes.
+ */
 function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   const messages: readonly unknown[] = Array.isArray(body) ? body : [body]
   if (messages.length === 0) return invalidMessage

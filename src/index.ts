@@ -59,13 +59,13 @@ export type { FetchLike, FetchLikeInit, FetchLikeResponse } from './internal/fet
 export type { DpopNonceOptions, DpopOptions, ReplayStore } from './options/dpop.ts'
 export type { ClientAuthenticationOptions, IntrospectionOptions } from './options/introspection.ts'
 export type { CertificateHeader, CertificateHeaderFormat, MtlsOptions } from './options/mtls.ts'
+export type { ResourceOptions } from './options/resource.ts'
 export type {
   ImpliedScopes,
   IssuerOptions,
   IssuerResolver,
   KeyPolicy,
   Profile,
-  ResourceOptions,
   TokenLocation,
   ValidatorOptions,
 } from './options/types.ts'

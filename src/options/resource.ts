@@ -1,13 +1,47 @@
 /**
- * @module The option `resource`: the identifier of this API, and the URL of its metadata. The other
- * members are checked where the document is created, in `response/resource-metadata.ts`.
+ * @module The option `resource`: its type, the identifier of this API, and the URL of its metadata. The
+ * other members are checked where the document is created, in `response/resource-metadata.ts`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.1 | RFC 9728, section 3.1}
  */
 import { printable } from '../internal/printable.ts'
 import { validatePublishedUrl } from '../internal/secure-url.ts'
 import { readOwnOptions } from './checks.ts'
-import type { ResourceOptions } from './types.ts'
+
+/**
+ * How this API describes itself to clients.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
+ */
+export interface ResourceOptions {
+  /**
+   * The resource identifier, published exactly as it is here: an `https` URL (`http` on a loopback
+   * host) without a fragment.
+   */
+  readonly identifier: string
+  /** The scopes that clients may need. A string is a list separated by spaces. */
+  readonly scopes?: string | readonly string[] | undefined
+  /** A name for people. */
+  readonly name?: string | undefined
+  /** The URL of the developer documentation. */
+  readonly documentation?: string | undefined
+  /** The URL of the rules for the use of the data. */
+  readonly policyUri?: string | undefined
+  /** The URL of the terms of service. */
+  readonly tosUri?: string | undefined
+  /**
+   * The issuer identifiers of the authorization servers.
+   * @defaultValue the issuers; required where `issuer` is a function
+   */
+  readonly authorizationServers?: string | readonly string[] | undefined
+  /** Further members of the document. They must not contradict what the validator does. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * How many seconds clients may cache the document: 0 to 31,536,000.
+   * @defaultValue 3600
+   */
+  readonly maxAge?: number | undefined
+}
 
 /** The option `resource`, of which the names and the identifier have been checked. */
 export type NamedResource = Partial<ResourceOptions> & Pick<ResourceOptions, 'identifier'>

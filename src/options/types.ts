@@ -9,6 +9,7 @@ import type { Algorithm } from '../signature/algorithms.ts'
 import type { DpopOptions } from './dpop.ts'
 import type { IntrospectionOptions } from './introspection.ts'
 import type { MtlsOptions } from './mtls.ts'
+import type { ResourceOptions } from './resource.ts'
 
 /** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
 export type TokenLocation = 'header' | 'body' | 'query'
@@ -113,41 +114,6 @@ export interface IssuerOptions {
 export type IssuerResolver = (
   iss: string,
 ) => IssuerOptions | undefined | Promise<IssuerOptions | undefined>
-
-/**
- * How this API describes itself to clients.
- *
- * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
- */
-export interface ResourceOptions {
-  /**
-   * The resource identifier, published exactly as it is here: an `https` URL (`http` on a loopback
-   * host) without a fragment.
-   */
-  readonly identifier: string
-  /** The scopes that clients may need. A string is a list separated by spaces. */
-  readonly scopes?: string | readonly string[] | undefined
-  /** A name for people. */
-  readonly name?: string | undefined
-  /** The URL of the developer documentation. */
-  readonly documentation?: string | undefined
-  /** The URL of the rules for the use of the data. */
-  readonly policyUri?: string | undefined
-  /** The URL of the terms of service. */
-  readonly tosUri?: string | undefined
-  /**
-   * The issuer identifiers of the authorization servers.
-   * @defaultValue the issuers; required where `issuer` is a function
-   */
-  readonly authorizationServers?: string | readonly string[] | undefined
-  /** Further members of the document. They must not contradict what the validator does. */
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined
-  /**
-   * How many seconds clients may cache the document: 0 to 31,536,000.
-   * @defaultValue 3600
-   */
-  readonly maxAge?: number | undefined
-}
 
 /** The options of a validator. Every duration is a number of seconds. */
 export interface ValidatorOptions {

@@ -84,7 +84,7 @@ describe('the reference', () => {
       sorted(membersOf(optionTypes, 'IssuerOptions')),
     )
     expect(rowsIn('options', 'Resource options')).toEqual(
-      sorted(membersOf(optionTypes, 'ResourceOptions')),
+      sorted(membersOf(source('options/resource.ts'), 'ResourceOptions')),
     )
     const dpop = sorted(membersOf(source('options/dpop.ts'), 'DpopOptions'))
     expect(rowsIn('options', 'DPoP')).toEqual(dpop)

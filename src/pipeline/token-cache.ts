@@ -3,8 +3,9 @@
  * dump contains no credentials. Bounded: what was not used for a long time is removed first.
  */
 import { Buffer } from 'node:buffer'
-import * as crypto from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
+import { oneShotHash } from '../internal/sha256.ts'
 import { maxTokenLength } from '../token/token-text.ts'
 
 /** What the cache has for a token. Each member is set only if the previous one is. */
@@ -40,13 +41,10 @@ export const notCached: CacheLookup<never> = {
   value: undefined,
 }
 
-// The one-shot form takes half the time. Node has it since 20.12; other runtimes may not.
-const oneShot = (crypto as { hash?: typeof crypto.hash }).hash
-
 /** The key under which a token is cached. */
 export function digestOf(token: string): string {
-  if (oneShot !== undefined) return oneShot('sha256', token, 'binary')
-  return crypto.createHash('sha256').update(token).digest('binary')
+  if (oneShotHash !== undefined) return oneShotHash('sha256', token, 'binary')
+  return createHash('sha256').update(token).digest('binary')
 }
 
 interface CachedHeader {

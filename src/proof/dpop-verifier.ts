@@ -12,7 +12,7 @@ import {
   ServiceUnavailableError,
 } from '../errors.ts'
 import { sha256 } from '../internal/sha256.ts'
-import { withTimeLimit } from '../internal/time-limit.ts'
+import { withTimeout } from '../internal/timeout.ts'
 import type { ReplayStore, ResolvedDpop } from '../options/dpop.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import {
@@ -175,7 +175,9 @@ async function claimOnce(
   try {
     const claimed = store.claim(key, seconds, jkt)
     result =
-      typeof claimed === 'boolean' ? claimed : await withTimeLimit(claimed, replayStoreTimeout)
+      typeof claimed === 'boolean'
+        ? claimed
+        : await withTimeout(claimed, replayStoreTimeout, createTimeoutError)
   } catch (error) {
     const hint = 'the store of used DPoP proofs (dpop.replayStore) failed or is full: see the cause'
     throw new ServiceUnavailableError('replay_store', retryAfter, { hint }, error)
@@ -183,4 +185,8 @@ async function claimOnce(
   if (typeof result === 'boolean') return result
   const hint = 'claim of dpop.replayStore must return true or false'
   throw new ServiceUnavailableError('replay_store', retryAfter, { hint })
+}
+
+function createTimeoutError(): Error {
+  return new Error(`no result within ${replayStoreTimeout} ms`)
 }

@@ -4,11 +4,11 @@
  */
 
 /**
- * The length from which a streak is reported: more responses than the expired tokens of one client cause,
- * and longer than a deployment, during which a new issuer is asked about old tokens.
+ * The length from which a streak is reported: more responses than the expired tokens of one client
+ * cause, and longer than a deployment, during which a new issuer is asked about old tokens.
  */
 const fromTheStart = { responses: 20, seconds: 600 }
-/** Where a token was active before, the configuration is right, so a few invented strings must not suffice. */
+/** Where a token was active before, the configuration is right. A few invented strings must not suffice. */
 const afterActive = { responses: 100, seconds: 3_600 }
 
 interface InactiveStreak {

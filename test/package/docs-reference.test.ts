@@ -110,7 +110,7 @@ describe('the reference', () => {
       sorted(membersOf(source('testing/options.ts'), 'TestIssuerOptions')),
     )
     expect(rowsIn('testing', 'Test issuer members')).toEqual(
-      sorted(membersOf(source('testing/index.ts'), 'TestIssuer')),
+      sorted(membersOf(source('testing/test-issuer.ts'), 'TestIssuer')),
     )
     expect(rowsIn('testing', 'Bad tokens')).toEqual(sorted(badTokenNames))
   })

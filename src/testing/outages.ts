@@ -1,0 +1,41 @@
+/** @module Outages of a test issuer: whether its port is open, and how its documents fail. */
+import { type AnsweringFault, type FaultName, faults } from './faults.ts'
+import type { LoopbackServer } from './loopback-server.ts'
+
+/** Begins and ends the outages of one test issuer. */
+export interface Outages {
+  /** Returns how the metadata and JWKS endpoints fail now; `undefined` if they do not. */
+  readonly currentFault: () => AnsweringFault | undefined
+  readonly fault: (name: FaultName) => void
+  readonly up: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export function createOutages(server: LoopbackServer): Outages {
+  let currentFault: AnsweringFault | undefined
+  let isClosed = false
+  return {
+    currentFault: () => currentFault,
+    fault(name) {
+      if (name === 'down') {
+        void server.stop()
+        return
+      }
+      if (!Object.hasOwn(faults, name)) {
+        throw new TypeError(
+          `Unknown fault ${name}: fault() takes ${Object.keys(faults).join(', ')} or down`,
+        )
+      }
+      currentFault = name
+    },
+    async up() {
+      if (isClosed) throw new Error('The test issuer is closed')
+      currentFault = undefined
+      await server.start()
+    },
+    async close() {
+      isClosed = true
+      await server.stop()
+    },
+  }
+}

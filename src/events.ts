@@ -1,9 +1,8 @@
 /**
  * @module The events that a validator emits for the operator. Their members are configured names,
  * values of closed lists, and short sanitized texts; only `detail` and `cause` vary freely. No event
- * contains a part of a token. Imports only the errors and `internal/`.
+ * contains a part of a token. Types only.
  */
-import { channel } from 'node:diagnostics_channel'
 import type { Proof } from './access-token.ts'
 import type {
   ErrorDetail,
@@ -11,9 +10,6 @@ import type {
   InvalidTokenReason,
   UnavailableService,
 } from './errors.ts'
-import { messageOf } from './internal/callback.ts'
-import { isThenable } from './internal/maybe-promise.ts'
-import { printable } from './internal/printable.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {
@@ -262,48 +258,3 @@ export type ValidatorEvent =
   | IntrospectionRateLimitedEvent
   | IntrospectionOnlyInactiveEvent
   | IntrospectionMethodUnlistedEvent
-
-/** The name of the `diagnostics_channel` on which every event is published. */
-const channelName = 'oauth-resource-server'
-
-/** Passes events to `onEvent` and to the diagnostics channel. */
-export interface Observer {
-  /** Returns whether there is a listener: without one, no event needs to be created. */
-  readonly listening: () => boolean
-  readonly emit: (event: ValidatorEvent) => void
-}
-
-/** Makes the issuer printable, because a function given as `issuer` may accept any name. */
-function sanitize(event: ValidatorEvent): ValidatorEvent {
-  if (!('issuer' in event) || event.issuer === undefined) return event
-  const issuer = printable(event.issuer)
-  return issuer === event.issuer ? event : { ...event, issuer }
-}
-
-export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Observer {
-  const diagnostics = channel(channelName)
-  let warned = false
-
-  // A failing listener must not fail the request, but must be reported once.
-  function warn(error: unknown): void {
-    if (warned) return
-    warned = true
-    process.emitWarning(`onEvent failed: ${messageOf(error)}`, {
-      type: 'OAuthResourceServerWarning',
-    })
-  }
-
-  return {
-    listening: () => onEvent !== undefined || diagnostics.hasSubscribers,
-    emit(raw) {
-      const event = sanitize(raw)
-      if (diagnostics.hasSubscribers) diagnostics.publish(event)
-      try {
-        const result = onEvent?.(event)
-        if (isThenable(result)) Promise.resolve(result).then(undefined, warn)
-      } catch (error) {
-        warn(error)
-      }
-    },
-  }
-}

@@ -4,7 +4,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  */
 
-import type { ClientAuthenticationMethod, Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
+import type { ClientAuthenticationMethod } from '../events.ts'
 import { FetchFailure, type FetchOptions, fetchJson } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'

@@ -6,7 +6,8 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662 | RFC 7662}
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
-import type { IntrospectionLimit, Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
+import type { IntrospectionLimit } from '../events.ts'
 import type { JsonObject } from '../internal/compact-serialization.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'

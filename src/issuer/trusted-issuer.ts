@@ -4,7 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.8 | RFC 8725, section 3.8}
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'
 import { createJwksClient } from '../keys/jwks-client.ts'

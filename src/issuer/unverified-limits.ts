@@ -3,7 +3,8 @@
  * application's function accepts every name, forged tokens could cause any number of requests.
  */
 import { ServiceUnavailableError } from '../errors.ts'
-import type { IssuersRateLimitedEvent, Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
+import type { IssuersRateLimitedEvent } from '../events.ts'
 
 /** The maximum number of key sets that are fetched at a time. */
 const maxFetches = 50

@@ -2,7 +2,7 @@
  * @module Fetches an issuer's key set: finds its URL, requests it, and detects that it has moved. Keeps
  * the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
  */
-import type { Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
 import { FetchFailure, fetchJson, type JsonAnswer } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { nextOrder } from './arrival.ts'

@@ -1,5 +1,7 @@
 /** @module Emits the events about an issuer's keys. Values from a key set are made printable. */
-import type { KeysFailedEvent, Observer } from '../events.ts'
+
+import type { Observer } from '../events/observer.ts'
+import type { KeysFailedEvent } from '../events.ts'
 import { printable } from '../internal/printable.ts'
 import { reasonOf } from './jwks-client.ts'
 import type { KeySet, SkippedJwk } from './key-set.ts'

@@ -4,7 +4,7 @@
  * in the set. There is one fetch at a time. While fetches fail, an expired set is still used.
  */
 import { ServiceUnavailableError } from '../errors.ts'
-import type { Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
@@ -77,8 +77,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       const release = tryReserve(reserveFetch)
       if (release !== undefined) attempt = begin(!isFresh, release)
     }
-    // Requests wait only for an attempt that began after the set had expired. Under steady load it
-    // begins earlier.
+    // Under steady load an attempt begins earlier than the set expires, and no request waits for it.
     if (isFresh || attempt?.setHadExpired !== true || backOff.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
@@ -153,8 +152,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     const previous = cached?.set
     try {
       const fetched = await runWithTimeout(policy.timeout, async (signal) => {
-        // Wait one microtask, so that all tokens that arrive in this tick come before the request
-        // in the order of arrivals.
+        // Wait one microtask, so that all tokens that arrive together come before this request.
         if (isForToken) await undefined
         return client.fetchKeys(signal)
       })

@@ -4,7 +4,7 @@
  */
 import type { Proof } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
-import { createObserver, type Observer } from '../events.ts'
+import { createObserver, type Observer } from '../events/observer.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { createTrustedIssuers, type TrustedIssuers } from '../issuer/trusted-issuers.ts'

@@ -5,7 +5,7 @@
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
-import type { Observer } from '../events.ts'
+import type { Observer } from '../events/observer.ts'
 import { callbackError } from '../internal/callback.ts'
 import { isPromise, isThenable } from '../internal/maybe-promise.ts'
 import { withTimeout } from '../internal/timeout.ts'

@@ -1,7 +1,8 @@
 /** A remote key source whose client and clock are those of the test. */
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { ServiceUnavailableError } from '../../src/errors.ts'
-import { createObserver, type ValidatorEvent } from '../../src/events.ts'
+import { createObserver } from '../../src/events/observer.ts'
+import type { ValidatorEvent } from '../../src/events.ts'
 import { FetchFailure } from '../../src/internal/fetch-json.ts'
 import { type Arrival, nextOrder } from '../../src/keys/arrival.ts'
 import type { JwksClient } from '../../src/keys/jwks-client.ts'

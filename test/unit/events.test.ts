@@ -3,7 +3,7 @@ import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import type { ValidatorEvent } from 'oauth-resource-server'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createObserver } from '../../src/events.ts'
+import { createObserver } from '../../src/events/observer.ts'
 import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/checked-validator.ts'
 import { fixtureValidator, ISS, jwks, t0 } from '../support/fixture.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
+import { createObserver } from '../../../src/events/observer.ts'
+import type { ValidatorEvent } from '../../../src/events.ts'
 import { createIntrospectionEndpoint } from '../../../src/introspection/endpoint.ts'
 import { ISS } from '../../support/fixture.ts'
 import { active, createApi, startAuthorizationServer } from '../../support/introspection.ts'

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { createObserver, type ValidatorEvent } from '../../../src/events.ts'
+import { createObserver } from '../../../src/events/observer.ts'
+import type { ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
 import { discover } from '../../../src/issuer/discovery.ts'
 import { nextOrder } from '../../../src/keys/arrival.ts'

@@ -102,7 +102,7 @@ export interface AccessToken<C extends object = JwtClaims> {
 }
 
 /**
- * What a route requires of a verified token. Everything that is set must hold.
+ * What a route requires of a verified token. Every condition that is set must be fulfilled.
  *
  * The order of the checks is: `authentication`, scopes, `authorizationDetails`, `check`. A token that lacks both
  * authentication and scopes is refused with 401, and that challenge names the scopes too.

@@ -36,11 +36,11 @@ export interface Validator<C extends object = JwtClaims> {
    */
   readonly authorize: (token: AccessToken<C>, requirement: Requirement) => Promise<void>
   /**
-   * Fetches metadata and keys now, where they are not fresh: for start-up and health checks. Resolves
-   * in an outage while old keys are in use; rejects as soon as one issuer has no keys, although those
-   * of others may be available. An issuer with `introspection` whose metadata has no `jwks_uri` needs no
-   * keys: its introspection endpoint must be known instead. With a function as `issuer` it covers the
-   * issuers of which a token was verified, while the function's answer is current.
+   * Fetches metadata and keys that are not fresh: for start-up and health checks. Resolves in an
+   * outage while expired keys may be used. Rejects as soon as one issuer has no keys, even if others
+   * have. An issuer with `introspection` whose metadata has no `jwks_uri` needs no keys: its introspection
+   * endpoint must be known instead. With a function as `issuer`, it covers the issuers with a verified
+   * token and a current result of the function.
    *
    * @throws ServiceUnavailableError, whose `cause` distinguishes an outage from a wrong issuer.
    */

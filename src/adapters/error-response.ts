@@ -104,7 +104,7 @@ export function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   return headers
 }
 
-/** Has no effect on a frozen error: its response is complete all the same. */
+/** Has no effect on a frozen error. Its response is still complete. */
 function setHeadersOf(error: AccessTokenError, headers: ErrorResponseHeaders): void {
   Reflect.set(error, 'headers', headers)
 }
@@ -139,7 +139,7 @@ function mergePresentHeaders(
 /** A browser client must be able to read these where it may read the response. */
 const exposedNames = ['WWW-Authenticate', 'DPoP-Nonce']
 
-/** The body of the response to a refusal; empty where RFC 6750 §3.1 wants no error code. */
+/** The body of the response to a refusal; empty where RFC 6750 §3.1 requires no error code. */
 export function bodyOf(error: AccessTokenError): string {
   return error.body === undefined ? '' : JSON.stringify(error.body)
 }

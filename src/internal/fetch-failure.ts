@@ -69,8 +69,8 @@ function findInnermost(causes: readonly unknown[], read: (cause: unknown) => unk
 }
 
 /**
- * Describes an error by the message and the code of its innermost cause, because the outer ones of
- * `fetch` say only "fetch failed". Never throws, whatever `error` is.
+ * Describes an error by the message and the code of its innermost cause, because the messages of
+ * the outer ones are only "fetch failed". Never throws, whatever `error` is.
  */
 export function describeCause(error: unknown): string {
   try {

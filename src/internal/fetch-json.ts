@@ -14,7 +14,7 @@ export { FetchFailure } from './fetch-failure.ts'
 /** The maximum size of a response body, in octets, decompressed. */
 const maxBodyBytes = 256 * 1024
 
-export interface JsonAnswer {
+export interface JsonResponse {
   /** `undefined` for a 304: nothing changed. */
   readonly json: Readonly<Record<string, unknown>> | undefined
   readonly etag: string | undefined
@@ -39,7 +39,7 @@ export interface FetchJsonOptions extends FetchOptions {
  * @throws FetchFailure for every response except 200 with a JSON object, and 304 to a request with an
  * ETag.
  */
-export function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
+export function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonResponse> {
   return repeatAfterReset(options.signal, () => requestJson(url, options))
 }
 
@@ -61,7 +61,7 @@ export async function repeatAfterReset<T>(
   }
 }
 
-async function requestJson(url: string, options: FetchJsonOptions): Promise<JsonAnswer> {
+async function requestJson(url: string, options: FetchJsonOptions): Promise<JsonResponse> {
   const { etag: knownEtag } = options
   const headers: Record<string, string> = { accept: 'application/json, application/jwk-set+json' }
   if (knownEtag !== undefined) headers['if-none-match'] = knownEtag

@@ -1,6 +1,7 @@
 /**
- * @module A bounded map in two generations: when the young one is full it becomes the old one, and what
- * the old one held and was not read since is dropped. Costs less on a hit than an order of use.
+ * @module A bounded map in two generations. When the young one is full, it becomes the old one, and
+ * the entries of the previous old one that were not read since are dropped. A hit costs less than
+ * in a map that keeps its entries in the order of use.
  */
 
 export interface GenerationMap<V> {

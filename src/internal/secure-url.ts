@@ -12,7 +12,7 @@ import { printable } from './printable.ts'
  * Validates a URL from which keys are fetched. Its scheme, host and port may be written in any case
  * and with the default port; everything else must be in its parsed form.
  *
- * @param allowInsecureHttp Accepts `http` beyond loopback too.
+ * @param allowInsecureHttp Accepts `http` URLs of other hosts too.
  * @returns What is wrong with it; `undefined` if nothing.
  */
 export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {

@@ -23,7 +23,7 @@ export interface EndpointOptions {
   readonly endpoint: string | undefined
   readonly allowInsecureHttp: boolean
   readonly method: ClientAuthenticationMethod
-  /** Seconds for which metadata are used that do not say so themselves. */
+  /** Seconds for which metadata without `max-age` are used. */
   readonly metadataMaxAge: number
   readonly fetch: FetchLike
   /** Milliseconds. */
@@ -78,7 +78,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
       located = found
       return found.url
     } catch (error) {
-      // A known URL stays in use; the metadata are read again later.
+      // The URL that was found before is still used; the metadata are read again later.
       if (located === undefined) throw error
       expiresAt = now() + options.metadataMaxAge * 1000
       const reason = error instanceof FetchFailure ? error.reason : 'network'

@@ -1,7 +1,4 @@
-/**
- * @module Why an introspection failed, for the operator. The client learns only that the service is
- * unavailable.
- */
+/** @module Describes for the operator why an introspection failed. The client gets only a 503. */
 import type { IntrospectionFailureReason } from '../events.ts'
 import { isUnconnected } from '../internal/fetch-failure.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'

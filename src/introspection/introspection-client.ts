@@ -103,7 +103,7 @@ export function createIntrospectionClient(
     )
   }
 
-  // RFC 7662 §2.3: the server refuses this API, which says nothing about the token.
+  // RFC 7662 §2.3: the server refuses this API, so the token may be active or not.
   function explainRefusal(error: unknown): unknown {
     if (!(error instanceof FetchFailure)) return error
     const { status, errorCode } = error

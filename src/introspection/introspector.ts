@@ -79,7 +79,7 @@ interface RunningRequest<V> {
 
 type Outcome<V> = IntrospectionResult<V> | Pause
 
-/** Stands for a token where the endpoint is looked up without one. */
+/** Takes the place of a token where the endpoint is looked up without one. */
 const noToken = ''
 
 export function createIntrospector<V extends Expiring, J>(

@@ -4,7 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
 
-import { FetchFailure, type JsonAnswer } from '../internal/fetch-json.ts'
+import { FetchFailure, type JsonResponse } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import { validateFetchedUrl } from '../internal/secure-url.ts'
 
@@ -39,7 +39,7 @@ export function metadataUrls(issuer: string): string[] {
 export function discover(
   issuer: string,
   allowInsecureHttp: boolean,
-  get: (url: string) => Promise<JsonAnswer>,
+  get: (url: string) => Promise<JsonResponse>,
 ): Promise<Metadata> {
   return fetchMetadata(issuer, get, (json, url, cacheControl) => ({
     jwksUri: readMetadataUrl(json, 'jwks_uri', { url, issuer, allowInsecureHttp }),
@@ -57,7 +57,7 @@ export function discover(
  */
 export async function fetchMetadata<T>(
   issuer: string,
-  get: (url: string) => Promise<JsonAnswer>,
+  get: (url: string) => Promise<JsonResponse>,
   read: (json: MetadataDocument, url: string, cacheControl: string | undefined) => T,
 ): Promise<T> {
   const urls = metadataUrls(issuer)

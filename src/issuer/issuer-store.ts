@@ -8,23 +8,23 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 const maxVerified = 1_000
 const maxUnverified = 1_000
 
-/** What a function returned for an issuer. */
-export interface IssuerAnswer extends Lifetime {
+/** An issuer that the function returned. */
+export interface StoredIssuer extends Lifetime {
   readonly issuer: TrustedIssuer
 }
 
 export interface IssuerStore {
-  /** Returns the stored answer, and counts as a use of the issuer. */
-  readonly get: (name: string) => IssuerAnswer | undefined
-  readonly set: (answer: IssuerAnswer) => void
+  /** Returns the stored result, and counts as a use of the issuer. */
+  readonly get: (name: string) => StoredIssuer | undefined
+  readonly set: (stored: StoredIssuer) => void
   readonly delete: (name: string) => void
   /** Moves the issuer to the verified ones, if it is still stored. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
-  readonly verified: () => Iterable<IssuerAnswer>
+  readonly verified: () => Iterable<StoredIssuer>
 }
 
 interface Entry {
-  answer: IssuerAnswer
+  stored: StoredIssuer
   /** The number of the latest use. Takes less time on each request than moving the entry in a Map. */
   usedAt: number
 }
@@ -32,15 +32,15 @@ interface Entry {
 export function createIssuerStore(): IssuerStore {
   const verified = new Map<string, Entry>()
   // In the order of their latest use.
-  const unverified = new Map<string, IssuerAnswer>()
+  const unverified = new Map<string, StoredIssuer>()
   let uses = 0
 
-  function keepUnverified(name: string, answer: IssuerAnswer): void {
+  function keepUnverified(name: string, stored: StoredIssuer): void {
     unverified.delete(name)
     if (unverified.size >= maxUnverified) {
       unverified.delete(unverified.keys().next().value as string)
     }
-    unverified.set(name, answer)
+    unverified.set(name, stored)
   }
 
   function evictLeastRecentlyUsed(): void {
@@ -49,7 +49,7 @@ export function createIssuerStore(): IssuerStore {
       if (oldest === undefined || entry.usedAt < oldest.usedAt) oldest = entry
     }
     if (oldest === undefined) return
-    const { issuer } = oldest.answer
+    const { issuer } = oldest.stored
     issuer.status.verified = false
     verified.delete(issuer.issuer)
   }
@@ -59,32 +59,32 @@ export function createIssuerStore(): IssuerStore {
       const entry = verified.get(name)
       if (entry !== undefined) {
         entry.usedAt = ++uses
-        return entry.answer
+        return entry.stored
       }
-      const answer = unverified.get(name)
-      if (answer !== undefined) keepUnverified(name, answer)
-      return answer
+      const stored = unverified.get(name)
+      if (stored !== undefined) keepUnverified(name, stored)
+      return stored
     },
-    set(answer) {
-      const name = answer.issuer.issuer
+    set(stored) {
+      const name = stored.issuer.issuer
       const entry = verified.get(name)
-      if (entry === undefined) keepUnverified(name, answer)
-      else entry.answer = answer
+      if (entry === undefined) keepUnverified(name, stored)
+      else entry.stored = stored
     },
     delete(name) {
       const entry = verified.get(name)
-      if (entry !== undefined) entry.answer.issuer.status.verified = false
+      if (entry !== undefined) entry.stored.issuer.status.verified = false
       verified.delete(name)
       unverified.delete(name)
     },
     recordVerified({ issuer: name, status }) {
-      const answer = unverified.get(name)
-      if (answer === undefined || answer.issuer.status !== status) return
+      const stored = unverified.get(name)
+      if (stored === undefined || stored.issuer.status !== status) return
       unverified.delete(name)
       if (verified.size >= maxVerified) evictLeastRecentlyUsed()
       status.verified = true
-      verified.set(name, { answer, usedAt: ++uses })
+      verified.set(name, { stored, usedAt: ++uses })
     },
-    verified: () => [...verified.values()].map(({ answer }) => answer),
+    verified: () => [...verified.values()].map(({ stored }) => stored),
   }
 }

@@ -2,7 +2,7 @@
 
 const maxRefusals = 1_000
 
-/** The time for which an answer of the application's function is stored. */
+/** The time for which a result of the application's function is stored. */
 export interface Lifetime {
   /** Seconds. */
   readonly askedAt: number
@@ -10,7 +10,10 @@ export interface Lifetime {
   readonly expiresAt: number
 }
 
-/** Returns whether an answer may be used. If the clock was set back, its age is unknown, and it may not. */
+/**
+ * Returns whether a result may be used. If the clock was set back, its age is unknown, and it may
+ * not.
+ */
 export function isCurrent({ askedAt, expiresAt }: Lifetime, time: number): boolean {
   return time >= askedAt && time < expiresAt
 }

@@ -1,6 +1,6 @@
 /**
- * @module Finds issuers with a function of the application. It is called once per issuer at a time, and
- * its answers are stored, up to a limit. The `iss` that it receives is not verified.
+ * @module Finds issuers with a function of the application. It is called once per issuer at a time,
+ * and its results are stored, up to a limit. The `iss` that it receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import { validateHttpIssuer } from '../internal/secure-url.ts'
@@ -9,7 +9,7 @@ import { isPrintable } from '../options/checks.ts'
 import type { ResolveIssuer } from '../options/issuers.ts'
 import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
-import { createIssuerStore, type IssuerAnswer } from './issuer-store.ts'
+import { createIssuerStore, type StoredIssuer } from './issuer-store.ts'
 import { createRefusedIssuers, isCurrent } from './refused-issuers.ts'
 import {
   createTrustedIssuer,
@@ -24,7 +24,7 @@ import { createUnverifiedLimits } from './unverified-limits.ts'
 const maxIssLength = 1_000
 /** How many issuers without a verified token may be looked up at a time. */
 const maxPending = 100
-/** Seconds for which an answer is stored: a trusted issuer, an untrusted one, a failure. */
+/** Seconds for which a result is stored: a trusted issuer, an untrusted one, a failure. */
 const trustedAge = 600
 const untrustedAge = 60
 const failureAge = 1
@@ -83,10 +83,10 @@ export function createResolvedIssuers(
     return new Error(`no answer within ${keyPolicy.timeout} s`)
   }
 
-  /** While the function fails, its previous answer may be used for twice its normal time. */
+  /** While the function fails, its previous result may be used for twice its normal time. */
   function keepDespiteFailure(
     iss: string,
-    before: IssuerAnswer | undefined,
+    before: StoredIssuer | undefined,
     cause: unknown,
   ): IssuerLookup {
     observer.emit({ type: 'callback.failed', cause })
@@ -132,22 +132,22 @@ export function createResolvedIssuers(
   return {
     findIssuer(claim) {
       const iss = readIss(claim)
-      const answer = store.get(iss)
+      const stored = store.get(iss)
       const time = seconds()
-      if (answer !== undefined && isCurrent(answer, time)) return answer.issuer
+      if (stored !== undefined && isCurrent(stored, time)) return stored.issuer
       const createError = refused.get(iss, time)
       if (createError !== undefined) throw createError()
       const problem = validateIss(iss)
       if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)
-      const isVerified = answer?.issuer.status.verified === true
+      const isVerified = stored?.issuer.status.verified === true
       const lookup = pending.get(iss) ?? startLookup(iss, isVerified)
       return lookup.then((getIssuer) => getIssuer())
     },
     recordVerified: store.recordVerified,
     inUse() {
       const time = seconds()
-      const answers = [...store.verified()].filter((answer) => isCurrent(answer, time))
-      return answers.map(({ issuer }) => issuer)
+      const current = [...store.verified()].filter((stored) => isCurrent(stored, time))
+      return current.map(({ issuer }) => issuer)
     },
   }
 }

@@ -22,8 +22,8 @@ export interface TrustedIssuers {
   /** Records that a token of the issuer was verified. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
   /**
-   * The issuers whose keys must be available when the validator is ready: all listed ones, or, with a
-   * function, those with a verified token and a current answer.
+   * The issuers whose keys must be available when the validator is ready: all listed ones, or, with
+   * a function, those with a verified token and a current result.
    */
   readonly inUse: () => Iterable<TrustedIssuer>
 }

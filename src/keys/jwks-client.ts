@@ -3,7 +3,7 @@
  * the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
  */
 import type { Observer } from '../events/observer.ts'
-import { FetchFailure, fetchJson, type JsonAnswer } from '../internal/fetch-json.ts'
+import { FetchFailure, fetchJson, type JsonResponse } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { nextOrder } from './arrival.ts'
 import { freshnessLifetime } from './freshness-lifetime.ts'
@@ -15,7 +15,7 @@ export interface JwksClientOptions {
   readonly jwksUri: string | undefined
   /** Reads the issuer's metadata. Used if `jwksUri` is not set. */
   readonly discover: (
-    get: (url: string) => Promise<JsonAnswer>,
+    get: (url: string) => Promise<JsonResponse>,
   ) => Promise<{ readonly jwksUri: string; readonly cacheControl: string | undefined }>
   /** Lifetime of a response without `max-age`, in seconds. */
   readonly maxAge: number

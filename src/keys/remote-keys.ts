@@ -175,7 +175,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     metadataRefresh = refreshMetadata().then(end, end)
   }
 
-  /** Runs in the background: the keys are already fetched, and used meanwhile. */
+  /** Runs in the background, after the keys were fetched. */
   async function refreshMetadata(): Promise<void> {
     const startedAt = performance.now()
     try {
@@ -206,7 +206,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   return { current, refreshForUnknownKey }
 }
 
-/** Reserves one fetch. Returns `undefined` if the limit is reached: the old keys are used meanwhile. */
+/** Reserves one fetch. Returns `undefined` if the limit is reached, and the old keys are used. */
 function tryReserve(reserveFetch: () => () => void): (() => void) | undefined {
   try {
     return reserveFetch()

@@ -175,7 +175,8 @@ function validateUse(
     throw new TypeError(`${label}.crv must be one of ${curves.join(', ')}`)
   }
   const alg = member('alg')
-  // RFC 8725 §3.1: one key, one algorithm. A symmetric key would otherwise serve two kinds of cipher.
+  // RFC 8725 §3.1: one key, one algorithm. A symmetric key would otherwise be used with two kinds
+  // of cipher.
   const mayBeAbsent = !algorithms.includes('dir')
   if (!(alg === undefined && mayBeAbsent) && !algorithms.includes(alg as KeyManagementAlgorithm)) {
     const takes = `one of ${algorithms.join(', ')}`

@@ -36,12 +36,12 @@ export interface IssuerSettings {
   readonly algorithms: readonly Algorithm[]
   readonly scopeClaim: ScopeClaim | undefined
   readonly jwksUri: string | undefined
-  /** Set: no network at all. */
+  /** If it is set, no keys are fetched. */
   readonly jwks: unknown
   readonly allowInsecureHttp: boolean
   /** `undefined`: opaque tokens of this issuer are refused. */
   readonly introspection: ResolvedIntrospection | undefined
-  /** Set: every token of this issuer has to be encrypted. */
+  /** If it is set, every token of this issuer must be encrypted. */
   readonly decryptionKeys: readonly DecryptionKey[] | undefined
 }
 
@@ -128,7 +128,7 @@ export function readIssuers(
       if (typeof options !== 'object') {
         throw new TypeError('issuer, as a function, must return issuer options or undefined')
       }
-      // An `await` that was forgotten, as in `jwks: fetchJwks()`, is a TypeError below.
+      // A member that is a promise, as in `jwks: fetchJwks()`, causes a TypeError below.
       for (const member of Object.values(options)) ignoreRejection(member)
       const settings = readIssuer(options, defaults, resource)
       if (settings.issuer === iss) return settings
@@ -166,7 +166,7 @@ function readIssuer(
   const { jwksUri, jwks } = options
   const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
   const issuer = readIdentifier(options, allowInsecureHttp)
-  // A function may return what an unverified token says.
+  // A function may return text from an unverified token.
   const label = printable(issuer)
   if (jwks !== undefined && jwksUri !== undefined) {
     throw new TypeError(`issuer ${label} has both jwks and jwksUri: set one of them`)

@@ -21,11 +21,11 @@ export interface ResourceOptions {
   readonly identifier: string
   /** The scopes that clients may need. A string is a list separated by spaces. */
   readonly scopes?: string | readonly string[] | undefined
-  /** A name for people. */
+  /** The name to display to users. */
   readonly name?: string | undefined
   /** The URL of the developer documentation. */
   readonly documentation?: string | undefined
-  /** The URL of the rules for the use of the data. */
+  /** The URL of the policy for the use of the data. */
   readonly policyUri?: string | undefined
   /** The URL of the terms of service. */
   readonly tosUri?: string | undefined

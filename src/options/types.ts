@@ -21,8 +21,8 @@ export type TokenLocation = 'header' | 'body' | 'query'
 export type Profile = 'jwt' | 'rfc9068'
 
 /**
- * Which claim holds the scopes, or a function that reads them. The claim may be a string or an array
- * of strings: Okta's `scp` is an array, Entra's a string.
+ * The claim that contains the scopes, or a function that reads them. The claim may be a string or
+ * an array of strings: Okta's `scp` is an array, Entra's a string.
  */
 export type ScopeClaim<C = never> = string | ((claims: Readonly<C>) => readonly string[])
 
@@ -77,7 +77,7 @@ export interface IssuerOptions {
   readonly profile?: Profile | undefined
   /** The signature algorithms that this issuer may use. */
   readonly algorithms?: readonly Algorithm[] | undefined
-  /** The claim that holds this issuer's scopes, or a function that reads them. */
+  /** The claim that contains this issuer's scopes, or a function that reads them. */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
   /** The maximum age of this issuer's tokens, in seconds since `iat`: 1 to 2,678,400. */
   readonly maxTokenAge?: number | undefined
@@ -155,18 +155,19 @@ export interface ValidatorOptions {
    */
   readonly maxTokenAge?: number | undefined
   /**
-   * The claim that holds the scopes, or a function that reads them. The claim may be a string of scopes
-   * separated by spaces (RFC 8693) or an array of strings, of which those with a space are ignored.
+   * The claim that contains the scopes, or a function that reads them. The claim may be a string of
+   * scopes separated by spaces (RFC 8693) or an array of strings, of which those with a space are
+   * ignored.
    * @defaultValue 'scope'
    */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
   /** Is required of every token. */
   readonly requirement?: Requirement | undefined
   /**
-   * Scopes that imply others, for example `{ admin: ['read', 'write'] }`: a token with `admin` passes
-   * where `read` is required. A record is transitive. A function receives the granted scopes and returns
-   * those that they imply; it must be pure, because its results are kept. `scopes` of the access token and
-   * the challenges contain no implied scopes.
+   * Scopes that imply others, for example `{ admin: ['read', 'write'] }`: a token with `admin`
+   * passes where `read` is required. A record is transitive. A function receives the granted scopes
+   * and returns those that they imply; it must be pure, because its results are cached. `scopes` of
+   * the access token and the challenges contain no implied scopes.
    */
   readonly impliedScopes?: ImpliedScopes | undefined
   /**

@@ -1,6 +1,6 @@
 /**
- * @module What is known about one request while it is decided. The steps fill it in; the reports read
- * it.
+ * @module The state of the decision about one request. The steps set its members, and the reports
+ * read them.
  */
 import type { AccessToken, HttpRequest, JoseHeader, Requirement } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'

@@ -24,7 +24,7 @@ import {
  */
 const minLifetime = 10
 
-/** What decides about a response, besides the response itself. */
+/** The rules for a response. */
 export interface IntrospectionRules {
   readonly issuer: TrustedIssuer
   /** Seconds for which a token without `exp` is considered valid; {@link minLifetime} if that is more. */
@@ -49,7 +49,7 @@ export function validateIntrospectedToken(
   validateIntrospectedClaims(members, issuer.issuer)
   const times = readTimes(members)
   validateTime(times, issuer, now)
-  // An issuer need not follow RFC 9068 here: it has answered for this token.
+  // The profile of RFC 9068 does not apply to an introspection response.
   validateAudience(members, { audience: issuer.audience, profile: 'jwt' })
   const confirmation = readConfirmation(members)
   // A NumericDate, like that of a token with `exp`. Rounded up, so that it does not shorten the cache.
@@ -62,7 +62,7 @@ export function validateIntrospectedToken(
   return createVerificationResult(content, times, issuer, undefined, confirmation, scopes)
 }
 
-/** Which token it is, of when, for whom, and to which key it is bound: a response may leave these out. */
+/** Members that identify the token, its time, audience and key. A response may leave them out. */
 const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 'jti']
 
 /**

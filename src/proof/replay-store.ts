@@ -49,7 +49,7 @@ export function createMemoryReplayStore(options: MemoryReplayStoreOptions): Memo
   const buckets = new Map<number, Bucket>()
   let size = 0
 
-  /** Drops whole buckets: the cost does not depend on how many keys they hold. */
+  /** Drops whole buckets: the cost does not depend on how many keys they contain. */
   function dropExpired(current: number): void {
     for (const [number, { keys }] of buckets) {
       if (number >= current) continue

@@ -35,8 +35,8 @@ export function grantsScopes(
 /**
  * Returns the scopes that a challenge names: all that the requirements contain, each once.
  *
- * `offline_access` is left out. It asks the authorization server for a refresh token and says
- * nothing about a resource, and MCP says that servers should not name it.
+ * `offline_access` is left out. It requests a refresh token and does not apply to a resource, and
+ * by MCP servers should not name it.
  */
 export function challengeScopes(requirements: readonly ScopeRequirement[]): readonly string[] {
   const scopes = new Set(requirements.flatMap(({ scopes, anyScope }) => [...scopes, ...anyScope]))

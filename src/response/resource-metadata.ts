@@ -1,6 +1,5 @@
 /**
- * @module The metadata document of a protected resource: what a client learns about this API before
- * it asks for a token.
+ * @module Creates the metadata document of this API. Clients read it before they request a token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
@@ -24,7 +23,7 @@ export interface ResourceMetadata {
 /** Seconds. */
 export const defaultMaxAge = 3600
 
-/** What the validator does, and the document therefore says. */
+/** The behaviour of the validator that the document must describe. */
 export interface ResourceContext {
   /** The issuer identifiers; `undefined` where `issuer` is a function. */
   readonly issuers: readonly string[] | undefined

@@ -26,7 +26,7 @@ const user = 'test-user'
 export function createAuthorizationEndpoint(options: AuthorizationEndpointOptions): Endpoint {
   const { issuer, clients, codes, audience } = options
 
-  function answer(request: IncomingMessage, response: ServerResponse): void {
+  function respond(request: IncomingMessage, response: ServerResponse): void {
     const [, query = ''] = String(request.url).split('?', 2)
     const form = parseForm(new URLSearchParams(query))
     const location = 'error' in form ? form : findRedirect(form)
@@ -74,5 +74,5 @@ export function createAuthorizationEndpoint(options: AuthorizationEndpointOption
       : { code: codes.issue({ grant, redirectUri, codeChallenge }) }
   }
 
-  return { counter: 'authorization', methods: ['GET'], answer }
+  return { counter: 'authorization', methods: ['GET'], respond }
 }

@@ -2,7 +2,7 @@
 import { createAuthorizationCodes } from './authorization-codes.ts'
 import { createAuthorizationEndpoint } from './authorization-endpoint.ts'
 import type { TestClock } from './clock.ts'
-import type { AnsweringFault } from './faults.ts'
+import type { SimulatedFault } from './faults.ts'
 import { createIntrospectionEndpoint, type TestIntrospection } from './introspection-endpoint.ts'
 import type { LoopbackServer } from './loopback-server.ts'
 import { createMetadata } from './metadata.ts'
@@ -30,7 +30,7 @@ export interface EndpointsOptions {
   readonly minter: Minter
   readonly clock: TestClock
   /** Returns how the metadata and JWKS endpoints fail now; `undefined` if they do not. */
-  readonly currentFault: () => AnsweringFault | undefined
+  readonly currentFault: () => SimulatedFault | undefined
 }
 
 export interface ServedEndpoints {

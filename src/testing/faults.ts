@@ -19,17 +19,17 @@ import { sendJson } from './respond.ts'
  */
 export type FaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized' | 'down'
 
-/** A fault that the server itself simulates. `down` closes the server instead. */
-export type AnsweringFault = Exclude<FaultName, 'down'>
+/** A fault that the endpoints simulate. `down` closes the server instead. */
+export type SimulatedFault = Exclude<FaultName, 'down'>
 
-/** @param answer Sends the correct response. */
-type Fault = (response: ServerResponse, document: object, answer: () => void) => unknown
+/** @param respond Sends the correct response. */
+type Fault = (response: ServerResponse, document: object, respond: () => void) => unknown
 
-const slowAnswerMs = 2000
+const slowResponseMs = 2000
 const loginPage = '<!doctype html><title>Sign in</title><form><input type="password"></form>\n'
 
-export const faults: Readonly<Record<AnsweringFault, Fault>> = {
-  slow: (_response, _document, answer) => setTimeout(answer, slowAnswerMs).unref(),
+export const faults: Readonly<Record<SimulatedFault, Fault>> = {
+  slow: (_response, _document, respond) => setTimeout(respond, slowResponseMs).unref(),
   hanging() {},
   html(response) {
     response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(loginPage)

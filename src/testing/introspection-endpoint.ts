@@ -29,23 +29,23 @@ type OwnFaultName =
   | 'truncated'
   | 'redirect'
 
-type Answer = (response: ServerResponse) => unknown
+type Respond = (response: ServerResponse) => unknown
 
-const answerWith =
-  (status: number, body: object, headers: Record<string, string> = {}): Answer =>
+const respondWith =
+  (status: number, body: object, headers: Record<string, string> = {}): Respond =>
   (response) =>
     sendJson(response, status, body, headers)
 
 const retryAfter = { 'Retry-After': '7' }
 
-// Answers that do not depend on the token.
-const ownFaults: Readonly<Record<OwnFaultName, Answer>> = {
-  unauthorized: answerWith(401, { error: 'invalid_client' }),
-  forbidden: answerWith(403, { error: 'access_denied' }),
-  rateLimited: answerWith(429, { error: 'rate_limited' }, retryAfter),
-  unavailable: answerWith(503, { error: 'temporarily_unavailable' }, retryAfter),
-  activeString: answerWith(200, { active: 'true' }),
-  withoutActive: answerWith(200, {}),
+// Responses that do not depend on the token.
+const ownFaults: Readonly<Record<OwnFaultName, Respond>> = {
+  unauthorized: respondWith(401, { error: 'invalid_client' }),
+  forbidden: respondWith(403, { error: 'access_denied' }),
+  rateLimited: respondWith(429, { error: 'rate_limited' }, retryAfter),
+  unavailable: respondWith(503, { error: 'temporarily_unavailable' }, retryAfter),
+  activeString: respondWith(200, { active: 'true' }),
+  withoutActive: respondWith(200, {}),
   truncated(response) {
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"active":tr')
   },
@@ -120,7 +120,7 @@ export function createIntrospectionEndpoint(
     return `${signingInput}.${await key.sign(signingInput)}`
   }
 
-  async function answerFor(
+  async function respondTo(
     request: IncomingMessage,
     response: ServerResponse,
     form: Form,
@@ -134,17 +134,17 @@ export function createIntrospectionEndpoint(
     response.writeHead(200, { 'Content-Type': jwtType }).end(await sign(client.id, members))
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const caller = await readCaller(request, clients)
     if (fault !== undefined && isOwnFault(fault)) return ownFaults[fault](response)
     if ('error' in caller) return sendError(response, caller)
-    const proceed = () => answerFor(request, response, caller.form, caller.client)
+    const proceed = () => respondTo(request, response, caller.form, caller.client)
     if (fault === undefined) return proceed()
     return faults[fault](response, { active: true }, proceed)
   }
 
   return {
-    endpoint: { counter: 'introspection', methods: ['POST'], answer },
+    endpoint: { counter: 'introspection', methods: ['POST'], respond },
     opaqueToken(claims = {}) {
       const token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`
       const iat = minter.seconds()

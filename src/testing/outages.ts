@@ -1,18 +1,18 @@
 /** @module Outages of a test issuer: whether its port is open, and how its documents fail. */
-import { type AnsweringFault, type FaultName, faults } from './faults.ts'
+import { type FaultName, faults, type SimulatedFault } from './faults.ts'
 import type { LoopbackServer } from './loopback-server.ts'
 
 /** Begins and ends the outages of one test issuer. */
 export interface Outages {
   /** Returns how the metadata and JWKS endpoints fail now; `undefined` if they do not. */
-  readonly currentFault: () => AnsweringFault | undefined
+  readonly currentFault: () => SimulatedFault | undefined
   readonly fault: (name: FaultName) => void
   readonly up: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 export function createOutages(server: LoopbackServer): Outages {
-  let currentFault: AnsweringFault | undefined
+  let currentFault: SimulatedFault | undefined
   let isClosed = false
   return {
     currentFault: () => currentFault,

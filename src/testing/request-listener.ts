@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { type AnsweringFault, faults } from './faults.ts'
+import { faults, type SimulatedFault } from './faults.ts'
 import { sendJson } from './respond.ts'
 
 /** How many requests each endpoint has received, failed ones included. Assign 0 to reset a counter. */
@@ -19,7 +19,7 @@ export interface RequestCounts {
 export interface Endpoint {
   readonly counter: keyof RequestCounts
   readonly methods: readonly string[]
-  answer(request: IncomingMessage, response: ServerResponse): unknown
+  respond(request: IncomingMessage, response: ServerResponse): unknown
 }
 
 export interface DocumentEndpointOptions {
@@ -28,14 +28,14 @@ export interface DocumentEndpointOptions {
   /** Returns the current document. */
   read(): object
   /** Returns the fault that is active, if any. */
-  fault(): AnsweringFault | undefined
+  fault(): SimulatedFault | undefined
 }
 
 /** Creates an endpoint that serves one JSON document with an `ETag`, or a fault in its place. */
 export function createDocumentEndpoint(options: DocumentEndpointOptions): Endpoint {
   const { counter, contentType, read, fault } = options
 
-  function answerDocument(request: IncomingMessage, response: ServerResponse): void {
+  function sendDocument(request: IncomingMessage, response: ServerResponse): void {
     const document = read()
     const etag = `"${createHash('sha256').update(JSON.stringify(document)).digest('base64url')}"`
     if (matches(request.headers['if-none-match'], etag)) {
@@ -48,10 +48,10 @@ export function createDocumentEndpoint(options: DocumentEndpointOptions): Endpoi
   return {
     counter,
     methods: ['GET', 'HEAD'],
-    answer(request, response) {
-      const answer = () => answerDocument(request, response)
+    respond(request, response) {
+      const respond = () => sendDocument(request, response)
       const name = fault()
-      return name === undefined ? answer() : faults[name](response, read(), answer)
+      return name === undefined ? respond() : faults[name](response, read(), respond)
     },
   }
 }
@@ -61,7 +61,7 @@ export function createRequestListener(
   endpoints: ReadonlyMap<string, Endpoint>,
   requests: RequestCounts,
 ): RequestListener {
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Not a URL object, which would take the text after '//' for a host.
     const [path = ''] = String(request.url).split('?', 1)
     const endpoint = endpoints.get(path)
@@ -71,12 +71,12 @@ export function createRequestListener(
       const Allow = endpoint.methods.join(', ')
       return sendJson(response, 405, { error: 'invalid_request' }, { Allow })
     }
-    await endpoint.answer(request, response)
+    await endpoint.respond(request, response)
   }
 
   return (request, response) => {
     // This fails only if the client closed the connection, so no response is possible.
-    answer(request, response).catch(() => response.destroy())
+    respond(request, response).catch(() => response.destroy())
   }
 }
 

@@ -26,9 +26,9 @@ export interface TestIssuer extends AsyncDisposable {
    */
   readonly tokenEndpoint: string
   /**
-   * Where resource servers ask about tokens: `POST`, authenticated like {@link TestIssuer.tokenEndpoint}.
-   * Answers for opaque tokens and for JWTs; signs the answer for a request that accepts only
-   * `application/token-introspection+jwt`.
+   * The URL at which resource servers introspect tokens: `POST`, authenticated like {@link
+   * TestIssuer.tokenEndpoint}. Accepts opaque tokens and JWTs. Signs the response to a request that
+   * accepts only `application/token-introspection+jwt`.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
    * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-4 | RFC 9701, section 4}
@@ -71,7 +71,7 @@ export interface TestIssuer extends AsyncDisposable {
    */
   clientCertificate(): ClientCertificate
   /**
-   * Mints an opaque access token, which the introspection endpoint knows. Its answer has the members of
+   * Mints an opaque access token, which the introspection endpoint knows. The response has the members of
    * {@link TestIssuer.token} and `token_type`. `claims` are merged into it; a member that is `undefined` is
    * left out: many servers send no `iss`, `sub`, `exp` or `jti`.
    */
@@ -85,7 +85,10 @@ export interface TestIssuer extends AsyncDisposable {
   encryptedToken(claims?: object, header?: object): Promise<string>
   /** The private key of the API, for `IssuerOptions.decryptionKeys`. */
   readonly decryptionKeys: JSONWebKeySet
-  /** Makes the introspection endpoint call a token inactive from now on: an opaque one or a JWT. */
+  /**
+   * Revokes an opaque token or a JWT: the introspection endpoint reports it as inactive from now
+   * on.
+   */
   revoke(token: string): void
   /** Bad tokens by name: `tokens.expired({ scope: 'read:reports' })`. */
   readonly tokens: BadTokens

@@ -60,7 +60,7 @@ export function createTokenEndpoint({
     }
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const jkt = await readDpopProof(request, url)
     if (typeof jkt === 'object') return sendError(response, jkt)
     const granted = await grant(request)
@@ -76,7 +76,7 @@ export function createTokenEndpoint({
     sendJson(response, 200, { access_token, token_type, expires_in, scope }, noStore)
   }
 
-  return { counter: 'token', methods: ['POST'], answer }
+  return { counter: 'token', methods: ['POST'], respond }
 }
 
 function sendError(response: ServerResponse, refusal: TokenError): void {

@@ -35,7 +35,7 @@ const contentEncryptionAlgorithms = [
 export interface DecryptedToken {
   /** The signed JWT, in the compact serialization: three parts. */
   readonly token: string
-  /** The header of the encrypted token. Its `typ` says nothing about the signed JWT. */
+  /** The header of the encrypted token. Its `typ` is not that of the signed JWT. */
   readonly header: JsonObject
   /** The issuers that the key belongs to: the signed JWT must be from one of them. */
   readonly issuers: readonly string[]
@@ -53,9 +53,9 @@ export function isEncrypted(token: string): boolean {
  * Decrypts a token. Where its header has a `kid`, keys with another `kid` are not tried.
  *
  * @param inTurn Runs the expensive part, now or later.
- * @param keys The keys of all issuers: nothing outside the encryption says who issued the token.
+ * @param keys The keys of all issuers: only the encrypted part names the issuer.
  * @throws InvalidTokenError with `malformed` or `critical_header` for the header, and with
- * `decryption_failed` for everything else: the client learns no more.
+ * `decryption_failed` for everything else, so that the client gets no details.
  */
 export async function decryptToken(
   token: string,

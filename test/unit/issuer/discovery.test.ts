@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FetchFailure, type JsonAnswer } from '../../../src/internal/fetch-json.ts'
+import { FetchFailure, type JsonResponse } from '../../../src/internal/fetch-json.ts'
 import { discover, metadataUrls } from '../../../src/issuer/discovery.ts'
 
 const issuer = 'https://as.test/t1'
@@ -11,7 +11,7 @@ type Served = Readonly<Record<string, object | FetchFailure>>
 /** Runs a discovery with documents and failures by URL. Every other URL is a 404. */
 function discovering(served: Served, allowInsecureHttp = false) {
   const asked: string[] = []
-  const get = async (url: string): Promise<JsonAnswer> => {
+  const get = async (url: string): Promise<JsonResponse> => {
     asked.push(url)
     const answer = served[url] ?? failure('status', { status: 404 })
     if (answer instanceof Error) throw answer

@@ -6,7 +6,7 @@ import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
 import { readErrorCode } from './oauth-error.ts'
-import { copyOwnMembers } from './own-members.ts'
+import { copyOwnMembers } from './own-property.ts'
 import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
 
 export { FetchFailure } from './fetch-failure.ts'

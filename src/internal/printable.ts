@@ -19,6 +19,11 @@ export function printable(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
+/** Returns whether a text has none of these characters, so that it is safe in a log line and as a label. */
+export function isPrintable(text: string): boolean {
+  return text.search(unprintable) === -1
+}
+
 /** Returns a hint for two identifiers that differ only in one slash at the end. */
 export function slashHint(expected: string, actual: string): string | undefined {
   if (expected !== `${actual}/` && actual !== `${expected}/`) return undefined

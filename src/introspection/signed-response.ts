@@ -16,8 +16,7 @@ import {
   splitJws,
 } from '../internal/compact-serialization.ts'
 import { isNumericDate } from '../internal/numeric-date.ts'
-import { copyOwnMembers } from '../internal/own-members.ts'
-import { getOwn } from '../internal/own-property.ts'
+import { copyOwnMembers, getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { IntrospectionFailure } from './failure.ts'
 

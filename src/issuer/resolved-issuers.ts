@@ -3,9 +3,9 @@
  * and its results are stored, up to a limit. The `iss` that it receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
+import { isPrintable } from '../internal/printable.ts'
 import { validateHttpIssuer } from '../internal/secure-url.ts'
 import { withTimeout } from '../internal/timeout.ts'
-import { isPrintable } from '../options/checks.ts'
 import type { ResolveIssuer } from '../options/issuers.ts'
 import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'

@@ -5,7 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
-import { copyOwnMembers } from '../internal/own-members.ts'
+import { copyOwnMembers } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
 import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
@@ -54,7 +54,7 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   const skipped: SkippedJwk[] = []
   for (const jwk of list) {
     const identity = identityOf(jwk)
-    const key = isIn(compromised, jwk)
+    const key = hasFingerprintIn(compromised, jwk)
       ? 'private'
       : (previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk, imported))
     if (typeof key === 'string') {
@@ -90,7 +90,7 @@ function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   return compromised
 }
 
-function isIn(fingerprints: ReadonlySet<string>, jwk: unknown): boolean {
+function hasFingerprintIn(fingerprints: ReadonlySet<string>, jwk: unknown): boolean {
   return fingerprints.size > 0 && fingerprints.has(findFingerprint(jwk) ?? '')
 }
 

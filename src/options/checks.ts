@@ -80,8 +80,3 @@ export function checkBoolean(value: unknown, label: string): boolean {
 export function isFilledString(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
-
-/** Whether a text is safe in a log line and as a label: no control character, no other line end. */
-export function isPrintable(text: string): boolean {
-  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(text)
-}

@@ -3,7 +3,7 @@
  * them in from those of the validator.
  */
 import { ignoreRejection } from '../internal/callback.ts'
-import { printable } from '../internal/printable.ts'
+import { isPrintable, printable } from '../internal/printable.ts'
 import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
 import {
@@ -12,7 +12,6 @@ import {
   checkSeconds,
   day,
   isFilledString,
-  isPrintable,
   readOwnOptions,
 } from './checks.ts'
 import { type DecryptionKey, readDecryptionKeys } from './decryption-keys.ts'

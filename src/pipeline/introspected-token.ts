@@ -63,7 +63,7 @@ export function validateIntrospectedToken(
 }
 
 /** Members that identify the token, its time, audience and key. A response may leave them out. */
-const identity = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 'jti']
+const identityMembers = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 'jti']
 
 /**
  * Combines a response with the JWT that it is about. What the token grants comes from the response alone.
@@ -73,7 +73,7 @@ function combineWithJwt(response: Claims, jwt: VerificationResult): Claims {
   requireEqual('sub', getOwn(response, 'sub'), jwt.subject)
   requireEqual('client_id', readClientId(response), jwt.clientId)
   requireEqual('cnf', getOwn(response, 'cnf'), getOwn(jwt.claims, 'cnf'))
-  const missing = identity.filter(
+  const missing = identityMembers.filter(
     (name) => !Object.hasOwn(response, name) && Object.hasOwn(jwt.claims, name),
   )
   return { ...response, ...Object.fromEntries(missing.map((name) => [name, jwt.claims[name]])) }

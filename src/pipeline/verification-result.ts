@@ -61,7 +61,7 @@ export function createVerificationResult(
     iat,
     issuer,
     key,
-    subject: text(getOwn(claims, 'sub')),
+    subject: asString(getOwn(claims, 'sub')),
     clientId: readClientId(claims),
     // `validateAudience` has checked the type. An array is frozen with the claims.
     audience:
@@ -77,10 +77,12 @@ export function createVerificationResult(
 /** Reads the claim `client_id`, else `azp`, else `cid`. */
 export function readClientId(claims: Claims): string | undefined {
   return (
-    text(getOwn(claims, 'client_id')) ?? text(getOwn(claims, 'azp')) ?? text(getOwn(claims, 'cid'))
+    asString(getOwn(claims, 'client_id')) ??
+    asString(getOwn(claims, 'azp')) ??
+    asString(getOwn(claims, 'cid'))
   )
 }
 
-function text(value: unknown): string | undefined {
+function asString(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

@@ -8,8 +8,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { decodeAsciiBase64url } from './base64url.ts'
-
-export type JsonObject = Readonly<Record<string, unknown>>
+import { isJsonObject, type JsonObject } from './json-object.ts'
 
 /** The three segments of a JWS, still encoded, and the part of the text that the signature covers. */
 export interface JwsSegments {
@@ -59,8 +58,7 @@ export function decodeJsonObject(segment: string): JsonObject | string {
   } catch {
     return 'is not JSON'
   }
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject ? (value as JsonObject) : 'is not a JSON object'
+  return isJsonObject(value) ? value : 'is not a JSON object'
 }
 
 /**

@@ -5,6 +5,7 @@
 import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
+import { isJsonObject } from './json-object.ts'
 import { readErrorCode } from './oauth-error.ts'
 import { copyOwnMembers } from './own-property.ts'
 import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
@@ -215,7 +216,7 @@ export function parseJsonObject(url: string, body: Uint8Array): Readonly<Record<
   } catch {
     throw new FetchFailure('not_json', url, 'the response is not JSON')
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+  if (!isJsonObject(json)) {
     throw new FetchFailure('not_json', url, 'the response is not a JSON object')
   }
   return copyOwnMembers(json)

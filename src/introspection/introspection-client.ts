@@ -5,7 +5,6 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
  */
 import { createAbortRace } from '../internal/abort-race.ts'
-import type { JsonObject } from '../internal/compact-serialization.ts'
 import {
   FetchFailure,
   fetchDocument,
@@ -13,6 +12,7 @@ import {
   repeatAfterReset,
 } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
 import type { IntrospectionEndpoint } from './endpoint.ts'

@@ -8,7 +8,7 @@
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
 import type { IntrospectionLimit } from '../events.ts'
-import type { JsonObject } from '../internal/compact-serialization.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { IntrospectionFailure } from './failure.ts'

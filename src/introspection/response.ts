@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2.2 | RFC 7662, section 2.2}
  */
 import { InvalidTokenError } from '../errors.ts'
-import type { JsonObject } from '../internal/compact-serialization.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 

@@ -11,10 +11,10 @@ import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import {
   decodeJsonObject,
   findExtension,
-  type JsonObject,
   notBase64url,
   splitJws,
 } from '../internal/compact-serialization.ts'
+import { isJsonObject, type JsonObject } from '../internal/json-object.ts'
 import { isNumericDate } from '../internal/numeric-date.ts'
 import { copyOwnMembers, getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
@@ -65,10 +65,10 @@ export async function verifySignedResponse(
   await requireKey(response, rules)
   const result = getOwn(claims, 'token_introspection')
   // RFC 9701 §5: nowhere else. Members of the JWT itself are not about the token.
-  if (typeof result !== 'object' || result === null || Array.isArray(result)) {
+  if (!isJsonObject(result)) {
     throw invalid('it has no member token_introspection')
   }
-  return result as JsonObject
+  return result
 }
 
 function invalid(problem: string, cause?: unknown): IntrospectionFailure {

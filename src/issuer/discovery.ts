@@ -3,7 +3,6 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
-
 import { FetchFailure, type JsonResponse } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import { validateFetchedUrl } from '../internal/secure-url.ts'

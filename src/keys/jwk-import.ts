@@ -8,6 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import {
   type Algorithm,
   findKeyType,
@@ -46,7 +47,7 @@ export function importJwk(
   jwk: unknown,
   imported: Map<string, KeyObject> = new Map(),
 ): VerificationKey | KeySkipReason {
-  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'not_an_object'
+  if (!isJsonObject(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (!isKeyTypeName(kty)) return 'type'
   // RFC 7517 §9.2: anyone who can read a published private key can sign with it. Checked first, because

@@ -5,6 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { KeySkipReason } from '../events.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { copyOwnMembers } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
@@ -134,8 +135,7 @@ function readList(value: unknown): readonly unknown[] | undefined {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'keys')) return undefined
   const { keys } = value as { readonly keys: unknown }
   if (!Array.isArray(keys)) return undefined
-  const isObject = (jwk: unknown) => typeof jwk === 'object' && jwk !== null && !Array.isArray(jwk)
-  return keys.slice(0, maxKeys + 1).map((jwk) => (isObject(jwk) ? copyOwnMembers(jwk) : jwk))
+  return keys.slice(0, maxKeys + 1).map((jwk) => (isJsonObject(jwk) ? copyOwnMembers(jwk) : jwk))
 }
 
 const none: readonly VerificationKey[] = []

@@ -2,6 +2,7 @@
  * @module Checks that every option passes before it is used. A wrong one throws a TypeError that names
  * the option and what it takes; `undefined` is absent.
  */
+import { isJsonObject } from '../internal/json-object.ts'
 
 /**
  * Reads an options object: checks the names, and copies the options that the object itself has. The
@@ -16,7 +17,7 @@ export function readOwnOptions<T extends object>(
   label: string,
   elsewhere: Readonly<Record<string, string>> = {},
 ): Partial<T> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value)) {
     throw new TypeError(`${label} takes an object with ${names.join(', ')}`)
   }
   const options: Record<string, unknown> = Object.create(null)

@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
+import { isJsonObject } from '../internal/json-object.ts'
 import {
   type Algorithm,
   allAlgorithms,
@@ -55,7 +56,7 @@ export function readClientAuthentication(
 
 function readMethod(value: unknown): Method {
   const takes = `${label} takes an object with method: ${Object.keys(optionNames).join(', ')}`
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value)) {
     throw new TypeError(takes)
   }
   const method: unknown = Object.hasOwn(value, 'method')
@@ -110,7 +111,7 @@ function readPrivateKey(options: Options, issuer: string): ResolvedClientAuthent
 const takesKey = `${label}.key must be a private JWK of type RSA, EC or OKP`
 
 function readJwk(key: unknown): JWK {
-  if (typeof key !== 'object' || key === null || Array.isArray(key)) throw new TypeError(takesKey)
+  if (!isJsonObject(key)) throw new TypeError(takesKey)
   const jwk: JWK = Object.assign(Object.create(null), key)
   if (jwk.kty === 'oct' || !isFilledString(jwk.d)) throw new TypeError(takesKey)
   if (jwk.use !== undefined && jwk.use !== 'sig') {

@@ -6,6 +6,7 @@
  */
 import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { sha256 } from '../internal/sha256.ts'
 
 /**
@@ -103,7 +104,7 @@ export function readDecryptionKeys(
   label: string,
 ): readonly DecryptionKey[] | undefined {
   if (value === undefined) return undefined
-  const keys = isObject(value) && Object.hasOwn(value, 'keys') ? value.keys : undefined
+  const keys = isJsonObject(value) && Object.hasOwn(value, 'keys') ? value.keys : undefined
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > maxKeys) {
     throw new TypeError(`${label} must be a JWK Set with 1 to ${maxKeys} private keys`)
   }
@@ -111,7 +112,7 @@ export function readDecryptionKeys(
 }
 
 function readKey(jwk: unknown, issuer: string, label: string): DecryptionKey {
-  if (!isObject(jwk)) throw new TypeError(`${label} must be a JWK`)
+  if (!isJsonObject(jwk)) throw new TypeError(`${label} must be a JWK`)
   const member = (name: string) => (Object.hasOwn(jwk, name) ? jwk[name] : undefined)
   const kty = member('kty')
   if (typeof kty !== 'string' || !Object.hasOwn(rulesByType, kty)) {
@@ -211,8 +212,4 @@ function importSecret(k: string, alg: string, label: string): KeyObject {
     throw new TypeError(`${label} must have ${lengths.join(' or ')} bytes for ${alg}`)
   }
   return createSecretKey(bytes)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -11,11 +11,11 @@ import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
 import {
   decodeJsonObject,
   findExtension,
-  type JsonObject,
   notBase64url,
   splitJws,
 } from '../internal/compact-serialization.ts'
 import { getFieldValues } from '../internal/field-values.ts'
+import { isJsonObject, type JsonObject } from '../internal/json-object.ts'
 import { isNumericDate } from '../internal/numeric-date.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
@@ -110,10 +110,10 @@ export function parseProofHeader(segment: string, algorithms: readonly Algorithm
     throw invalidProof('wrong_algorithm', 'alg', algorithms.join(' '), alg)
   }
   const jwk = getOwn(header, 'jwk')
-  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
+  if (!isJsonObject(jwk)) {
     throw invalidProof('invalid_key', 'jwk', 'a JSON object', jwk)
   }
-  return { algorithm: alg, jwk: jwk as JsonObject }
+  return { algorithm: alg, jwk }
 }
 
 const dpopType = /^(?:application\/)?dpop\+jwt$/i

@@ -6,6 +6,7 @@
  */
 import type { AuthorizationDetail, JwtClaims } from '../access-token.ts'
 import { freezeDeep } from '../internal/deep-freeze.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 
 /** The details that a token grants at this API, deeply frozen; if there are none, the reason. */
@@ -58,7 +59,7 @@ function readDetails(claim: readonly unknown[], urls: readonly string[]): Grante
 const listMembers = ['locations', 'actions', 'datatypes', 'privileges']
 
 function isDetail(value: unknown): value is AuthorizationDetail {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (!isJsonObject(value)) return false
   const type = getOwn(value, 'type')
   const identifier = getOwn(value, 'identifier')
   return (

@@ -4,6 +4,7 @@
  * as they were required and granted.
  */
 import { callForList } from '../internal/callback.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { isScope } from '../internal/scope-syntax.ts'
 import { checkList } from '../options/checks.ts'
 import type { ImpliedScopes } from '../options/types.ts'
@@ -26,7 +27,7 @@ export function compileImpliedScopes(option: ImpliedScopes | undefined): ExpandS
 }
 
 function checkRecord(option: unknown): Map<string, readonly string[]> {
-  if (typeof option !== 'object' || option === null || Array.isArray(option)) {
+  if (!isJsonObject(option)) {
     throw new TypeError('impliedScopes must be an object of lists of scopes, or a function')
   }
   const record = new Map<string, readonly string[]>()

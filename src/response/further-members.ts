@@ -5,6 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
 import { decodeBase64url } from '../internal/base64url.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { validatePublishedUrl } from '../internal/secure-url.ts'
 
 type Members = Readonly<Record<string, unknown>>
@@ -16,7 +17,7 @@ type Members = Readonly<Record<string, unknown>>
  */
 export function readFurtherMembers(metadata: unknown): Members {
   if (metadata === undefined) return {}
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+  if (!isJsonObject(metadata)) {
     throw new TypeError('resource.metadata must be an object')
   }
   const members = copyJson(metadata)

@@ -6,6 +6,7 @@
  */
 import { InvalidTokenError } from '../errors.ts'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { type Claims, invalidClaim } from './claim.ts'
@@ -28,7 +29,7 @@ export interface Confirmation {
 export function readConfirmation(claims: Claims): Confirmation | undefined {
   if (!Object.hasOwn(claims, 'cnf')) return undefined
   const { cnf } = claims
-  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) {
+  if (!isJsonObject(cnf)) {
     throw invalidClaim('cnf', cnf, 'an object')
   }
   const jkt = readThumbprint(cnf as Claims, 'jkt')

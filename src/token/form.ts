@@ -6,6 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { countSegments } from '../internal/compact-serialization.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { maxHeaderLength, maxTokenLength } from './token-text.ts'
 
 /** What clients send that have no token. */
@@ -37,7 +38,7 @@ function isHeader(part: string): boolean {
   if (part.length > maxHeaderLength) return true
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isJsonObject(value)
   } catch {
     return false
   }

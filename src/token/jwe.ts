@@ -10,11 +10,8 @@ import { Buffer } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { InvalidTokenError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
-import {
-  countSegments,
-  decodeJsonObject,
-  type JsonObject,
-} from '../internal/compact-serialization.ts'
+import { countSegments, decodeJsonObject } from '../internal/compact-serialization.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'

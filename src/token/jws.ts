@@ -13,10 +13,10 @@ import {
   countSegments,
   decodeJsonObject,
   findExtension,
-  type JsonObject,
   notBase64url,
   splitJws,
 } from '../internal/compact-serialization.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { Claims } from './claim.ts'

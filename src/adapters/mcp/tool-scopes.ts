@@ -6,6 +6,7 @@
  */
 import type { AccessTokenError } from '../../errors.ts'
 import { toError } from '../../internal/callback.ts'
+import { isJsonObject } from '../../internal/json-object.ts'
 import { printable } from '../../internal/printable.ts'
 import { readOwnOptions } from '../../options/checks.ts'
 import {
@@ -83,7 +84,7 @@ function compileTools(
   if (otherwise !== 'refuse' && otherwise !== 'allow') {
     throw new TypeError("toolScopes.otherwise must be 'refuse' or 'allow'")
   }
-  if (typeof scopes !== 'object' || scopes === null || Array.isArray(scopes)) {
+  if (!isJsonObject(scopes)) {
     throw new TypeError('toolScopes takes an object with the scopes of each tool')
   }
   if (otherwise === 'refuse' && Object.keys(scopes).length === 0) {

@@ -42,10 +42,7 @@ export interface TokenRefusedEvent {
   readonly service?: UnavailableService | undefined
   /** The trusted issuer, once the token has named one. */
   readonly issuer?: string | undefined
-  /**
-   * The client of a token that is valid, where only its proof, its scopes or another requirement is not.
-   * Printable, and at most 200 characters.
-   */
+  /** The client of a valid token, as in {@link TokenAcceptedEvent}. Absent if the token is not valid. */
   readonly clientId?: string | undefined
   readonly detail: ErrorDetail
   readonly cause?: unknown

@@ -1,9 +1,8 @@
 /**
- * @module The decision about one request, in five steps. `decide` runs steps 1 and 2 and calls
- * `proveAndAuthorize` for step 3, which calls `authorize` for step 4; step 5 is the response.
- * `verifyJwt` has the checks of step 2. Each step returns its result or throws one AccessTokenError.
- * Cheap checks run before expensive ones. Where every result is available at once, no promise is
- * created.
+ * @module The decision about one request, in five steps: `decide` runs steps 1 and 2,
+ * `proveAndAuthorize` step 3, `evaluate` step 4; step 5 is the response. `verifyJwt` has the checks of
+ * step 2. Each step returns its result or throws one AccessTokenError. Cheap checks run before expensive
+ * ones. Where every result is available at once, no promise is created.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { readCredentials } from '../credentials/credentials.ts'

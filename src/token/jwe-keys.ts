@@ -3,7 +3,7 @@
  * of its parts, so that an attempt which cannot succeed costs nothing.
  */
 import { InvalidTokenError } from '../errors.ts'
-import type { JsonObject } from '../internal/compact-serialization.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'

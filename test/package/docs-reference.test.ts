@@ -46,7 +46,7 @@ const rowsIn = (page: string, heading: string) =>
 
 const adapters = ['express', 'koa', 'http', 'fetch', 'mcp'].map((name) => `adapters/${name}.ts`)
 const optionTypes = source('options/types.ts')
-const events = source('events.ts')
+const events = sources(['events.ts', 'events/introspection.ts'])
 const eventTypes = [...events.matchAll(/readonly type: '([\w.]+)'/g)].map(([, type = '']) => type)
 
 describe('the reference', () => {

@@ -5,10 +5,11 @@
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { MissingTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
-import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
+import { isPromise, type MaybePromise, type MaybeThenable } from '../internal/maybe-promise.ts'
 import { checkBoolean, readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { authenticate, authorizeToken, refuseAnonymous } from '../pipeline/authenticate.ts'
+import { authenticate } from '../pipeline/authenticate.ts'
+import { authorizeToken, refuseAnonymous } from '../pipeline/authorize.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import { requirementsOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
@@ -133,9 +134,10 @@ export function authenticateRequest(
 ): MaybePromise<AccessToken | undefined> {
   const earlier = clearAuthentication(carrier, holder)
   const decided = context.authenticate(request, earlier)
-  if (!('then' in decided && isPromise(decided))) {
-    recordAuthentication(context, carrier, holder, response, decided)
-    return decided
+  if ((decided as MaybeThenable).then === undefined || !isPromise(decided)) {
+    const token = decided as AccessToken
+    recordAuthentication(context, carrier, holder, response, token)
+    return token
   }
   return decided.then(
     (token: unknown) => {

@@ -92,34 +92,34 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     return usableSet()
   }
 
-  async function refreshForUnknownKey(
+  function refreshForUnknownKey(
     previous: KeySet,
     fits: (set: KeySet) => boolean,
     arrival = recordArrival(),
-  ): Promise<KeySet> {
-    for (;;) {
-      if (cached !== undefined && cached.set !== previous && fits(cached.set)) return usableSet()
-      // A response shows that a key does not exist only if it was requested after the token
-      // arrived, and from the URL in the current metadata.
-      if (cached !== undefined && cached.requestOrder > arrival.order) {
-        if (metadataRefresh === undefined) return usableSet()
-        await waitFor(metadataRefresh, arrival)
-        continue
-      }
-      if (attempt === undefined) {
-        if (backOff.remaining() > 0) throw unavailable()
-        const release = reserveFetch()
-        if (!rateLimit.tryTake()) {
-          release()
-          events.rateLimited()
-          if (backOff.isFailing()) throw unavailable()
-          return usableSet()
-        }
-        attempt = begin(false, release, true)
-      }
-      await waitFor(attempt.done, arrival)
-      if (backOff.isFailing()) throw unavailable()
+  ): KeySet | Promise<KeySet> {
+    if (cached !== undefined && cached.set !== previous && fits(cached.set)) return usableSet()
+    const tryAgain = () => refreshForUnknownKey(previous, fits, arrival)
+    // A response shows that a key does not exist only if it was requested after the token arrived, and
+    // from the URL in the current metadata.
+    if (cached !== undefined && cached.requestOrder > arrival.order) {
+      if (metadataRefresh === undefined) return usableSet()
+      return waitFor(metadataRefresh, arrival).then(tryAgain)
     }
+    if (attempt === undefined) {
+      if (backOff.remaining() > 0) throw unavailable()
+      const release = reserveFetch()
+      if (!rateLimit.tryTake()) {
+        release()
+        events.rateLimited()
+        if (backOff.isFailing()) throw unavailable()
+        return usableSet()
+      }
+      attempt = begin(false, release, true)
+    }
+    return waitFor(attempt.done, arrival).then(() => {
+      if (backOff.isFailing()) throw unavailable()
+      return tryAgain()
+    })
   }
 
   async function waitFor(work: Promise<void>, arrival?: Arrival): Promise<void> {

@@ -10,6 +10,7 @@ import type { DpopResult } from '../proof/dpop-verifier.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import type { Claims } from '../token/claim.ts'
 import type { Pipeline } from './pipeline.ts'
+import { type CacheLookup, notCached } from './token-cache.ts'
 import type { VerificationResult } from './verification-result.ts'
 
 export interface ValidationContext {
@@ -23,6 +24,8 @@ export interface ValidationContext {
   /** The requirements of the validator and of this request. */
   requirements: readonly CompiledRequirement[]
   presented: PresentedToken | undefined
+  /** What the cache has for the token. */
+  lookup: CacheLookup<VerificationResult>
   /** The scheme of the credentials; `undefined` without credentials. */
   scheme: 'Bearer' | 'DPoP' | undefined
   /** The token of an earlier authentication of the same request. */
@@ -53,6 +56,7 @@ export function createContext(
     arrival: undefined,
     requirements: pipeline.requirements,
     presented: undefined,
+    lookup: notCached,
     scheme: undefined,
     earlier,
     dpop: undefined,

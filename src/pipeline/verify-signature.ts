@@ -4,9 +4,10 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
+import type { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
-import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
+import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
 import { printable } from '../internal/printable.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { Arrival } from '../keys/arrival.ts'
@@ -30,31 +31,55 @@ const maxCost = 4_096
  * @param arrival When the token began to wait. The limit of its whole wait is `keys.timeout`.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
  * signed with. That is not an error here, because V8 does not optimise a function that always throws.
- * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError
+ * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError. Also by rejecting.
  */
-export async function verifySignature(
+export function verifySignature(
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
   now: number,
   arrival: Arrival,
-): Promise<VerificationKey | undefined> {
-  const { header } = jwt
-  const current = issuer.keys.current(now, arrival)
-  let keySet = isPromise(current) ? await current : current
-  for (let isRefreshed = false; ; isRefreshed = true) {
-    const candidates = findCandidates(keySet, header)
-    const key = candidates.length === 0 ? undefined : await tryKeys(candidates, jwt, issuer)
+): MaybePromise<VerificationKey | undefined> {
+  return chain(issuer.keys.current(now, arrival), (keySet) =>
+    tryKeySet(keySet, false, jwt, issuer, arrival),
+  )
+}
+
+/** @param isRefreshed Whether this is the second key set that is tried, and so the last one. */
+function tryKeySet(
+  keySet: KeySet,
+  isRefreshed: boolean,
+  jwt: ParsedJwt,
+  issuer: TrustedIssuer,
+  arrival: Arrival,
+): MaybePromise<VerificationKey | undefined> {
+  const candidates = findCandidates(keySet, jwt.header)
+  if (candidates.length === 0) {
+    return isRefreshed ? undefined : tryNewerKeys(keySet, candidates, jwt, issuer, arrival)
+  }
+  return chain(tryKeys(candidates, jwt, issuer), (key) => {
     if (key !== undefined) return key
     // RFC 7517 §4.5: a token that names a key of this set is not signed with a newer one.
-    const shouldRefresh = !isRefreshed && (candidates.length === 0 || kidOf(header) === undefined)
-    const found = shouldRefresh ? findNewerKeys(keySet, candidates, jwt, issuer, arrival) : keySet
-    const refreshed = isPromise(found) ? await found : found
-    if (refreshed === keySet) {
-      if (candidates.length === 0) return undefined
-      throw new InvalidTokenError('bad_signature')
-    }
-    keySet = refreshed
-  }
+    if (isRefreshed || kidOf(jwt.header) !== undefined) throw new InvalidTokenError('bad_signature')
+    return tryNewerKeys(keySet, candidates, jwt, issuer, arrival)
+  })
+}
+
+/** Tries the keys that are newer than `keySet`. There are none if the rate limit is reached. */
+function tryNewerKeys(
+  keySet: KeySet,
+  candidates: readonly VerificationKey[],
+  jwt: ParsedJwt,
+  issuer: TrustedIssuer,
+  arrival: Arrival,
+): MaybePromise<VerificationKey | undefined> {
+  // If candidates failed, only keys that were requested after the token arrived are accepted.
+  const fits = (later: KeySet) =>
+    candidates.length === 0 && findCandidates(later, jwt.header).length > 0
+  return chain(issuer.keys.refreshForUnknownKey(keySet, fits, arrival), (newest) => {
+    if (newest !== keySet) return tryKeySet(newest, true, jwt, issuer, arrival)
+    if (candidates.length === 0) return undefined
+    throw new InvalidTokenError('bad_signature')
+  })
 }
 
 function findCandidates(keySet: KeySet, header: JoseHeader): readonly VerificationKey[] {
@@ -65,45 +90,32 @@ function kidOf(header: JoseHeader): string | undefined {
   return Object.hasOwn(header, 'kid') ? header.kid : undefined
 }
 
-/** @returns The same set if the issuer has no newer one, or if the rate limit is reached. */
-function findNewerKeys(
-  keySet: KeySet,
-  candidates: readonly VerificationKey[],
-  { header }: ParsedJwt,
-  { keys }: TrustedIssuer,
-  arrival: Arrival,
-): MaybePromise<KeySet> {
-  // If candidates failed, only keys that were requested after the token arrived are accepted.
-  const fits = (later: KeySet) =>
-    candidates.length === 0 && findCandidates(later, header).length > 0
-  return keys.refreshForUnknownKey(keySet, fits, arrival)
-}
-
-async function tryKeys(
+/** Tries the keys one after another. @returns The key that the token is signed with. */
+function tryKeys(
   candidates: readonly VerificationKey[],
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
-): Promise<VerificationKey | undefined> {
+): MaybePromise<VerificationKey | undefined> {
+  const [key] = candidates
+  if (key === undefined) return undefined
   const input = jwt.signingInput()
-  const algorithm = jwt.header.alg as Algorithm
-  let isContinuation = false
-  for (const key of limitCost(candidates)) {
-    const isValid = await new Promise<boolean>((resolve, reject) => {
-      schedule(issuer, isContinuation, reject, (release) => {
-        verifyWithKey(algorithm, key, input, jwt.signature, (valid) => {
-          release()
-          resolve(valid)
-        })
-      })
-    })
-    if (isValid) return key
-    isContinuation = true
+  if (candidates.length > 1) return tryInTurn(limitCost(candidates), input, jwt, issuer)
+  return chain(tryKey(key, input, jwt, issuer, false), (isValid) => (isValid ? key : undefined))
+}
+
+async function tryInTurn(
+  candidates: readonly VerificationKey[],
+  input: Buffer,
+  jwt: ParsedJwt,
+  issuer: TrustedIssuer,
+): Promise<VerificationKey | undefined> {
+  for (const [index, key] of candidates.entries()) {
+    if (await tryKey(key, input, jwt, issuer, index > 0)) return key
   }
   return undefined
 }
 
 function limitCost(candidates: readonly VerificationKey[]): readonly VerificationKey[] {
-  if (candidates.length === 1) return candidates
   let cost = 0
   return candidates.filter((key) => {
     cost += key.keyType.verificationCost ?? key.modulusLength
@@ -111,22 +123,27 @@ function limitCost(candidates: readonly VerificationKey[]): readonly Verificatio
   })
 }
 
-const releaseNothing = (): void => {}
-
 /** Runs a verification at once, or in the turn of its issuer if there are several. */
-function schedule(
+function tryKey(
+  key: VerificationKey,
+  input: Buffer,
+  { header, signature }: ParsedJwt,
   { issuer, status, verifications }: TrustedIssuer,
   isContinuation: boolean,
-  reject: (error: Error) => void,
-  task: VerificationTask,
-): void {
-  if (verifications === undefined) {
-    task(releaseNothing)
-    return
-  }
-  // Issuers without a verified token share one turn, because an attacker can name any number of them.
-  const owner = status.verified ? issuer : ''
-  if (verifications.run(owner, task, isContinuation)) return
-  const hint = 'too many signatures of this issuer wait to be verified'
-  reject(new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint }))
+): MaybePromise<boolean> {
+  const algorithm = header.alg as Algorithm
+  if (verifications === undefined) return verifyWithKey(algorithm, key, input, signature)
+  return new Promise((resolve, reject) => {
+    const task: VerificationTask = (release) => {
+      void chain(verifyWithKey(algorithm, key, input, signature), (isValid) => {
+        release()
+        resolve(isValid)
+      })
+    }
+    // Issuers without a verified token share one turn, because an attacker can name any number of them.
+    const owner = status.verified ? issuer : ''
+    if (verifications.run(owner, task, isContinuation)) return
+    const hint = 'too many signatures of this issuer wait to be verified'
+    reject(new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint }))
+  })
 }

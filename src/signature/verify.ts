@@ -1,16 +1,20 @@
 /**
- * @module Verifies one signature with one key, on libuv's thread pool, so that the event loop is not
- * blocked. Imports no other folder.
+ * @module Verifies one signature with one key. Most verifications run on libuv's thread pool, so that they
+ * do not block the event loop. Imports no other folder but the helpers.
  */
 import type { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
+import type { MaybePromise } from '../internal/maybe-promise.ts'
 import { type Algorithm, getAlgorithm, type VerificationKey } from './algorithms.ts'
+import { createInPlaceBudget } from './in-place-budget.ts'
+
+// One for all validators, because they share the event loop.
+const budget = createInPlaceBudget()
 
 /**
- * Verifies a signature. Calls `done` once, with `true` for a valid signature and `false` for any other.
- * Does not check whether the key may be used with the algorithm: the key set does. Takes a callback,
- * because a promise would add to the cost of each new token.
+ * Verifies a signature. Does not check whether the key may be used with the algorithm: the key set does.
  *
+ * @returns `true` for a valid signature and `false` for any other: a promise if the thread pool verifies.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
 export function verifyWithKey(
@@ -18,15 +22,12 @@ export function verifyWithKey(
   key: VerificationKey,
   signingInput: Buffer,
   signature: Buffer,
-  done: (valid: boolean) => void,
-): void {
-  const { hash, rsaPadding, signatureLength, encodeSignature } = getAlgorithm(algorithm)
+): MaybePromise<boolean> {
+  const { hash, rsaPadding, signatureLength, encodeSignature, maxModulusInPlace } =
+    getAlgorithm(algorithm)
   // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed. The conversion below removes leading zero
   // octets, so a signature of another length could become a valid one.
-  if (signature.length !== (signatureLength ?? key.modulusLength)) {
-    done(false)
-    return
-  }
+  if (signature.length !== (signatureLength ?? key.modulusLength)) return false
   // A key without options where possible, and ECDSA in the form of OpenSSL: Node 24 blocks the event
   // loop for 40 µs to read a key with options, and for 80 µs more to convert R and S.
   const { keyObject } = key
@@ -35,5 +36,18 @@ export function verifyWithKey(
       ? keyObject
       : { key: keyObject, padding: rsaPadding.padding, saltLength: rsaPadding.saltLength }
   const encoded = encodeSignature === undefined ? signature : encodeSignature(signature)
-  verify(hash, signingInput, keyInput, encoded, (error, valid) => done(error === null && valid))
+  if (key.modulusLength <= maxModulusInPlace && budget.tryTake()) {
+    try {
+      return verify(hash, signingInput, keyInput, encoded)
+    } catch {
+      return false
+    }
+  }
+  return new Promise((resolve) => {
+    verify(hash, signingInput, keyInput, encoded, (error, valid) => {
+      budget.end()
+      resolve(error === null && valid)
+    })
+    budget.begin()
+  })
 }

@@ -141,6 +141,8 @@ let verifications = 0
 function countVerifications(): () => void {
   const { verify } = crypto
   crypto.verify = ((...args: unknown[]) => {
+    // Without a callback, the verification runs in place.
+    if (typeof args.at(-1) !== 'function') return Reflect.apply(verify, crypto, args)
     const done = args.pop() as (...result: unknown[]) => void
     verifications++
     return Reflect.apply(verify, crypto, [

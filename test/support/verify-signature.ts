@@ -1,13 +1,11 @@
 import type { Algorithm, VerificationKey } from '../../src/signature/algorithms.ts'
-import { verifyWithKey as verifyWithCallback } from '../../src/signature/verify.ts'
+import { verifyWithKey } from '../../src/signature/verify.ts'
 
-export function verifySignature(
+export async function verifySignature(
   algorithm: Algorithm,
   key: VerificationKey,
   signingInput: Buffer,
   signature: Buffer,
 ): Promise<boolean> {
-  return new Promise((resolve) => {
-    verifyWithCallback(algorithm, key, signingInput, signature, resolve)
-  })
+  return verifyWithKey(algorithm, key, signingInput, signature)
 }

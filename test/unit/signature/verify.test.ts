@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import type { KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import {
   getAlgorithm,
   type VerificationKey,
 } from '../../../src/signature/algorithms.ts'
+import { verifyWithKey } from '../../../src/signature/verify.ts'
 import { alteredSignatures } from '../../support/altered-signatures.ts'
 import { createApi } from '../../support/checked-validator.ts'
 import {
@@ -162,13 +163,15 @@ describe('a verification', () => {
     }
   })
 
-  it('does not block the event loop while all threads of the pool are busy', async () => {
+  it('runs on the thread pool unless it is short, although all threads of the pool are busy', async () => {
+    const onPool = allAlgorithms.filter((alg) => getAlgorithm(alg).maxModulusInPlace < 0)
+    expect(onPool).toEqual(allAlgorithms.filter((alg) => !alg.startsWith('RS')))
     const release = await occupyThreadPool()
     let settled = 0
     let results: Promise<boolean[]>
     try {
       results = Promise.all(
-        allAlgorithms.map(async (alg) => {
+        onPool.map(async (alg) => {
           const key = keyOf(alg)
           const input = Buffer.from('input')
           const signature = signBytes(alg, key.privateKey, input)
@@ -187,7 +190,21 @@ describe('a verification', () => {
     } finally {
       await release()
     }
-    expect(await results).toEqual(allAlgorithms.map(() => true))
+    expect(await results).toEqual(onPool.map(() => true))
+  })
+
+  it('runs in place with an RSA key of 2048 bits, and on the thread pool with a longer one', async () => {
+    const input = Buffer.from('input')
+    const results: unknown[] = []
+    for (const modulusLength of [2048, 3072]) {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength })
+      const key = importJwk(publicKey.export({ format: 'jwk' })) as VerificationKey
+      const signature = signBytes('RS256', privateKey, input)
+      await new Promise(setImmediate)
+      results.push(verifyWithKey('RS256', key, input, signature))
+    }
+    expect(results).toEqual([true, expect.any(Promise)])
+    expect(await results[1]).toBe(true)
   })
 })
 

@@ -17,7 +17,6 @@ import type { ReplayStore, ResolvedDpop } from '../options/dpop.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import {
   getDpopHeader,
-  type ParsedProof,
   type ProofClaims,
   parseDpopProof,
   parseProofHeader,
@@ -26,7 +25,7 @@ import {
   validateProofTime,
 } from './dpop-proof.ts'
 import { createNonces } from './nonces.ts'
-import { createProofKeyCache, importProofKey, type ProofKey } from './proof-keys.ts'
+import { createProofKeyCache, importProofKey } from './proof-keys.ts'
 import { createMemoryReplayStore } from './replay-store.ts'
 
 export interface DpopVerifierOptions extends ResolvedDpop {
@@ -94,12 +93,13 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const { method } = request
     const rules = { method, targetUri, token, maxAge, clockTolerance }
     validateProofClaims(proof.claims, { ...rules, now: now() / 1000 })
-    const proofKey = 'key' in keyOrHeader ? keyOrHeader : await importProofKey(keyOrHeader)
+    const proofKey = 'key' in keyOrHeader ? keyOrHeader : importProofKey(keyOrHeader)
     // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the error is `invalid_token`.
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
     // Check 6
-    if (!(await hasValidSignature(proof, proofKey))) {
-      throw new InvalidDpopProofError('bad_signature', { algorithm: proofKey.algorithm })
+    const { algorithm, key } = proofKey
+    if (!(await verifyWithKey(algorithm, key, proof.signingInput, proof.signature))) {
+      throw new InvalidDpopProofError('bad_signature', { algorithm })
     }
     // Cached only now, because a header without a valid signature must not occupy the cache.
     keys.add(proof.header, proofKey)
@@ -156,12 +156,6 @@ function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefine
       now,
     })
   )
-}
-
-function hasValidSignature(proof: ParsedProof, { algorithm, key }: ProofKey): Promise<boolean> {
-  return new Promise((resolve) => {
-    verifyWithKey(algorithm, key, proof.signingInput, proof.signature, resolve)
-  })
 }
 
 /** Fails closed: a result that is not a boolean counts as a failure of the store. */

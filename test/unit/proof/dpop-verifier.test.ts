@@ -411,7 +411,7 @@ describe('a DPoP proof', () => {
     const algorithms = { RSA: 'RS256', EC: 'ES256', OKP: 'EdDSA' } as const
     for (const { jwk, sha256 } of vectors.jkt as { jwk: JWK; sha256: string }[]) {
       const algorithm = algorithms[jwk.kty as keyof typeof algorithms]
-      expect((await importProofKey({ algorithm, jwk: { ...jwk } })).jkt).toBe(sha256)
+      expect(importProofKey({ algorithm, jwk: { ...jwk } }).jkt).toBe(sha256)
     }
   })
 

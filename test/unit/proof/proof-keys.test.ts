@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createProofKeyCache, importProofKey } from '../../../src/proof/proof-keys.ts'
 import { bareJwk, kc1 } from '../../support/dpop.ts'
 
-const key = await importProofKey({ algorithm: 'ES256', jwk: { ...bareJwk(kc1) } })
+const key = importProofKey({ algorithm: 'ES256', jwk: { ...bareJwk(kc1) } })
 
 describe('the cache of proof keys', () => {
   it('returns the key that was added under the same header', () => {

@@ -37,9 +37,12 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
     })
   }
 
+  const listening = () => onEvent !== undefined || diagnostics.hasSubscribers
+
   return {
-    listening: () => onEvent !== undefined || diagnostics.hasSubscribers,
+    listening,
     emit(raw) {
+      if (!listening()) return
       const event = sanitize(raw)
       if (diagnostics.hasSubscribers) diagnostics.publish(event)
       try {

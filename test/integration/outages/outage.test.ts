@@ -186,6 +186,7 @@ describe('an outage', () => {
     issuer.jwks = () => json({ keys: [rsa1.jwk, rsa2.jwk, { kty: 'oct', kid: 'h' }] })
     await pass(700)
     await outcomeFor(lasting())
+    await pass(0)
     const events = issuer.events.filter(({ type }) => !type.startsWith('token.'))
     expect(events).toMatchObject([
       { type: 'metadata.refreshed', jwksUri },

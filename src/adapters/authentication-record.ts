@@ -4,7 +4,7 @@
  */
 import type { AccessToken, HttpRequest } from '../access-token.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
-import { locationOf, nextNonceOf } from '../pipeline/verified-token.ts'
+import { getNextNonce, getTokenLocation } from '../pipeline/verified-token.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
 
@@ -12,17 +12,17 @@ import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
  * The version of what one copy of the package reads of another: {@link Authentication} and the
  * members of {@link MiddlewareContext} that it uses. A change that breaks them increments it.
  */
-export const protocol = 1
+export const recordVersion = 1
 
 /** What one mounted `authenticate` was created with. */
 export interface MiddlewareContext {
-  readonly protocol: number
+  readonly recordVersion: number
   readonly passErrors: boolean
   readonly optional: boolean
-  /** @param earlier The token of an earlier authentication of the same request. */
+  /** @param previousToken The token of an earlier authentication of the same request. */
   readonly authenticate: (
     request: HttpRequest,
-    earlier: AccessToken | undefined,
+    previousToken: AccessToken | undefined,
   ) => MaybePromise<AccessToken>
   /**
    * Checks a requirement. Without a token, throws the error of a request without a token.
@@ -38,7 +38,7 @@ export interface MiddlewareContext {
 }
 
 /** The outcome of `authenticate` for one request. */
-interface Authentication {
+export interface Authentication {
   readonly context: MiddlewareContext
   /** `undefined`: the request is anonymous. */
   readonly token: AccessToken | undefined
@@ -73,11 +73,11 @@ export interface AuthHolder {
  * @returns The token of the earlier `authenticate`.
  */
 export function clearAuthentication(carrier: object, holder: AuthHolder): AccessToken | undefined {
-  const earlier = (carrier as Carrier)[authentication]
+  const previous = (carrier as Carrier)[authentication]
   // Only if there is something to remove, because setting a property of Express's request is slow.
-  if (earlier !== undefined) setRecord(carrier, undefined)
+  if (previous !== undefined) setRecord(carrier, undefined)
   if (holder.auth !== undefined) holder.auth = undefined
-  return earlier?.token
+  return previous?.token
 }
 
 /** Records a verified token on the request. Where something throws, nothing is recorded. */
@@ -88,9 +88,9 @@ export function recordAuthentication(
   response: object,
   token: AccessToken,
 ): void {
-  const location = locationOf(token)
+  const location = getTokenLocation(token)
   if (location === 'body' || location === 'query') setPrivate(response as Response)
-  const nonce = nextNonceOf(token)
+  const nonce = getNextNonce(token)
   if (nonce !== undefined) setDpopNonce(response as Response, nonce)
   try {
     holder.auth = token
@@ -125,24 +125,16 @@ export function recordedToken(carrier: object): AccessToken {
   )
 }
 
+/** @throws Error where no `authenticate` ran before, or one of a version that cannot be read. */
 export function findAuthentication(carrier: object, caller: string): Authentication {
   const found = (carrier as Carrier)[authentication]
   if (found === undefined) {
     throw new Error(`${caller} found no authentication: mount authenticate() before it`)
   }
-  if (found.context.protocol !== protocol) {
+  if (found.context.recordVersion !== recordVersion) {
     throw new Error(
       `${caller} and authenticate() come from two versions of oauth-resource-server that cannot work together: install one version`,
     )
   }
   return found
-}
-
-/** Whether refusals of this request go to the framework; `undefined` without an authentication. */
-export function passesErrors(carrier: object): boolean | undefined {
-  try {
-    return findAuthentication(carrier, '').context.passErrors
-  } catch {
-    return undefined
-  }
 }

@@ -4,23 +4,26 @@
  */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { toError } from '../internal/callback.ts'
-import { isPromise } from '../internal/maybe-promise.ts'
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import {
   type AuthHolder,
+  findAuthentication,
   type MiddlewareContext,
-  passesErrors,
   recordedToken,
 } from './authentication-record.ts'
 import { refuseRequest, type SendRefusal } from './error-response.ts'
 import { authenticateRequest, authorizeRequest } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
-import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
+import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './serve-metadata.ts'
 
 /** Accepts any request, whatever other packages declare `req.auth` to be, and any response. */
 export type ConnectMiddleware = (request: HttpRequest, response: object, next: Next) => void
 
-/** Authenticates a request. Every failure goes to `next(error)`, once, as an Error. */
+/**
+ * Authenticates a request. Responds to refusals itself, unless `passErrors` is set. All other errors go to
+ * `next(error)`, once, as an Error.
+ */
 export function authenticateConnect(
   context: MiddlewareContext,
   request: HttpRequest,
@@ -28,23 +31,18 @@ export function authenticateConnect(
   next: Next,
   holder?: AuthHolder,
 ): void {
+  const { passErrors } = context
+  let outcome: MaybePromise<unknown>
   try {
-    const outcome = authenticateRequest(context, request, response, request, holder)
-    if (isPromise(outcome)) {
-      outcome.then(
-        () => callNext(next),
-        (error) => handleError(response, error, next, context.passErrors),
-      )
-      return
-    }
+    outcome = authenticateRequest(context, request, response, request, holder)
   } catch (error) {
-    handleError(response, error, next, context.passErrors)
+    handleError(response, error, next, passErrors)
     return
   }
-  callNext(next)
+  callNextAfter(outcome, response, next, passErrors)
 }
 
-/** Checks what `authenticate` verified against a requirement. */
+/** Checks what `authenticate` verified against a requirement. Handles errors in the same way. */
 export function authorizeConnect(
   required: CompiledRequirement,
   request: HttpRequest,
@@ -52,20 +50,34 @@ export function authorizeConnect(
   next: Next,
   send?: SendRefusal,
 ): void {
+  let passErrors: boolean | undefined
+  let outcome: MaybePromise<unknown>
   try {
-    const outcome = authorizeRequest(required, request)
-    if (isPromise(outcome)) {
-      outcome.then(
-        () => callNext(next),
-        (error) => handleError(response, error, next, passesErrors(request), send),
-      )
-      return
-    }
+    const record = findAuthentication(request, 'authorize()')
+    passErrors = record.context.passErrors
+    outcome = authorizeRequest(required, record)
   } catch (error) {
-    handleError(response, error, next, passesErrors(request), send)
+    handleError(response, error, next, passErrors, send)
     return
   }
-  callNext(next)
+  callNextAfter(outcome, response, next, passErrors, send)
+}
+
+function callNextAfter(
+  outcome: MaybePromise<unknown>,
+  response: object,
+  next: Next,
+  passErrors: boolean,
+  send?: SendRefusal,
+): void {
+  if (!isPromise(outcome)) {
+    callNext(next)
+    return
+  }
+  outcome.then(
+    () => callNext(next),
+    (error) => handleError(response, error, next, passErrors, send),
+  )
 }
 
 /**
@@ -88,7 +100,7 @@ export function authorize(requirement: Requirement): ConnectMiddleware {
  * @throws TypeError for a validator without the option `resource`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
  */
-export function resourceMetadata(validator: DescribedValidator): ConnectMiddleware {
+export function resourceMetadata(validator: ValidatorWithMetadata): ConnectMiddleware {
   const entry = readMetadataEntry(validator)
   return function resourceMetadata(request, response, next) {
     try {

@@ -5,7 +5,7 @@
  */
 import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
-import { createChallenges, headersOf } from '../response/challenge.ts'
+import { createChallenges, createErrorHeaders } from '../response/challenge.ts'
 import { exposeHeaders } from '../response/exposed-headers.ts'
 
 /** The part of the responses of `node:http` and `node:http2` that is used. */
@@ -73,7 +73,7 @@ function setErrorHeaders(response: Response, error: AccessTokenError): void {
   const own = ensureHeaders(error)
   response.statusCode = error.status
   const headers = mergePresentHeaders(response, own)
-  setHeadersOf(error, headers)
+  setHeaders(error, headers)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
 }
 
@@ -85,11 +85,7 @@ export function setDpopNonce(response: Response, nonce: string): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
   response.setHeader('DPoP-Nonce', nonce)
   response.setHeader('Cache-Control', 'no-store')
-  const exposed = exposeHeaders(
-    response.getHeader('Access-Control-Allow-Origin'),
-    response.getHeader('Access-Control-Expose-Headers'),
-    ['DPoP-Nonce'],
-  )
+  const exposed = exposeNames(response, ['DPoP-Nonce'])
   if (exposed !== undefined) response.setHeader('Access-Control-Expose-Headers', exposed)
 }
 
@@ -99,13 +95,13 @@ const defaultChallenges = createChallenges({ realm: 'api' })
 /** Returns the headers of an error. Adds them to one that the application created. */
 export function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   if (Object.keys(error.headers).length > 0) return error.headers
-  const headers = headersOf(error as AnyAccessTokenError, defaultChallenges)
-  setHeadersOf(error, headers)
+  const headers = createErrorHeaders(error as AnyAccessTokenError, defaultChallenges)
+  setHeaders(error, headers)
   return headers
 }
 
 /** Has no effect on a frozen error. Its response is still complete. */
-function setHeadersOf(error: AccessTokenError, headers: ErrorResponseHeaders): void {
+function setHeaders(error: AccessTokenError, headers: ErrorResponseHeaders): void {
   Reflect.set(error, 'headers', headers)
 }
 
@@ -126,27 +122,33 @@ function mergePresentHeaders(
       typeof challenge === 'string' && !challenges.includes(challenge),
   )
   const all: ErrorResponseHeaders = { ...original, 'WWW-Authenticate': [...others, ...challenges] }
-  const exposed = exposeHeaders(
-    response.getHeader('Access-Control-Allow-Origin'),
-    response.getHeader('Access-Control-Expose-Headers'),
-    exposedNames.filter((name) => Object.hasOwn(original, name)),
-  )
+  const names = exposedNames.filter((name) => Object.hasOwn(original, name))
+  const exposed = exposeNames(response, names)
   if (exposed !== undefined) all['Access-Control-Expose-Headers'] = exposed
   originals.set(all, original)
   return all
 }
 
+/** Returns `Access-Control-Expose-Headers` with these names; `undefined` if nothing has to be set. */
+function exposeNames(response: Response, names: readonly string[]): string | undefined {
+  return exposeHeaders(
+    response.getHeader('Access-Control-Allow-Origin'),
+    response.getHeader('Access-Control-Expose-Headers'),
+    names,
+  )
+}
+
 /** A browser client must be able to read these where it may read the response. */
 const exposedNames = ['WWW-Authenticate', 'DPoP-Nonce']
 
-/** The body of the response to a refusal; empty where RFC 6750 §3.1 requires no error code. */
-export function bodyOf(error: AccessTokenError): string {
+/** Returns the body of the response to a refusal; empty where RFC 6750 §3.1 requires no error code. */
+export function serializeBody(error: AccessTokenError): string {
   return error.body === undefined ? '' : JSON.stringify(error.body)
 }
 
 /** Sends the body of a refusal through Node's response, once the headers are set. */
 export function sendErrorResponse(response: Response, error: AccessTokenError): void {
-  const body = bodyOf(error)
+  const body = serializeBody(error)
   response.setHeader('Content-Length', String(Buffer.byteLength(body)))
   response.end(body)
 }

@@ -29,7 +29,8 @@ export type ExpressMiddleware = ConnectMiddleware
 /**
  * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth`.
  *
- * Every failure goes to `next(error)`, once, as an Error.
+ * Responds to refusals itself, unless `passErrors` is set. All other errors go to `next(error)`, once, as
+ * an Error.
  *
  * @throws TypeError for a wrong option.
  */

@@ -7,15 +7,15 @@ import { AccessTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
 import { readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
-import { respondWithMetadata } from '../response/metadata-response.ts'
+import { createMetadataResponse } from '../response/metadata-response.ts'
 import type { Validator } from '../validator.ts'
-import { bodyOf, ensureHeaders } from './error-response.ts'
-import { authenticateRequest, createMiddlewareContext } from './middleware.ts'
-import { type DescribedValidator, readMetadataEntry } from './resource-metadata.ts'
+import { ensureHeaders, serializeBody } from './error-response.ts'
+import { authenticateRequest, createMiddlewareContext, toValidator } from './middleware.ts'
+import { readMetadataEntry, type ValidatorWithMetadata } from './serve-metadata.ts'
 
 /** The options of `authenticate`. */
 export interface FetchAuthenticateOptions {
-  /** Is required of every request. */
+  /** The requirement for every request that passes through this middleware. */
   readonly requirement?: Requirement | undefined
 }
 
@@ -28,15 +28,16 @@ export type FetchAuthenticator<C extends object> = (
   request: Request,
 ) => Promise<AccessToken<C> | Response>
 
-// There is no response yet that could get headers.
+// There is no response yet. Header setters ignore an object without `setHeader`.
 const noResponse: object = Object.freeze({})
 
 /**
  * Creates a function that verifies the access token of a request.
  *
- * Does not read the body, so the location `body` of the option `tokenLocations` finds no token here. A
- * request does not show its TLS connection, so `mtls` needs the certificate from a header or a function.
- * A new DPoP nonce is sent with refusals only.
+ * Does not read the body, so the location `body` finds no token here. A request does not show
+ * its TLS connection, so `mtls` needs the certificate from a header or a function. Sets headers of refusals
+ * only: a new DPoP nonce is sent with these, and the response to a token in the query does not become
+ * private.
  * The promise rejects with an Error where a function of the application fails.
  *
  * @throws TypeError for a wrong option.
@@ -46,7 +47,8 @@ export function authenticate<C extends object = JwtClaims>(
   options: FetchAuthenticateOptions = {},
 ): FetchAuthenticator<C> {
   const own = readOwnOptions<FetchAuthenticateOptions>(options, ['requirement'], 'authenticate')
-  const context = createMiddlewareContext(validatorOrOptions, own)
+  const validator = toValidator(validatorOrOptions)
+  const context = createMiddlewareContext(validator, own)
   return async function authenticate(request) {
     try {
       // The record on the request lets a second call accept the same DPoP proof.
@@ -68,11 +70,11 @@ export function authenticate<C extends object = JwtClaims>(
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
  */
 export function resourceMetadata(
-  validator: DescribedValidator,
+  validator: ValidatorWithMetadata,
 ): (request: Request) => Response | undefined {
   const entry = readMetadataEntry(validator)
   return function resourceMetadata({ method, url }) {
-    const found = respondWithMetadata(entry, method, url)
+    const found = createMetadataResponse(entry, method, url)
     return found && createResponse(found.status, new Headers(found.headers), found.body)
   }
 }
@@ -83,12 +85,12 @@ function createErrorResponse(error: AccessTokenError): Response {
     // One line for each challenge, where the server does not join lines of the same name.
     for (const line of [value].flat()) headers.append(name, line)
   }
-  const body = bodyOf(error)
+  const body = serializeBody(error)
   headers.set('Content-Length', String(new TextEncoder().encode(body).length))
   return createResponse(error.status, headers, body)
 }
 
-/** A text, even an empty one, would get a media type, and is not allowed with 204. */
+/** `Response` adds a Content-Type to a string body, even an empty one, and rejects it with 204. */
 function createResponse(status: number, headers: Headers, body: string): Response {
   return new Response(body === '' ? null : body, { status, headers })
 }

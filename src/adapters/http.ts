@@ -8,7 +8,7 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { passesErrors, recordedToken } from './authentication-record.ts'
+import { findAuthentication, recordedToken } from './authentication-record.ts'
 import { type Response, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
@@ -18,7 +18,7 @@ import {
   isReported,
 } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
-import { type DescribedValidator, readMetadataEntry, serveMetadata } from './resource-metadata.ts'
+import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './serve-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -87,11 +87,14 @@ export function authorize<C extends object = JwtClaims>(
   const required = compileRequirement(requirement, 'authorize')
   return async function authorize(request, response, next) {
     let token: AccessToken
+    let passErrors: boolean | undefined
     try {
-      const outcome = authorizeRequest(required, request)
+      const record = findAuthentication(request, 'authorize()')
+      passErrors = record.context.passErrors
+      const outcome = authorizeRequest(required, record)
       token = isPromise(outcome) ? await outcome : outcome
     } catch (error) {
-      return handleError(response, error, next, passesErrors(request))
+      return handleError(response, error, next, passErrors)
     }
     if (next !== undefined) callNext(next)
     return token as unknown as AccessToken<C>
@@ -106,7 +109,7 @@ export function authorize<C extends object = JwtClaims>(
  * @throws TypeError for a validator without the option `resource`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
  */
-export function resourceMetadata(validator: DescribedValidator): HttpMetadataHandler {
+export function resourceMetadata(validator: ValidatorWithMetadata): HttpMetadataHandler {
   const entry = readMetadataEntry(validator)
   return async function resourceMetadata(request, response, next) {
     try {
@@ -145,6 +148,7 @@ function handleError(
   }
   if (passErrors) throw error
   const failure = sendInternalServerError(response as Response)
+  // Rejects only with errors of the request or the response: `onEvent` has reported all others.
   if (error !== thrown || !isReported(error)) throw error
   if (failure !== undefined) throw failure
   return null

@@ -9,8 +9,12 @@ import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { MetadataEntry } from '../response/metadata-response.ts'
 import type { Validator } from '../validator.ts'
-import { type MiddlewareContext, passesErrors, recordedToken } from './authentication-record.ts'
-import { bodyOf, refuseRequest } from './error-response.ts'
+import {
+  findAuthentication,
+  type MiddlewareContext,
+  recordedToken,
+} from './authentication-record.ts'
+import { refuseRequest, serializeBody } from './error-response.ts'
 import {
   type AuthenticateOptions,
   authenticateRequest,
@@ -18,11 +22,11 @@ import {
   createMiddlewareContext,
 } from './middleware.ts'
 import {
-  type DescribedValidator,
   readMetadataEntry,
   serveMetadata,
   setMetadataHeaders,
-} from './resource-metadata.ts'
+  type ValidatorWithMetadata,
+} from './serve-metadata.ts'
 
 export type { AuthenticateOptions } from './middleware.ts'
 
@@ -64,13 +68,13 @@ export function authenticate<C extends object>(
 }
 
 /** An application that is mounted in another server gets a shortened URL from it. */
-function originalUrlOf({ req, originalUrl }: KoaContext): string | undefined {
+function getOriginalUrl({ req, originalUrl }: KoaContext): string | undefined {
   return req.originalUrl ?? originalUrl
 }
 
 function authenticateContext(middlewareContext: MiddlewareContext, context: KoaContext) {
   const { req, request, method, url } = context
-  const originalUrl = originalUrlOf(context)
+  const originalUrl = getOriginalUrl(context)
   const { headers, rawHeaders, socket, stream } = req as HttpRequest & { stream?: unknown }
   const { body } = request as { body?: unknown }
   const presented = { method, url, originalUrl, headers, rawHeaders, body, socket, stream }
@@ -86,11 +90,14 @@ function authenticateContext(middlewareContext: MiddlewareContext, context: KoaC
 export function authorize(requirement: Requirement): KoaMiddleware {
   const required = compileRequirement(requirement, 'authorize')
   return async function authorize(context, next) {
+    let passErrors: boolean | undefined
     try {
-      const outcome = authorizeRequest(required, context.req)
+      const record = findAuthentication(context.req, 'authorize()')
+      passErrors = record.context.passErrors
+      const outcome = authorizeRequest(required, record)
       if (isPromise(outcome)) await outcome
     } catch (error) {
-      return handleError(context, error)
+      return handleError(context, error, passErrors)
     }
     await next()
   }
@@ -103,7 +110,7 @@ export function authorize(requirement: Requirement): KoaMiddleware {
  * @throws TypeError for a validator without the option `resource`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
  */
-export function resourceMetadata(validator: DescribedValidator): KoaMiddleware {
+export function resourceMetadata(validator: ValidatorWithMetadata): KoaMiddleware {
   const entry = readMetadataEntry(validator)
   return async function resourceMetadata(context, next) {
     let isServed: boolean
@@ -118,7 +125,7 @@ export function resourceMetadata(validator: DescribedValidator): KoaMiddleware {
 
 function serveContext(entry: MetadataEntry, context: KoaContext): boolean {
   const { res, method, url } = context
-  const originalUrl = originalUrlOf(context)
+  const originalUrl = getOriginalUrl(context)
   return serveMetadata(entry, { method, url, originalUrl }, res, (response, found) => {
     context.status = found.status
     context.body = found.body
@@ -140,7 +147,7 @@ export function accessToken<C extends object = JwtClaims>(context: {
   return recordedToken(context.req) as unknown as AccessToken<C>
 }
 
-function handleError(context: KoaContext, thrown: unknown, passErrors?: boolean): void {
+function handleError(context: KoaContext, thrown: unknown, passErrors: boolean | undefined): void {
   const error = respondToError(context, thrown, passErrors)
   if (error !== undefined) throw error
 }
@@ -148,17 +155,16 @@ function handleError(context: KoaContext, thrown: unknown, passErrors?: boolean)
 function respondToError(
   context: KoaContext,
   thrown: unknown,
-  passErrors?: boolean,
+  passErrors: boolean | undefined,
 ): Error | undefined {
   try {
-    const passes = passErrors ?? passesErrors(context.req)
-    const error = refuseRequest(context.res, thrown, passes, (response, refusal) => {
+    const error = refuseRequest(context.res, thrown, passErrors, (response, refusal) => {
       context.status = refusal.status
-      context.body = bodyOf(refusal)
+      context.body = serializeBody(refusal)
       // Koa declares an empty body to be text.
       if (refusal.body === undefined) response.removeHeader('Content-Type')
     })
-    if (passes && error instanceof AccessTokenError) setStatus(context, error.status)
+    if (passErrors && error instanceof AccessTokenError) setStatus(context, error.status)
     return error
   } catch (failure) {
     return toError(failure)

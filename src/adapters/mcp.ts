@@ -1,14 +1,14 @@
 /**
  * @module MCP servers on the official TypeScript SDK, versions 1 and 2, in Express. Declares no global
- * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. For the same
- * reason it has all that `./express` has.
+ * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. Re-exports
+ * everything of `./express`, so that an application does not need both.
  */
 import type { AccessToken } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import type { Validator } from '../validator.ts'
 import type { AuthHolder } from './authentication-record.ts'
 import { authenticateConnect, type ConnectMiddleware } from './connect.ts'
-import { convertToAuthInfo, resourceOf } from './mcp/auth-info.ts'
+import { convertToAuthInfo, getResource } from './mcp/auth-info.ts'
 import { type AuthenticateOptions, createMiddlewareContext, toValidator } from './middleware.ts'
 
 export { accessToken, authorize, resourceMetadata } from './connect.ts'
@@ -37,7 +37,7 @@ export function authenticate<C extends object>(
 ): McpMiddleware {
   const validator = toValidator(validatorOrOptions)
   const context = createMiddlewareContext(validator, options)
-  const resource = resourceOf(validator)
+  const resource = getResource(validator)
   return function authenticate(request, response, next) {
     authenticateConnect(context, request, response, next, createHolder(request, resource))
   }

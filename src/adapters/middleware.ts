@@ -11,18 +11,17 @@ import type { ValidatorOptions } from '../options/types.ts'
 import { authenticate } from '../pipeline/authenticate.ts'
 import { authorizeToken, refuseAnonymous } from '../pipeline/authorize.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
-import { requirementsOf } from '../pipeline/verified-token.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { createValidator, pipelineOf, type Validator } from '../validator.ts'
 import {
+  type Authentication,
   type AuthHolder,
   clearAuthentication,
-  findAuthentication,
   type MiddlewareContext,
-  protocol,
   recordAnonymous,
   recordAuthentication,
   recordAuthorized,
+  recordVersion,
 } from './authentication-record.ts'
 
 /** The options of `authenticate` in every adapter. */
@@ -38,7 +37,7 @@ export interface AuthenticateOptions {
    * @defaultValue false
    */
   readonly passErrors?: boolean | undefined
-  /** Is required of every request that passes through this middleware. */
+  /** The requirement for every request that passes through this middleware. */
   readonly requirement?: Requirement | undefined
 }
 
@@ -56,7 +55,7 @@ export function createMiddlewareContext<C extends object>(
   const validator = toValidator(validatorOrOptions)
   const pipeline = pipelineOf(validator)
   return {
-    protocol,
+    recordVersion,
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
     ...(pipeline === undefined
@@ -73,14 +72,13 @@ function createPipelineChecks(
 ): Checks {
   const ownRequirements = requirement === undefined ? [] : [requirement]
   return {
-    authenticate: (request, earlier) => authenticate(pipeline, request, requirement, earlier),
+    authenticate: (request, previousToken) =>
+      authenticate(pipeline, request, requirement, previousToken),
     authorize(token, required, authorized) {
       if (token === undefined) {
         return refuseAnonymous(pipeline, [...ownRequirements, ...authorized, required])
       }
-      const before = requirementsOf(token)
-      const earlier = before && authorized.length > 0 ? [...before, ...authorized] : before
-      return authorizeToken(pipeline, token, required, earlier)
+      return authorizeToken(pipeline, token, required, authorized)
     },
   }
 }
@@ -132,8 +130,8 @@ export function authenticateRequest(
   carrier: object = request,
   holder: AuthHolder = carrier,
 ): MaybePromise<AccessToken | undefined> {
-  const earlier = clearAuthentication(carrier, holder)
-  const decided = context.authenticate(request, earlier)
+  const previousToken = clearAuthentication(carrier, holder)
+  const decided = context.authenticate(request, previousToken)
   if ((decided as MaybeThenable).then === undefined || !isPromise(decided)) {
     const token = decided as AccessToken
     recordAuthentication(context, carrier, holder, response, token)
@@ -163,14 +161,12 @@ function isObject(token: unknown): token is AccessToken {
  * Checks what `authenticate` recorded against a requirement.
  *
  * @returns The token, without a promise if nothing has to be awaited.
- * @throws AccessTokenError; Error where no `authenticate` ran before, which is a programming mistake.
- * Also by rejecting.
+ * @throws AccessTokenError, or what a function of the application throws; also by rejecting.
  */
 export function authorizeRequest(
   requirement: CompiledRequirement,
-  carrier: object,
+  record: Authentication,
 ): MaybePromise<AccessToken> {
-  const record = findAuthentication(carrier, 'authorize()')
   const pass = () => {
     recordAuthorized(record, requirement)
     // Never `undefined`: `context.authorize` throws if there is no token.

@@ -14,7 +14,10 @@ export interface ErrorDetail {
   readonly name?: string
   readonly expected?: string
   readonly actual?: string
-  /** The likely mistake, as a fixed sentence. One of them names the tool that an MCP client called. */
+  /**
+   * The likely mistake. A fixed sentence, except for one, which contains the name of the MCP tool
+   * (untrusted).
+   */
   readonly hint?: string
   /** The trusted issuer whose rules refused the token. */
   readonly issuer?: string

@@ -16,7 +16,7 @@ import { printable } from './printable.ts'
  * @returns What is wrong with it; `undefined` if nothing.
  */
 export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
-  const problem = validatePublishedUrl(text, allowInsecureHttp)
+  const problem = findPublishedUrlProblem(text, { allowInsecureHttp })
   if (problem !== undefined) return problem
   const url = new URL(text as string)
   return validateForm(withParsedOrigin(text as string, url), url)
@@ -29,12 +29,12 @@ export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): s
  * @param allowInsecureHttp Accepts `http` beyond loopback too.
  * @returns What is wrong with it; `undefined` if nothing.
  */
-export function validatePublishedUrl(
-  text: unknown,
-  allowInsecureHttp: boolean,
+export function findPublishedUrlProblem(
+  url: unknown,
+  { allowInsecureHttp }: { readonly allowInsecureHttp: boolean },
 ): string | undefined {
-  if (!isAbsoluteUrl(text)) return 'is not an absolute URL'
-  return validateParts(text) ?? validateTransport(new URL(text), allowInsecureHttp)
+  if (!isAbsoluteUrl(url)) return 'is not an absolute URL'
+  return validateParts(url) ?? validateTransport(new URL(url), allowInsecureHttp)
 }
 
 /**
@@ -48,7 +48,9 @@ export function validateFetchedIssuer(
   issuer: unknown,
   allowInsecureHttp: boolean,
 ): string | undefined {
-  return validatePublishedUrl(issuer, allowInsecureHttp) ?? validateHttpIssuer(issuer as string)
+  return (
+    findPublishedUrlProblem(issuer, { allowInsecureHttp }) ?? validateHttpIssuer(issuer as string)
+  )
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   readRules,
 } from './issuers.ts'
 import { type ResolvedMtls, resolveMtls } from './mtls.ts'
-import { type NamedResource, readResource } from './resource.ts'
+import { type IdentifiedResource, readResource } from './resource.ts'
 import type {
   ImpliedScopes,
   KeyPolicy,
@@ -38,7 +38,7 @@ export interface ResolvedOptions {
   /** Compiled by the pipeline. */
   readonly impliedScopes: ImpliedScopes | undefined
   /** Its other members are checked by the pipeline. */
-  readonly resource: NamedResource | undefined
+  readonly resource: IdentifiedResource | undefined
   readonly revoked: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
@@ -183,7 +183,7 @@ function readRealm(realm: unknown, audience: readonly string[] | false): string 
 function readDpop(
   value: unknown,
   publicUrl: unknown,
-  resource: NamedResource | undefined,
+  resource: IdentifiedResource | undefined,
 ): ResolvedOptions['dpop'] {
   const url = checkPublicUrl(publicUrl) ?? (resource && new URL(resource.identifier).origin)
   const dpop = resolveDpop(value)

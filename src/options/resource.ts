@@ -1,11 +1,11 @@
 /**
  * @module The option `resource`: its type, the identifier of this API, and the URL of its metadata. The
- * other members are checked where the document is created, in `response/resource-metadata.ts`.
+ * other members are checked where the document is created, in `response/metadata-document.ts`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.1 | RFC 9728, section 3.1}
  */
 import { printable } from '../internal/printable.ts'
-import { validatePublishedUrl } from '../internal/secure-url.ts'
+import { findPublishedUrlProblem } from '../internal/secure-url.ts'
 import { readOwnOptions } from './checks.ts'
 
 /**
@@ -34,7 +34,7 @@ export interface ResourceOptions {
    * @defaultValue the issuers; required where `issuer` is a function
    */
   readonly authorizationServers?: string | readonly string[] | undefined
-  /** Further members of the document. They must not contradict what the validator does. */
+  /** Additional members of the document. They must not contradict what the validator does. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /**
    * How many seconds clients may cache the document: 0 to 31,536,000.
@@ -44,7 +44,7 @@ export interface ResourceOptions {
 }
 
 /** The option `resource`, of which the names and the identifier have been checked. */
-export type NamedResource = Partial<ResourceOptions> & Pick<ResourceOptions, 'identifier'>
+export type IdentifiedResource = Partial<ResourceOptions> & Pick<ResourceOptions, 'identifier'>
 
 const wellKnownPath = '/.well-known/oauth-protected-resource'
 
@@ -61,7 +61,7 @@ const optionNames: readonly (keyof ResourceOptions)[] = [
 ]
 
 /** @throws TypeError that names the option. */
-export function readResource(value: unknown): NamedResource | undefined {
+export function readResource(value: unknown): IdentifiedResource | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'string') return { identifier: checkIdentifier(value, 'resource') }
   const options = readOwnOptions<ResourceOptions>(value, optionNames, 'resource')
@@ -74,13 +74,13 @@ export function readResource(value: unknown): NamedResource | undefined {
  */
 function checkIdentifier(value: unknown, label: string): string {
   const shown = typeof value === 'string' ? JSON.stringify(printable(value)) : printable(value)
-  const problem = validatePublishedUrl(value, true)
+  const problem = findPublishedUrlProblem(value, { allowInsecureHttp: true })
   if (problem !== undefined) throw new TypeError(`${label} ${shown} ${problem}`)
   const identifier = value as string
-  if (validatePublishedUrl(identifier, false) !== undefined) {
+  if (findPublishedUrlProblem(identifier, { allowInsecureHttp: false }) !== undefined) {
     throw new TypeError(`${label} ${shown} must be an https URL, or an http URL of a loopback host`)
   }
-  const { path, query } = partsOf(identifier)
+  const { path, query } = splitUrl(identifier)
   // URL would resolve these, so the client would ask for another path than the one that is served.
   if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new TypeError(`${label} ${shown} has a dot segment in its path`)
@@ -100,7 +100,7 @@ function checkIdentifier(value: unknown, label: string): string {
  * @param identifier Checked by {@link readResource}.
  */
 export function metadataUrl(identifier: string): string {
-  const { scheme, host, path, query } = partsOf(identifier)
+  const { scheme, host, path, query } = splitUrl(identifier)
   // RFC 9728 §3.1: a slash that ends the URL directly after the host is removed.
   const inserted = `${scheme}${host}${wellKnownPath}${path === '/' ? '' : path}${query}`
   const { origin, pathname, search } = new URL(inserted)
@@ -108,7 +108,7 @@ export function metadataUrl(identifier: string): string {
   return `${isAscii ? scheme + host : origin}${pathname}${search}`
 }
 
-function partsOf(url: string) {
+function splitUrl(url: string) {
   const match = /^([a-z]+:\/\/)([^/?]+)([^?]*)(.*)$/i.exec(url)
   const [, scheme = '', host = '', path = '', query = ''] = match ?? []
   return { scheme, host, path, query }

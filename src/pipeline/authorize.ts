@@ -8,26 +8,31 @@ import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { addRequirement, createContext } from './context.ts'
 import type { Pipeline } from './pipeline.ts'
 import { createMissingTokenError, refuse } from './report.ts'
-import { requirementsOf } from './verified-token.ts'
+import { getRequirements } from './verified-token.ts'
+
+const none: readonly CompiledRequirement[] = Object.freeze([])
 
 /**
  * Checks a requirement, besides that of the validator, against a token that was verified before.
  *
- * @param earlier What the same request was required before. It is not checked again, but the challenge
- * names it.
+ * @param authorized The requirements that the same request has passed since its authentication. They are
+ * not checked again, but the challenge names them.
  */
 export function authorizeToken(
   pipeline: Pipeline,
   token: AccessToken,
   requirement: Requirement,
-  earlier: readonly CompiledRequirement[] | undefined = requirementsOf(token),
+  authorized: readonly CompiledRequirement[] = none,
 ): MaybePromise<void> {
   const context = createContext(pipeline, undefined)
   try {
     context.scheme = token.scheme
     context.verified = token
     addRequirement(requirement, context)
-    const pending = pipeline.evaluateRequirements(token, context.requirements, earlier)
+    const ofAuthentication = getRequirements(token) ?? none
+    const previousRequirements =
+      authorized.length === 0 ? ofAuthentication : [...ofAuthentication, ...authorized]
+    const pending = pipeline.evaluateRequirements(token, context.requirements, previousRequirements)
     return pending?.then(undefined, (error) => refuse(error, context))
   } catch (error) {
     return refuse(error, context)

@@ -13,7 +13,7 @@ import { createRequirementEvaluator, type EvaluateRequirements } from '../requir
 import { compileImpliedScopes } from '../requirement/implied-scopes.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { type Challenges, createChallenges } from '../response/challenge.ts'
-import { createResourceMetadata, type ResourceMetadata } from '../response/resource-metadata.ts'
+import { createResourceMetadata, type ResourceMetadata } from '../response/metadata-document.ts'
 import type { Claims } from '../token/claim.ts'
 import type { Confirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'

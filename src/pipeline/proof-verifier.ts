@@ -24,7 +24,7 @@ import { type Confirmation, readConfirmation } from '../token/confirmation.ts'
 import type { ValidationContext } from './context.ts'
 import type { ProofVerifier } from './pipeline.ts'
 import type { VerificationResult } from './verification-result.ts'
-import { dpopResultOf } from './verified-token.ts'
+import { getDpopResult } from './verified-token.ts'
 
 export interface ProofOptions {
   readonly dpop: (ResolvedDpop & { readonly publicUrl: string }) | undefined
@@ -127,7 +127,7 @@ function createProveDpop(
       targetUri: getTargetUri(request),
       token,
       jkt,
-      earlier: earlier && dpopResultOf(earlier),
+      earlier: earlier && getDpopResult(earlier),
     })
     return proofs
   }

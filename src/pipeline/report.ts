@@ -15,7 +15,7 @@ import {
 import { toError } from '../internal/callback.ts'
 import { printable } from '../internal/printable.ts'
 import { challengeScopes } from '../requirement/scopes.ts'
-import { completeHeaders } from '../response/challenge.ts'
+import { createErrorHeaders } from '../response/challenge.ts'
 import type { Claims } from '../token/claim.ts'
 import { isOpaque } from '../token/form.ts'
 import { hintForOtherKind, hintForReason, opaqueForFunctionHint } from '../token/hints.ts'
@@ -108,7 +108,7 @@ export function completeError(
   scheme?: 'Bearer' | 'DPoP',
 ): Error {
   if (!isRefusal(thrown)) return toError(thrown)
-  completeHeaders(thrown, challenges, scheme)
+  thrown.headers = createErrorHeaders(thrown, challenges, scheme)
   return thrown
 }
 

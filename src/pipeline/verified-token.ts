@@ -69,11 +69,11 @@ class VerifiedToken implements AccessToken {
     return this.#dpop?.nextNonce
   }
 
-  static dpopResultOf(value: object): DpopResult | undefined {
+  static getDpopResult(value: object): DpopResult | undefined {
     return #dpop in value ? value.#dpop : undefined
   }
 
-  static requirementsOf(value: object): readonly CompiledRequirement[] | undefined {
+  static getRequirements(value: object): readonly CompiledRequirement[] | undefined {
     return #requirements in value ? value.#requirements : undefined
   }
 }
@@ -87,21 +87,21 @@ export function createAccessToken(
 }
 
 /** Returns where the token was in its request; `undefined` if the caller passed the token itself. */
-export function locationOf(token: AccessToken): TokenLocation | undefined {
+export function getTokenLocation(token: AccessToken): TokenLocation | undefined {
   return (token as Partial<VerifiedToken>)[locationKey]
 }
 
 /** Returns the DPoP nonce that the response should offer, if there is one. */
-export function nextNonceOf(token: AccessToken): string | undefined {
+export function getNextNonce(token: AccessToken): string | undefined {
   return (token as Partial<VerifiedToken>)[nonceKey]
 }
 
 /** Returns the result of the DPoP proof; `undefined` without one, or for a token of another copy. */
-export function dpopResultOf(token: AccessToken): DpopResult | undefined {
-  return VerifiedToken.dpopResultOf(token)
+export function getDpopResult(token: AccessToken): DpopResult | undefined {
+  return VerifiedToken.getDpopResult(token)
 }
 
 /** Returns what `authenticate` required of the token; `undefined` for a token of another copy. */
-export function requirementsOf(token: AccessToken): readonly CompiledRequirement[] | undefined {
-  return VerifiedToken.requirementsOf(token)
+export function getRequirements(token: AccessToken): readonly CompiledRequirement[] | undefined {
+  return VerifiedToken.getRequirements(token)
 }

@@ -34,8 +34,8 @@ export function compileAuthentication(
     throw new TypeError(`${label} requires nothing: set acrValues or maxAge`)
   }
   // RFC 9470 §3: a list separated by spaces, in a quoted-string. The characters are those of scopes.
-  const takes = 'a value or a list of values without space, quote and backslash, in ASCII'
-  const values = checkList(acrValues, `${label}.acrValues`, takes, isScope)
+  const expected = 'a value or a list of values without space, quote and backslash, in ASCII'
+  const values = checkList(acrValues, `${label}.acrValues`, expected, isScope)
   // RFC 9470 §3: max_age has to represent a non-negative integer.
   if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 0)) {
     throw new TypeError(`${label}.maxAge must be a whole number of seconds, 0 or more`)
@@ -47,8 +47,8 @@ export function compileAuthentication(
  * Returns what is wrong with the authentication that the claims describe; `undefined` if nothing.
  *
  * @param now Seconds since 1970.
- * @param clockTolerance Seconds that `auth_time` may be in the future, but at least 60. It does not
- * extend `maxAge`.
+ * @param clockTolerance `auth_time` may be at most this many seconds in the future, or 60 if that is more.
+ * Does not extend `maxAge`.
  */
 export function findAuthenticationProblem(
   claims: Readonly<JwtClaims>,

@@ -36,49 +36,50 @@ export interface EvaluationSettings {
  * The order is: authentication, scopes, authorization details, checks. A token that lacks both
  * authentication and scopes is refused once, and that challenge names everything.
  *
- * @param earlier What the same request was required before. It is not evaluated again; the challenge
- * names it, so that the client asks for all that the request needs.
+ * @param previousRequirements What the same request was required before. It is not evaluated again; the
+ * challenge names it, so that the client asks for all that the request needs.
  * @throws InsufficientAuthenticationError, InsufficientScopeError, or what a function of the
  * application throws.
  */
 export type EvaluateRequirements = (
   token: AccessToken,
   requirements: Requirements,
-  earlier?: Requirements,
+  previousRequirements?: Requirements,
 ) => Promise<void> | undefined
 
 const none: Requirements = Object.freeze([])
 
 export function createRequirementEvaluator(settings: EvaluationSettings): EvaluateRequirements {
   const { now, clockTolerance, expandScopes } = settings
-  const detailsOf = createDetailsReader(settings.identifiers ?? [])
+  const readDetails = createDetailsReader(settings.identifiers ?? [])
 
   function grants(granted: readonly string[], requirement: CompiledRequirement): boolean {
     if (grantsScopes(granted, requirement)) return true
     return expandScopes !== undefined && grantsScopes(expandScopes(granted), requirement)
   }
 
-  return function evaluateRequirements(token, requirements, earlier = none) {
+  return function evaluateRequirements(token, requirements, previousRequirements = none) {
     for (const { authentication } of requirements) {
       if (authentication === undefined) continue
       const problem = findAuthenticationProblem(token.claims, authentication, now(), clockTolerance)
       if (problem !== undefined) {
-        throw insufficientAuthentication(token, [...earlier, ...requirements], problem)
+        const all = [...previousRequirements, ...requirements]
+        throw insufficientAuthentication(token, all, problem)
       }
     }
     for (const requirement of requirements) {
       if (grants(token.scopes, requirement)) continue
       const needed = [...requirement.scopes, ...requirement.anyScope]
       const hint = hintForMissingScopes(token, needed)
-      throw insufficientScope(token, [...earlier, ...requirements], hint)
+      throw insufficientScope(token, [...previousRequirements, ...requirements], hint)
     }
     for (const { authorizationDetails } of requirements) {
       if (authorizationDetails === undefined) continue
-      const problem = findDetailsProblem(authorizationDetails, detailsOf(token.claims))
+      const problem = findDetailsProblem(authorizationDetails, readDetails(token.claims))
       // The challenge names no scope, because no scope would change the result.
       if (problem !== undefined) throw insufficientScope(token, none, problem)
     }
-    return runChecks(token, requirements, earlier, 0)
+    return runChecks(token, requirements, previousRequirements, 0)
   }
 }
 
@@ -104,10 +105,10 @@ function findDetailsProblem(
 function runChecks(
   token: AccessToken,
   requirements: Requirements,
-  earlier: Requirements,
-  from: number,
+  previousRequirements: Requirements,
+  startIndex: number,
 ): Promise<void> | undefined {
-  for (let index = from; index < requirements.length; index++) {
+  for (let index = startIndex; index < requirements.length; index++) {
     const check = requirements[index]?.check
     if (check === undefined) continue
     let result: unknown
@@ -116,8 +117,10 @@ function runChecks(
     } catch (error) {
       throw callbackError('check', error)
     }
-    if (isThenable(result)) return resumeChecks(result, token, requirements, earlier, index + 1)
-    requireTrue(result, token, requirements, earlier, requirements[index]?.denial)
+    if (isThenable(result)) {
+      return resumeChecks(result, token, requirements, previousRequirements, index)
+    }
+    requireTrue(result, token, requirements, previousRequirements, index)
   }
   return undefined
 }
@@ -126,8 +129,8 @@ async function resumeChecks(
   pending: PromiseLike<unknown>,
   token: AccessToken,
   requirements: Requirements,
-  earlier: Requirements,
-  next: number,
+  previousRequirements: Requirements,
+  index: number,
 ): Promise<void> {
   let result: unknown
   try {
@@ -135,20 +138,24 @@ async function resumeChecks(
   } catch (error) {
     throw callbackError('check', error)
   }
-  requireTrue(result, token, requirements, earlier)
-  await runChecks(token, requirements, earlier, next)
+  requireTrue(result, token, requirements, previousRequirements, index)
+  await runChecks(token, requirements, previousRequirements, index + 1)
 }
 
+/** @param index The requirement whose `check` returned the result. */
 function requireTrue(
   result: unknown,
   token: AccessToken,
   requirements: Requirements,
-  earlier: Requirements,
-  denial?: string,
+  previousRequirements: Requirements,
+  index: number,
 ): void {
   if (result === true) return
+  const denial = requirements[index]?.denial
   if (denial !== undefined) throw insufficientScope(token, none, denial, false)
-  throw insufficientScope(token, [...earlier, ...requirements], 'check did not return true')
+  // The challenge names all scopes, because only the application knows what the check depends on.
+  const all = [...previousRequirements, ...requirements]
+  throw insufficientScope(token, all, 'check did not return true')
 }
 
 function insufficientScope(

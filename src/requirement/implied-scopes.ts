@@ -14,7 +14,7 @@ export type ExpandScopes = (granted: readonly string[]) => readonly string[]
 
 /**
  * Checks the option `impliedScopes`. A record is transitive. A function receives the granted scopes
- * and returns those that they imply; it runs once for each list of granted scopes, not once for
+ * and returns those that they imply; it runs once for each frozen list of granted scopes, not once for
  * each request.
  *
  * @throws TypeError for anything that is not a scope, and for a cycle, which it names.
@@ -53,7 +53,7 @@ function transitiveClosure(record: ReadonlyMap<string, readonly string[]>) {
     const all = new Set<string>()
     for (const implied of record.get(scope) ?? []) {
       all.add(implied)
-      for (const further of visit(implied, [...path, scope])) all.add(further)
+      for (const indirect of visit(implied, [...path, scope])) all.add(indirect)
     }
     closure.set(scope, all)
     return all
@@ -72,8 +72,8 @@ function callImplied(
 }
 
 /**
- * Keeps the expansion of each list for as long as the list itself is in memory. Tokens with the same
- * scopes mostly share one frozen list. A list that can still change is expanded every time.
+ * Keeps the expansion of each frozen list for as long as the list itself is in memory. Tokens with the
+ * same scopes mostly share one frozen list. A list that can still change is expanded every time.
  */
 function cachePerList(implied: ExpandScopes): ExpandScopes {
   const expansions = new WeakMap<readonly string[], readonly string[]>()

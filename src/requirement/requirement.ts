@@ -26,7 +26,7 @@ const source: unique symbol = Symbol.for('oauth-resource-server.requirement')
 /** @throws TypeError for unknown names, malformed values, and where nothing is required. */
 export function compileRequirement(requirement: Requirement, label: string): CompiledRequirement {
   if (compiled.has(requirement)) return requirement as CompiledRequirement
-  const foreign = sourceOf(requirement)
+  const foreign = findSource(requirement)
   if (foreign !== undefined) {
     return compileRequirement(foreign, `${label}, of another copy of oauth-resource-server,`)
   }
@@ -40,7 +40,7 @@ export function compileRequirement(requirement: Requirement, label: string): Com
   const { authorizationDetails, check } = options
   checkFunction(authorizationDetails, `${label}.authorizationDetails`)
   checkFunction(check, `${label}.check`)
-  const result: CompiledRequirement & { [source]: Requirement } = {
+  return freezeCompiled({
     scopes: checkScopes(options.scopes, `${label}.scopes`) ?? [],
     anyScope: checkScopes(options.anyScope, `${label}.anyScope`) ?? [],
     authentication: compileAuthentication(options.authentication, `${label}.authentication`),
@@ -48,9 +48,7 @@ export function compileRequirement(requirement: Requirement, label: string): Com
     check,
     denial: undefined,
     [source]: options,
-  }
-  compiled.add(Object.freeze(result))
-  return result
+  })
 }
 
 /**
@@ -59,13 +57,19 @@ export function compileRequirement(requirement: Requirement, label: string): Com
  * @param denial The reason, for the operator.
  */
 export function createDenial(denial: string): CompiledRequirement {
-  const result = { ...compileRequirement({ check: () => false }, 'denial'), denial }
-  compiled.add(Object.freeze(result))
-  return result
+  const refuseAll = { check: () => false }
+  return freezeCompiled({ ...compileRequirement(refuseAll, 'denial'), denial, [source]: refuseAll })
+}
+
+function freezeCompiled(
+  requirement: CompiledRequirement & { [source]: Requirement },
+): CompiledRequirement {
+  compiled.add(Object.freeze(requirement))
+  return requirement
 }
 
 /** Returns what another copy of the package compiled, if the requirement is its result. */
-function sourceOf(requirement: unknown): Requirement | undefined {
+function findSource(requirement: unknown): Requirement | undefined {
   if (typeof requirement !== 'object' || requirement === null) return undefined
   return Object.hasOwn(requirement, source)
     ? (requirement as { readonly [source]: Requirement })[source]

@@ -24,7 +24,7 @@ export function hintForMissingScopes(
       : `the claim ${elsewhere} contains a required scope: see the option scopeClaim`
   }
   const other = scopeClaims.find((name) => hasScopes(claims, name))
-  // Its scopes were not read, so the option names another claim.
+  // The claim has scopes, but none were read: `scopeClaim` names another claim.
   if (other !== undefined) {
     return `the token has its scopes in the claim ${other}: see the option scopeClaim`
   }
@@ -58,7 +58,7 @@ function hintForShape(claims: object, name: string): string | undefined {
   if (value === undefined || typeof value === 'string') return undefined
   if (!Array.isArray(value)) return `the claim ${name} is neither a string nor an array of strings`
   if (value.length === 0) return undefined
-  return `no entry of the claim ${name} is one scope: an entry is a string without spaces`
+  return `the claim ${name} has no valid entry: each must be one scope, without spaces`
 }
 
 function hintForSeparator(scopes: readonly string[]): string | undefined {

@@ -16,8 +16,9 @@ export interface ScopeRequirement {
 /** @throws TypeError for an empty list and for anything that is not a scope. */
 export function checkScopes(value: unknown, label: string): readonly string[] | undefined {
   const list = typeof value === 'string' ? splitScopes(value) : value
-  const takes = 'a scope or a list of scopes (RFC 6749, section 3.3: no quote, no backslash, ASCII)'
-  const scopes = checkList(list, label, takes, isScope)
+  const expected =
+    'a scope or a list of scopes (RFC 6749, section 3.3: no quote, no backslash, ASCII)'
+  const scopes = checkList(list, label, expected, isScope)
   return scopes === undefined ? undefined : Object.freeze([...new Set(scopes)])
 }
 
@@ -35,8 +36,8 @@ export function grantsScopes(
 /**
  * Returns the scopes that a challenge names: all that the requirements contain, each once.
  *
- * `offline_access` is left out. It requests a refresh token and does not apply to a resource, and
- * by MCP servers should not name it.
+ * `offline_access` is left out. It requests a refresh token and has no meaning at a resource server. MCP
+ * says that servers should not name it.
  */
 export function challengeScopes(requirements: readonly ScopeRequirement[]): readonly string[] {
   const scopes = new Set(requirements.flatMap(({ scopes, anyScope }) => [...scopes, ...anyScope]))

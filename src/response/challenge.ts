@@ -1,6 +1,6 @@
 /**
- * @module The challenges of `WWW-Authenticate`, and with them all headers of an error response. Their
- * values come from configuration and from fixed sentences, never from a request.
+ * @module The challenges of `WWW-Authenticate`, and with them all headers of an error response. The values
+ * in a challenge come from configuration and from fixed sentences, never from a request.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 | RFC 6750, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
@@ -16,7 +16,7 @@ export interface ChallengeSettings {
     | {
         /** The algorithms that proofs may have, separated by spaces. */
         readonly algs: string
-        /** The Bearer scheme is not offered. */
+        /** Whether only the DPoP scheme is offered. */
         readonly required: boolean
       }
     | undefined
@@ -49,12 +49,12 @@ function quoted(text: string): string {
 }
 
 /**
- * Returns the headers of an error response.
+ * Creates the headers of an error response.
  *
  * @param scheme The scheme that the request used; `undefined` if it used none, or more than one. Then
  * every challenge carries the error.
  */
-export function headersOf(
+export function createErrorHeaders(
   error: AnyAccessTokenError,
   challenges: Challenges,
   scheme?: 'Bearer' | 'DPoP',
@@ -63,7 +63,7 @@ export function headersOf(
     return { 'Retry-After': String(error.retryAfter), 'Cache-Control': 'no-store' }
   }
   const headers: ErrorResponseHeaders = {
-    'WWW-Authenticate': challengesOf(error, challenges, scheme),
+    'WWW-Authenticate': createChallengeLines(error, challenges, scheme),
     'Cache-Control': 'no-store',
   }
   if (error.body !== undefined) headers['Content-Type'] = 'application/json'
@@ -72,22 +72,13 @@ export function headersOf(
   return headers
 }
 
-/** Sets the headers of an error response on the error. */
-export function completeHeaders(
-  error: AnyAccessTokenError,
-  challenges: Challenges,
-  scheme?: 'Bearer' | 'DPoP',
-): void {
-  error.headers = headersOf(error, challenges, scheme)
-}
-
-/** Returns the challenges, each of which becomes a header line of its own. */
-function challengesOf(
+/** Creates the challenges, each of which becomes a header line of its own. */
+function createChallengeLines(
   error: AnyAccessTokenError,
   { bearer, dpop }: Challenges,
   scheme: 'Bearer' | 'DPoP' | undefined,
 ): string[] {
-  const parameters = errorParameters(error)
+  const parameters = createErrorParameters(error)
   if (bearer === undefined) return [`${dpop}${parameters}`]
   if (dpop === undefined) return [bearer + parameters]
   // RFC 9449 §7.2: the error belongs in the challenge of the scheme that was used. Without a token
@@ -99,7 +90,7 @@ function challengesOf(
   ]
 }
 
-function errorParameters(error: AnyAccessTokenError): string {
+function createErrorParameters(error: AnyAccessTokenError): string {
   let parameters = ''
   if (error.body !== undefined) {
     parameters = `, error="${error.body.error}", error_description="${error.body.error_description}"`
@@ -109,13 +100,13 @@ function errorParameters(error: AnyAccessTokenError): string {
     if (acrValues.length > 0) parameters += `, acr_values="${acrValues.join(' ')}"`
     if (maxAge !== undefined) parameters += `, max_age="${maxAge}"`
   }
-  const scopes = scopesOf(error)
+  const scopes = getScopes(error)
   return scopes.length === 0 ? parameters : `${parameters}, scope="${scopes.join(' ')}"`
 }
 
 const none: readonly string[] = []
 
-function scopesOf(error: AnyAccessTokenError): readonly string[] {
+function getScopes(error: AnyAccessTokenError): readonly string[] {
   switch (error.code) {
     case 'missing_token':
     case 'insufficient_scope':

@@ -19,14 +19,14 @@ export function exposeHeaders(
   names: readonly string[],
 ): string | undefined {
   if (allowOrigin === undefined || allowOrigin === null || allowOrigin === '') return undefined
-  const present = listed(exposed)
+  const present = parseNames(exposed)
   // `*` does not cover requests with credentials, so names are added to it too.
   const lowerCase = present.map((name) => name.toLowerCase())
   const missing = names.filter((name) => !lowerCase.includes(name.toLowerCase()))
   return missing.length === 0 ? undefined : [...present, ...missing].join(', ')
 }
 
-function listed(value: unknown): string[] {
+function parseNames(value: unknown): string[] {
   const lines = Array.isArray(value) ? value : [value]
   return lines
     .flatMap((line) => (typeof line === 'string' ? line.split(',') : []))

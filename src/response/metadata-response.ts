@@ -4,7 +4,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.2 | RFC 9728, section 3.2}
  */
-import type { ResourceMetadata } from './resource-metadata.ts'
+import type { ResourceMetadata } from './metadata-document.ts'
 
 /** The metadata of one resource, ready to be sent. */
 export interface MetadataEntry {
@@ -62,18 +62,18 @@ export function createMetadataEntry({ url, document, maxAge }: ResourceMetadata)
 }
 
 /**
- * Returns the response to a request for the metadata URL; `undefined` for every other request. Path
+ * Creates the response to a request for the metadata URL; `undefined` for every other request. Path
  * and query are compared exactly, and nothing else of the request has an effect.
  *
  * @param target The request target, which may be absolute. Where a router rewrites it, pass the
  * original one.
  */
-export function respondWithMetadata(
+export function createMetadataResponse(
   entry: MetadataEntry,
   method: string | undefined,
   target: string | undefined,
 ): MetadataResponse | undefined {
-  if (target === undefined || originForm(target) !== entry.target) return undefined
+  if (target === undefined || toOriginForm(target) !== entry.target) return undefined
   switch (method ?? 'GET') {
     case 'GET':
       return { status: 200, headers: entry.headers, body: entry.body }
@@ -86,8 +86,8 @@ export function respondWithMetadata(
   }
 }
 
-// RFC 9112 §3.2.2: a request target may be a whole URL. Its host is ignored. (A path that begins with
-// two slashes has no scheme, so it stays a path.)
-function originForm(target: string): string {
+// RFC 9112 §3.2.2: a request target may be a whole URL. Its host is ignored. `//host/path` is treated as a
+// path.
+function toOriginForm(target: string): string {
   return target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
 }

@@ -3,7 +3,7 @@
  * dependency.
  */
 import type { AccessToken } from '../../access-token.ts'
-import type { DescribedValidator } from '../resource-metadata.ts'
+import type { ValidatorWithMetadata } from '../serve-metadata.ts'
 
 /** Is assignable to `AuthInfo` of the MCP SDK, in 1.x and 2.x. */
 export interface AuthInfo {
@@ -23,7 +23,7 @@ export interface AuthInfo {
 }
 
 /** Returns the identifier of the API that a validator protects. */
-export function resourceOf({ resourceMetadata }: DescribedValidator): string | undefined {
+export function getResource({ resourceMetadata }: ValidatorWithMetadata): string | undefined {
   const identifier = resourceMetadata?.document.resource
   return typeof identifier === 'string' ? identifier : undefined
 }
@@ -34,9 +34,9 @@ export function resourceOf({ resourceMetadata }: DescribedValidator): string | u
  */
 export function createAuthInfo<C extends object>(
   accessToken: AccessToken<C>,
-  validator: DescribedValidator,
+  validator: ValidatorWithMetadata,
 ): AuthInfo {
-  return convertToAuthInfo(accessToken as unknown as AccessToken, resourceOf(validator))
+  return convertToAuthInfo(accessToken as unknown as AccessToken, getResource(validator))
 }
 
 export function convertToAuthInfo(

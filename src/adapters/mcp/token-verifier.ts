@@ -6,14 +6,14 @@ import type { AccessToken } from '../../access-token.ts'
 import { AccessTokenError, InsufficientScopeError, ServiceUnavailableError } from '../../errors.ts'
 import { checkFunction, readOwnOptions } from '../../options/checks.ts'
 import type { Validator } from '../../validator.ts'
-import { type AuthInfo, convertToAuthInfo, resourceOf } from './auth-info.ts'
+import { type AuthInfo, convertToAuthInfo, getResource } from './auth-info.ts'
 
 type ErrorClass = new (message: string) => Error
 
 export interface TokenVerifierOptions {
   /**
-   * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only its own. SDK 2.x needs
-   * none.
+   * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only instances of its own class.
+   * SDK 2.x needs none.
    */
   readonly InvalidTokenError?: ErrorClass | undefined
   /**
@@ -46,7 +46,7 @@ export function tokenVerifier<C extends object>(
   if (typeof validator?.validate !== 'function') {
     throw new TypeError('tokenVerifier takes a validator, which createValidator creates')
   }
-  const resource = resourceOf(validator)
+  const resource = getResource(validator)
   return {
     async verifyAccessToken(token) {
       try {

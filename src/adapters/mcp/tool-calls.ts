@@ -14,7 +14,9 @@ export type ToolCalls = ReadonlySet<string>
 
 /** A JSON-RPC error, with which a request is refused. */
 export interface JsonRpcError {
-  /** As JSON-RPC 2.0 §5.1 has it, or MCP. */
+  /** The status of the HTTP response. */
+  readonly status: 400 | 403 | 415
+  /** A code of JSON-RPC 2.0 §5.1 or of MCP. */
   readonly code: number
   readonly message: string
 }
@@ -24,17 +26,22 @@ const noCalls: ToolCalls = new Set()
 const firstVersionWithHeaders = '2026-07-28'
 
 const invalidMessage: JsonRpcError = {
+  status: 400,
   code: -32600,
   message: 'The body is not a JSON-RPC message',
 }
-const invalidCall: JsonRpcError = { code: -32602, message: 'tools/call has no name of a tool' }
+const invalidCall: JsonRpcError = {
+  status: 400,
+  code: -32602,
+  message: 'tools/call requires params.name, a string',
+}
 const invalidHeaders: JsonRpcError = {
+  status: 400,
   code: -32020,
   message: 'The headers Mcp-Method and Mcp-Name are malformed',
 }
-
-/** Gets status 415 instead of 400. */
-export const unsupportedMediaType: JsonRpcError = {
+const unsupportedMediaType: JsonRpcError = {
+  status: 415,
   code: -32000,
   message: 'Content-Type must be application/json',
 }
@@ -51,7 +58,8 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
   if (inHeaders !== undefined && 'code' in inHeaders) return inHeaders
   const { body } = request
   if (typeof body !== 'object' || body === null || body instanceof Uint8Array) {
-    // A parser of JSON skips other types, some of which versions of the SDK before 1.13 read themselves.
+    // express.json() ignores other media types. SDK versions before 1.13 parse some of them, so they must
+    // be refused.
     if (!hasJsonType(request)) return unsupportedMediaType
     if (inHeaders !== undefined) return inHeaders
     if (!hasBody(request)) return invalidMessage
@@ -63,8 +71,8 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
 }
 
 /**
- * @param body As a JSON parser returns it: of members with the same name the last one, which the
- * server executes.
+ * @param body If a member name is repeated, the JSON parser keeps the last one, and the server executes
+ * that one.
  */
 function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   const messages: readonly unknown[] = Array.isArray(body) ? body : [body]
@@ -84,12 +92,15 @@ function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   return tools
 }
 
-/** Clients of older versions answer requests of the server. */
+/** Whether a message is a JSON-RPC response. Clients of older versions send them. */
 function isResponse(message: object): boolean {
   return Object.hasOwn(message, 'result') || Object.hasOwn(message, 'error')
 }
 
-/** Returns `undefined` where the headers cannot be trusted, because no server compares them. */
+/**
+ * Returns `undefined` if there is no Mcp-Method, or not exactly one protocol version from 2026-07-28 on.
+ * Servers of older versions do not compare headers with the body.
+ */
 function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | undefined {
   const [version, ...otherVersions] = readHeader(request, 'mcp-protocol-version')
   const methods = readHeader(request, 'mcp-method')

@@ -4,7 +4,6 @@
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP, authorization}
  */
-import type { AccessTokenError } from '../../errors.ts'
 import { toError } from '../../internal/callback.ts'
 import { isJsonObject } from '../../internal/json-object.ts'
 import { printable } from '../../internal/printable.ts'
@@ -17,14 +16,9 @@ import {
 import { checkScopes } from '../../requirement/scopes.ts'
 import { findAuthentication } from '../authentication-record.ts'
 import { authorizeConnect, type ConnectMiddleware } from '../connect.ts'
-import { type Response, sendErrorResponse } from '../error-response.ts'
+import { type Response, type SendRefusal, sendErrorResponse } from '../error-response.ts'
 import { callNext } from '../next.ts'
-import {
-  findToolCalls,
-  type JsonRpcError,
-  type ToolCalls,
-  unsupportedMediaType,
-} from './tool-calls.ts'
+import { findToolCalls, type JsonRpcError, type ToolCalls } from './tool-calls.ts'
 
 export interface ToolScopesOptions {
   /**
@@ -67,7 +61,7 @@ export function toolScopes(
       return
     }
     if (required === undefined) callNext(next)
-    else authorizeConnect(required, request, response, next, sendRefusal)
+    else authorizeConnect(required, request, response, next, createSender(required))
   }
 }
 
@@ -98,8 +92,8 @@ function compileTools(
   return (calls) => {
     const needed = new Set<string>()
     for (const tool of calls) {
-      const own = table.get(tool)
-      if (own !== undefined) for (const scope of own) needed.add(scope)
+      const scopesOfTool = table.get(tool)
+      if (scopesOfTool !== undefined) for (const scope of scopesOfTool) needed.add(scope)
       else if (otherwise === 'refuse') return createDenial(hintForUnlisted(tool))
     }
     return needed.size === 0 ? undefined : compileRequirement({ scopes: [...needed] }, 'toolScopes')
@@ -108,7 +102,7 @@ function compileTools(
 
 function compileTool(tool: string, scopes: string | readonly string[]): readonly string[] {
   if (Array.isArray(scopes) && scopes.length === 0) return []
-  // An option may be `undefined`; a tool may not.
+  // `checkScopes` accepts `undefined` as not set; for a tool it must be an error.
   return checkScopes(scopes ?? null, `toolScopes.${tool}`) ?? []
 }
 
@@ -116,26 +110,30 @@ const hintForUnlisted = (tool: string): string =>
   `toolScopes does not list the tool "${printable(tool)}", so no token allows it`
 
 function sendMalformed(response: Response, error: JsonRpcError): void {
-  response.statusCode = error === unsupportedMediaType ? 415 : 400
   response.setHeader('Cache-Control', 'no-store')
   sendJsonRpcError(response, error)
 }
 
-/** The code is that of MCP for a tool that does not exist. */
 const unlistedTool: JsonRpcError = {
+  status: 403,
+  // -32602: the code that MCP defines for an unknown tool.
   code: -32602,
   message: 'The tool is unknown, or no access token allows it',
 }
 
-/** Sends a body where RFC 6750 has none: MCP clients show it. */
-function sendRefusal(response: Response, error: AccessTokenError): void {
-  const isUnlisted = error.code === 'insufficient_scope' && error.body === undefined
-  if (isUnlisted) sendJsonRpcError(response, unlistedTool)
-  else sendErrorResponse(response, error)
+/** Sends a JSON-RPC error where the refusal has no body: MCP clients show it. */
+function createSender({ denial }: CompiledRequirement): SendRefusal | undefined {
+  if (denial === undefined) return undefined
+  return (response, error) => {
+    // The request may also be refused for another reason, for example because it is anonymous.
+    if (error.detail.hint === denial) sendJsonRpcError(response, unlistedTool)
+    else sendErrorResponse(response, error)
+  }
 }
 
-function sendJsonRpcError(response: Response, error: JsonRpcError): void {
-  const body = JSON.stringify({ jsonrpc: '2.0', error, id: null })
+function sendJsonRpcError(response: Response, { status, code, message }: JsonRpcError): void {
+  const body = JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null })
+  response.statusCode = status
   response.setHeader('Content-Type', 'application/json')
   response.setHeader('Content-Length', String(body.length))
   response.end(body)

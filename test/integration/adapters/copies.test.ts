@@ -154,7 +154,7 @@ describe('an authentication of another copy', () => {
       for (const key of Object.getOwnPropertySymbols(request)) {
         const { [key]: record } = request as unknown as Record<symbol, { context?: object }>
         if (record?.context === undefined) continue
-        const later = { ...record, context: { ...record.context, protocol: 99 } }
+        const later = { ...record, context: { ...record.context, recordVersion: 99 } }
         Object.assign(request, { [key]: later })
       }
       await two.forHttp

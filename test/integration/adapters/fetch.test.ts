@@ -1,4 +1,4 @@
-/** Web-standard servers: what is theirs alone. `same.test.ts` compares the responses with the others. */
+/** Web-standard servers: behaviour that only this adapter has. `same.test.ts` compares the responses. */
 import { readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -97,7 +97,7 @@ describe('./fetch', () => {
     expect(await request.text()).toBe('text')
   })
 
-  it('completes an error of the application', async () => {
+  it('adds headers to an AccessTokenError that the application throws', async () => {
     const validator: Validator = {
       ...fixtureValidator(),
       authenticate: () => Promise.reject(new InsufficientScopeError(['read:a'])),

@@ -64,7 +64,7 @@ describe('the metadata document is served', () => {
     })
   }
 
-  it('9728-mount by node:http behind connect, and before everything else', async () => {
+  it('9728-mount by node:http, mounted in Express and as the request listener', async () => {
     const serve = forHttp.resourceMetadata(validator)
     const app = express()
     app.use('/.well-known', (incoming, response, next) => void serve(incoming, response, next))

@@ -34,7 +34,7 @@ afterAll(async () => {
 })
 
 describe.each(Object.entries(mcpClients))('the client of %s', (_name, createClient) => {
-  it.each(sdks)('MCP-prm-c, MCP-scope-b finds its server of %s, and steps up', async (sdk) => {
+  it.each(sdks)('MCP-prm-c, MCP-scope-b discovers a server on %s, and steps up', async (sdk) => {
     const client = createClient(`${origin}${paths[sdk]}`)
     await client.connect()
     expect(await client.callTool({ name: 'ping' })).toMatchObject({
@@ -71,7 +71,7 @@ describe.each(Object.entries(mcpClients))('the client of %s', (_name, createClie
     },
   )
 
-  it('keeps one token where each tool lists the scopes of those before it', async () => {
+  it('does not authorize again after its token has the scopes of every tool', async () => {
     const client = createClient(`${origin}${paths['SDK 1.x']}`)
     await client.connect()
     for (const name of ['list_mail', 'archive_mail', 'list_mail', 'archive_mail']) {

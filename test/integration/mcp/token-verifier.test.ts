@@ -14,7 +14,7 @@ import { AUD, fixtureOptions, fixtureValidator, ISS, t0 } from '../../support/fi
 
 type CreateMiddleware = (options: object) => RequestHandler
 
-// By variables: their types declare `req.auth` in another way than `./express` does.
+// Imported by variable, because their types declare `req.auth` differently from `./express`.
 const modules = {
   'SDK 1.x': '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js',
   'SDK 2.x': '@modelcontextprotocol/express',

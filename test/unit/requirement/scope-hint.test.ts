@@ -44,14 +44,14 @@ describe('the hint for a token without scopes', () => {
   it.each([[['read:x write:x']], [[1, null]], [['']]])(
     'names the entries of scope that are not scopes: %j',
     async (scope) => {
-      const hint = 'no entry of the claim scope is one scope: an entry is a string without spaces'
+      const hint = 'the claim scope has no valid entry: each must be one scope, without spaces'
       expect(await hintFor({ scope })).toBe(hint)
     },
   )
 
   it('names the shape of the claim that the option names', async () => {
     const hint = await hintFor({ scope: undefined, scp: ['read:x write:x'] }, 'scp')
-    expect(hint).toBe('no entry of the claim scp is one scope: an entry is a string without spaces')
+    expect(hint).toBe('the claim scp has no valid entry: each must be one scope, without spaces')
   })
 
   it.each([{ scope: undefined }, { scope: '' }, { scope: [] }, { scope: 'read:a' }])(

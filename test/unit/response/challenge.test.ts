@@ -12,14 +12,13 @@ import { describe, expect, it } from 'vitest'
 import { isRealm } from '../../../src/options/resolve.ts'
 import {
   type ChallengeSettings,
-  completeHeaders,
   createChallenges,
+  createErrorHeaders,
 } from '../../../src/response/challenge.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
 
 function headersOf(error: AnyAccessTokenError, realm = 'api') {
-  completeHeaders(error, createChallenges({ realm }))
-  return error.headers
+  return createErrorHeaders(error, createChallenges({ realm }))
 }
 
 const json = { 'Content-Type': 'application/json' }
@@ -85,7 +84,7 @@ describe('the headers of a refusal', () => {
     })
   })
 
-  it('are the same when they are completed twice', () => {
+  it('are the same when they are created twice', () => {
     const error = new InvalidTokenError('expired')
     expect(headersOf(error)).toEqual(headersOf(error))
   })
@@ -106,8 +105,9 @@ describe('the challenges of an API with metadata and DPoP', () => {
     settings: Partial<ChallengeSettings>,
     scheme?: 'Bearer' | 'DPoP',
   ) {
-    completeHeaders(error, createChallenges({ realm: 'api', ...settings }), scheme)
-    const challenges = error.headers['WWW-Authenticate'] as readonly string[]
+    const all = createChallenges({ realm: 'api', ...settings })
+    const headers = createErrorHeaders(error, all, scheme)
+    const challenges = headers['WWW-Authenticate'] as readonly string[]
     return challenges.map((line) => {
       const [challenge, ...others] = parseChallenges(line)
       expect(others).toEqual([])

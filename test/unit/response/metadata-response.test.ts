@@ -1,16 +1,16 @@
 import { describe, expect, it, vi } from 'vitest'
-import { type NamedResource, readResource } from '../../../src/options/resource.ts'
+import { type IdentifiedResource, readResource } from '../../../src/options/resource.ts'
+import { createResourceMetadata } from '../../../src/response/metadata-document.ts'
 import {
   createMetadataEntry,
-  respondWithMetadata,
+  createMetadataResponse,
 } from '../../../src/response/metadata-response.ts'
-import { createResourceMetadata } from '../../../src/response/resource-metadata.ts'
 
 const context = { issuers: ['https://as.test'], tokenLocations: ['header'] }
 const entry = (identifier: string, maxAge?: number) =>
   createMetadataEntry(
     createResourceMetadata(
-      readResource({ identifier, maxAge, name: 'Bücher' }) as NamedResource,
+      readResource({ identifier, maxAge, name: 'Bücher' }) as IdentifiedResource,
       context,
     ),
   )
@@ -21,7 +21,7 @@ const entries = ['https://rs.test/', 'https://rs.test/api', 'https://rs.test/a%2
 )
 /** The response of the first resource that has one, as with one middleware for each. */
 const respond = (url: string | undefined, method?: string, resources = entries) =>
-  resources.map((item) => respondWithMetadata(item, method, url)).find(Boolean)
+  resources.map((item) => createMetadataResponse(item, method, url)).find(Boolean)
 const resourceAt = (url: string, method?: string) => {
   const body = respond(url, method)?.body
   return body === undefined ? undefined : JSON.parse(body).resource

@@ -30,7 +30,7 @@ describe('findToolCalls: the body', () => {
     expect(find({ body })).toEqual(['a', 'b'])
   })
 
-  it('finds nothing in other methods, also of another case', () => {
+  it('ignores other methods; method names are case-sensitive', () => {
     for (const method of ['initialize', 'tools/list', 'Tools/Call', 'tools/call ', '']) {
       expect(find({ body: { ...call('a'), method } })).toEqual([])
     }
@@ -85,7 +85,7 @@ describe('findToolCalls: the body', () => {
     'application /json',
     'application/json;\tcharset=utf-8',
     '',
-  ])('refuses a body that is not parsed and has the type %j, whatever the headers', (type) => {
+  ])('refuses a body that is not parsed and has the type %j, whatever Mcp-Method says', (type) => {
     for (const body of [undefined, null, '{}', Buffer.from('{}')]) {
       for (const claim of [{}, { ...modern, 'mcp-method': 'tools/list' }]) {
         expect(find({ body, headers: { ...claim, 'content-type': type } })).toBe(-32000)

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type NamedResource, readResource } from '../../../src/options/resource.ts'
+import { type IdentifiedResource, readResource } from '../../../src/options/resource.ts'
 import {
   createResourceMetadata,
   type ResourceContext,
-} from '../../../src/response/resource-metadata.ts'
+} from '../../../src/response/metadata-document.ts'
 
 const identifier = 'https://rs.test/api'
 const context: ResourceContext = { issuers: ['https://as.test/'], tokenLocations: ['header'] }
@@ -12,14 +12,14 @@ const create = (options: unknown = {}, changes: Partial<ResourceContext> = {}) =
   createResourceMetadata(
     readResource(
       typeof options === 'object' && options !== null ? { identifier, ...options } : options,
-    ) as NamedResource,
+    ) as IdentifiedResource,
     { ...context, ...changes },
   )
 const documentOf = (options?: unknown, changes?: Partial<ResourceContext>) =>
   create(options, changes).document
 
-describe('the metadata of a resource', () => {
-  it('are the identifier, the issuers and the methods where nothing else is known', () => {
+describe('the metadata document', () => {
+  it('contains only resource, authorization_servers and bearer_methods_supported by default', () => {
     expect(create(identifier)).toEqual({
       url: 'https://rs.test/.well-known/oauth-protected-resource/api',
       document: {
@@ -32,7 +32,7 @@ describe('the metadata of a resource', () => {
     expect(create()).toEqual(create(identifier))
   })
 
-  it('contain every option', () => {
+  it('contains every option', () => {
     const options = {
       scopes: 'read:a write:a read:a',
       name: 'My API',
@@ -60,13 +60,13 @@ describe('the metadata of a resource', () => {
   })
 
   it.each(['https://RS.test:443/A%2fb', 'https://rs.test/\u00e9', 'https://rs.test/e\u0301'])(
-    '9728-2-a, 9728-str contain the identifier as it is: %s',
+    '9728-2-a, 9728-str contains the identifier as it is: %s',
     (resource) => {
       expect(documentOf(resource).resource).toBe(resource)
     },
   )
 
-  it('are deeply frozen, and a copy', () => {
+  it('is deeply frozen, and a copy', () => {
     const list = ['a']
     const { document } = create({ metadata: { x: { list } } })
     list.push('b')
@@ -79,12 +79,12 @@ describe('the metadata of a resource', () => {
   })
 
   it.each([
-    ['no object', 1, 'resource takes an object with identifier'],
+    ['a number', 1, 'resource takes an object with identifier'],
     ['null', null, 'resource takes an object with identifier'],
     ['a misspelt name', { scope: 'a' }, 'resource has no option "scope"'],
     ['a wrong identifier', { identifier: 'rs.test' }, 'resource.identifier "rs.test" is not'],
     ['no identifier', { identifier: undefined }, 'resource.identifier undefined is not'],
-    ['no URL in place of options', 'rs.test', 'resource "rs.test" is not an absolute URL'],
+    ['a string that is not a URL', 'rs.test', 'resource "rs.test" is not an absolute URL'],
     ['a malformed scope', { scopes: ['a b'] }, 'resource.scopes must be a scope or a list'],
     ['a number as scopes', { scopes: 1 }, 'resource.scopes must be a scope or a list'],
     ['an empty name', { name: '' }, 'resource.name must be a string that is not empty'],
@@ -101,7 +101,7 @@ describe('the metadata of a resource', () => {
       'resource.tosUri must be an http or https URL',
     ],
     [
-      'no authorization server',
+      'an empty list of authorization servers',
       { authorizationServers: [] },
       'authorizationServers must not be empty',
     ],
@@ -121,21 +121,21 @@ describe('the metadata of a resource', () => {
     ['text as age', { maxAge: '60' }, 'resource.maxAge must be'],
     ['text as metadata', { metadata: 'x' }, 'resource.metadata must be an object'],
     ['a list as metadata', { metadata: [] }, 'resource.metadata must be an object'],
-    ['metadata that are not JSON', { metadata: { x: 1n } }, 'resource.metadata must be JSON'],
-  ])('are refused with %s', (_name, options, message) => {
+    ['metadata that is not JSON', { metadata: { x: 1n } }, 'resource.metadata must be JSON'],
+  ])('is refused with %s', (_name, options, message) => {
     expect(() => create(options)).toThrow(TypeError)
     expect(() => create(options)).toThrow(message)
   })
 
-  it('do not read inherited options', () => {
+  it('does not contain inherited options', () => {
     const options = Object.assign(Object.create({ name: 'inherited' }), { identifier })
     expect(
-      createResourceMetadata(readResource(options) as NamedResource, context).document,
+      createResourceMetadata(readResource(options) as IdentifiedResource, context).document,
     ).not.toHaveProperty('resource_name')
   })
 })
 
-describe('empty lists', () => {
+describe('empty lists in the metadata document', () => {
   it('9728-3.2-b are omitted', () => {
     const options = { scopes: [], metadata: { x: [], authorization_details_types_supported: [] } }
     expect(Object.keys(documentOf(options))).toEqual([
@@ -145,19 +145,19 @@ describe('empty lists', () => {
     ])
   })
 
-  it('MCP-scope-e are what remains where offline_access is the only scope', () => {
+  it('MCP-scope-e omits scopes_supported if offline_access is its only entry', () => {
     expect(documentOf({ scopes: ['offline_access'] })).not.toHaveProperty('scopes_supported')
     expect(documentOf({ scopes: 'a offline_access' }).scopes_supported).toEqual(['a'])
   })
 })
 
-describe('the authorization servers', () => {
-  it('9728-2-b, MCP-prm-b are the issuers, exactly', () => {
+describe('authorization_servers', () => {
+  it('9728-2-b, MCP-prm-b contains the issuers, exactly', () => {
     const issuers = ['https://as.test/', 'https://as.test', 'http://keycloak:8080/realms/x']
     expect(documentOf({}, { issuers }).authorization_servers).toEqual(issuers)
   })
 
-  it('are required where the issuer is a function', () => {
+  it('must be set as an option where the issuer is a function', () => {
     const message = 'resource.authorizationServers is required where issuer is a function'
     expect(() => create({}, { issuers: undefined })).toThrow(new TypeError(message))
     const options = { authorizationServers: 'https://as.test' }
@@ -165,14 +165,14 @@ describe('the authorization servers', () => {
     expect(authorization_servers).toEqual(['https://as.test'])
   })
 
-  it('are refused where an issuer is not a URL', () => {
+  it('must be set as an option where an issuer is not a URL', () => {
     expect(() => create({}, { issuers: ['my-issuer'] })).toThrow(
       'resource.authorizationServers is required, because the issuer "my-issuer" is not an absolute URL',
     )
   })
 })
 
-describe('the methods', () => {
+describe('bearer_methods_supported', () => {
   it.each([
     [['header'], ['header']],
     [
@@ -185,23 +185,23 @@ describe('the methods', () => {
     ],
     [['header', { header: 'X-Token' }], ['header']],
     [[], ['header']],
-  ])('9728-2-d for the token locations %j are %j', (tokenLocations, expected) => {
+  ])('9728-2-d for the token locations %j is %j', (tokenLocations, expected) => {
     expect(documentOf({}, { tokenLocations }).bearer_methods_supported).toEqual(expected)
   })
 
-  it('are none where DPoP is required', () => {
+  it('is an empty list where DPoP is required', () => {
     const dpop = { algorithms: ['ES256'], required: true }
     expect(documentOf({}, { dpop }).bearer_methods_supported).toEqual([])
   })
 })
 
-describe('the proofs of possession', () => {
+describe('the members about proofs of possession', () => {
   it('9728-2-g are absent where DPoP is off', () => {
     expect(documentOf()).not.toHaveProperty('dpop_signing_alg_values_supported')
     expect(documentOf()).not.toHaveProperty('dpop_bound_access_tokens_required')
   })
 
-  it('9728-2-g name the algorithms of DPoP, and whether it is required', () => {
+  it('9728-2-g contain the algorithms of DPoP, and whether it is required', () => {
     const dpop = { algorithms: ['ES256', 'PS256'], required: false }
     expect(documentOf({}, { dpop })).toMatchObject({
       dpop_signing_alg_values_supported: ['ES256', 'PS256'],
@@ -219,7 +219,7 @@ describe('the proofs of possession', () => {
   })
 })
 
-describe('further members', () => {
+describe('additional members', () => {
   const dpop = { algorithms: ['ES256'], required: true }
 
   it.each([
@@ -234,7 +234,7 @@ describe('further members', () => {
     ['tls_client_certificate_bound_access_tokens', false, { mtls: true }],
   ])('must not contradict the other options: %s %j', (name, value, changes) => {
     expect(() => create({ metadata: { [name]: value } }, changes)).toThrow(
-      `resource.metadata.${name} contradicts the other options`,
+      `resource.metadata.${name} contradicts the other options: they require `,
     )
   })
 
@@ -255,7 +255,7 @@ describe('further members', () => {
     )
   })
 
-  it('are used and checked like the option where that is not set', () => {
+  it('are checked like the option where only the member is set', () => {
     const metadata = { scopes_supported: ['a', 'offline_access'], resource_name: 'B' }
     expect(documentOf({ metadata })).toMatchObject({ scopes_supported: ['a'], resource_name: 'B' })
     expect(() => create({ metadata: { resource_name: 1 } })).toThrow(
@@ -270,7 +270,7 @@ describe('further members', () => {
       .concat('AAAA')
       .join('.')
 
-  it('9728-2-h, 9728-2.2, 9728-unk are published where they are well-formed', () => {
+  it('9728-2-h, 9728-2.2, 9728-unk are published if they are well-formed', () => {
     const metadata = {
       jwks_uri: 'https://rs.test/jwks',
       resource_signing_alg_values_supported: ['ES256'],
@@ -296,7 +296,7 @@ describe('further members', () => {
     ['9728-2.2', { signed_metadata: 1 }, 'must be a signed JWT'],
     ['9728-2.2', { signed_metadata: jwt({}, {}) }, 'must have the claim iss'],
     ['9728-2.2', { signed_metadata: jwt({}, { iss: 'a', signed_metadata: 'b' }) }, 'not contain'],
-  ])('%s are refused where they are malformed: %j', (_id, metadata, message) => {
+  ])('%s are refused if they are malformed: %j', (_id, metadata, message) => {
     expect(() => create({ metadata })).toThrow(TypeError)
     expect(() => create({ metadata })).toThrow(message)
   })

@@ -4,12 +4,13 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
 import { freezeDeep } from '../internal/deep-freeze.ts'
+import type { JsonObject } from '../internal/json-object.ts'
 import { printable } from '../internal/printable.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
-import { validatePublishedUrl } from '../internal/secure-url.ts'
+import { findPublishedUrlProblem } from '../internal/secure-url.ts'
 import { checkList, isFilledString } from '../options/checks.ts'
-import { metadataUrl, type NamedResource } from '../options/resource.ts'
-import { readFurtherMembers } from './further-members.ts'
+import { type IdentifiedResource, metadataUrl } from '../options/resource.ts'
+import { readAdditionalMembers } from './additional-members.ts'
 
 export interface ResourceMetadata {
   /** Where clients find the document. */
@@ -40,14 +41,15 @@ export interface ResourceContext {
  * @throws TypeError that names the option.
  */
 export function createResourceMetadata(
-  options: NamedResource,
+  options: IdentifiedResource,
   context: ResourceContext,
 ): ResourceMetadata {
   const { identifier } = options
-  const further = readFurtherMembers(options.metadata)
-  const behaviour = membersOfBehaviour(identifier, context)
-  refuseContradictions(further, behaviour)
-  const members = { ...further, ...behaviour, ...membersOfOptions(options, context, further) }
+  const additional = readAdditionalMembers(options.metadata)
+  const behaviour = createBehaviourMembers(identifier, context)
+  refuseContradictions(additional, behaviour)
+  const configured = createOptionMembers(options, context, additional)
+  const members = { ...additional, ...behaviour, ...configured }
   const present = Object.entries(members).filter(isPresent)
   // Not an object literal: a member may have the name __proto__.
   const document = freezeDeep(Object.fromEntries(present))
@@ -56,19 +58,17 @@ export function createResourceMetadata(
   return Object.freeze(Object.defineProperty(metadata, 'maxAge', maxAge)) as ResourceMetadata
 }
 
-type Members = Readonly<Record<string, unknown>>
-
 /** The members that follow from what the validator does. */
-function membersOfBehaviour(
+function createBehaviourMembers(
   identifier: string,
   { tokenLocations, dpop, mtls }: ResourceContext,
-): Members {
+): JsonObject {
   // RFC 6750 §2.1: the header is always supported.
-  const further = ['body', 'query'].filter((method) => tokenLocations.includes(method))
+  const otherMethods = ['body', 'query'].filter((method) => tokenLocations.includes(method))
   return {
     resource: identifier,
     // RFC 9728 §2: an empty array says that no method for bearer tokens is supported.
-    bearer_methods_supported: dpop?.required ? [] : ['header', ...further],
+    bearer_methods_supported: dpop?.required ? [] : ['header', ...otherMethods],
     dpop_signing_alg_values_supported: dpop && [...dpop.algorithms],
     dpop_bound_access_tokens_required: dpop?.required ? true : undefined,
     tls_client_certificate_bound_access_tokens: mtls ? true : undefined,
@@ -76,15 +76,21 @@ function membersOfBehaviour(
 }
 
 /** The members that have an option. Where only `metadata` has the member, it is used as the option. */
-function membersOfOptions(
-  options: NamedResource,
+function createOptionMembers(
+  options: IdentifiedResource,
   { issuers }: ResourceContext,
-  further: Members,
-): Members {
-  const read = (name: keyof NamedResource, member: string): [value: unknown, label: string] => {
+  additionalMembers: JsonObject,
+): JsonObject {
+  const read = (
+    name: keyof IdentifiedResource,
+    member: string,
+  ): [value: unknown, label: string] => {
     const label = `resource.metadata.${member}`
-    if (options[name] === undefined) return [further[member], label]
-    if (Object.hasOwn(further, member) && !isEqual(further[member], options[name])) {
+    if (options[name] === undefined) return [additionalMembers[member], label]
+    if (
+      Object.hasOwn(additionalMembers, member) &&
+      !isEqual(additionalMembers[member], options[name])
+    ) {
       throw new TypeError(`${label} contradicts resource.${name}`)
     }
     return [options[name], `resource.${name}`]
@@ -112,10 +118,13 @@ function checkServers(
   if (servers === undefined) {
     throw new TypeError('resource.authorizationServers is required where issuer is a function')
   }
-  const start = `resource.authorizationServers${listed ? ':' : ' is required, because the issuer'}`
+  const start = listed
+    ? 'resource.authorizationServers:'
+    : 'resource.authorizationServers is required, because the issuer'
   for (const server of servers) {
     // An issuer that the validator trusts may have been allowed to use http.
-    const problem = validatePublishedUrl(server, issuers?.includes(server) ?? false)
+    const allowInsecureHttp = issuers?.includes(server) ?? false
+    const problem = findPublishedUrlProblem(server, { allowInsecureHttp })
     if (problem === undefined && !server.includes('?')) continue
     const reason = problem ?? 'has a query'
     throw new TypeError(`${start} ${JSON.stringify(printable(server))} ${reason}`)
@@ -150,18 +159,18 @@ function checkMaxAge(value: unknown): number {
   throw new TypeError('resource.maxAge must be a whole number of seconds between 0 and 31536000')
 }
 
-// Booleans that are absent are false.
-const absent: Readonly<Record<string, unknown>> = {
+// RFC 9728 §2: booleans that are absent are false.
+const defaultValues: JsonObject = {
   dpop_bound_access_tokens_required: false,
   tls_client_certificate_bound_access_tokens: false,
 }
 
-function refuseContradictions(further: Members, behaviour: Members): void {
-  for (const [name, value] of Object.entries(further)) {
+function refuseContradictions(additionalMembers: JsonObject, behaviour: JsonObject): void {
+  for (const [name, value] of Object.entries(additionalMembers)) {
     if (!Object.hasOwn(behaviour, name)) continue
-    const expected = behaviour[name] ?? absent[name] ?? []
+    const expected = behaviour[name] ?? defaultValues[name] ?? []
     if (isEqual(value, expected)) continue
-    const problem = `contradicts the other options, by which it is ${JSON.stringify(expected)}`
+    const problem = `contradicts the other options: they require ${JSON.stringify(expected)}`
     throw new TypeError(`resource.metadata.${name} ${problem}`)
   }
 }
@@ -171,7 +180,8 @@ function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-// RFC 9728 §3.2: parameters with zero elements are omitted; §2 gives one of them a meaning.
+// RFC 9728 §3.2: parameters with zero elements are omitted, except bearer_methods_supported, where §2
+// defines the empty array.
 function isPresent([name, value]: [string, unknown]): boolean {
   if (name === 'bearer_methods_supported') return true
   return value !== undefined && !(Array.isArray(value) && value.length === 0)

@@ -1,21 +1,22 @@
 /**
  * @module Serves the metadata document of a resource, in every adapter. Names no framework.
  */
+
+import { defaultMaxAge, type ResourceMetadata } from '../response/metadata-document.ts'
 import {
   createMetadataEntry,
+  createMetadataResponse,
   type MetadataEntry,
   type MetadataResponse,
-  respondWithMetadata,
 } from '../response/metadata-response.ts'
-import { defaultMaxAge, type ResourceMetadata } from '../response/resource-metadata.ts'
 import type { Validator } from '../validator.ts'
 import type { Response } from './error-response.ts'
 
 /** A validator, or an object of the application around one. */
-export type DescribedValidator = Pick<Validator, 'resourceMetadata'>
+export type ValidatorWithMetadata = Pick<Validator, 'resourceMetadata'>
 
 /** @throws TypeError for a validator without the option `resource`. */
-export function readMetadataEntry(validator: DescribedValidator): MetadataEntry {
+export function readMetadataEntry(validator: ValidatorWithMetadata): MetadataEntry {
   const metadata: Partial<ResourceMetadata> | undefined = validator?.resourceMetadata
   const { url, document, maxAge = defaultMaxAge } = metadata ?? {}
   if (url === undefined || document === undefined) {
@@ -43,7 +44,7 @@ export function serveMetadata(
   response: object,
   send: (response: Response, found: MetadataResponse) => void = sendMetadata,
 ): boolean {
-  const found = respondWithMetadata(entry, method, originalUrl ?? url)
+  const found = createMetadataResponse(entry, method, originalUrl ?? url)
   if (found === undefined) return false
   send(response as Response, found)
   return true
@@ -57,6 +58,6 @@ function sendMetadata(response: Response, found: MetadataResponse): void {
 
 export function setMetadataHeaders(response: Response, { headers }: MetadataResponse): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // The document is the same for everyone. What a CORS middleware allowed does not fit the origin `*`.
+  // Credentials are not allowed together with the origin `*`, so remove what a CORS middleware set.
   response.removeHeader('Access-Control-Allow-Credentials')
 }

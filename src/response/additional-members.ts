@@ -5,17 +5,16 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
 import { decodeBase64url } from '../internal/base64url.ts'
-import { isJsonObject } from '../internal/json-object.ts'
-import { validatePublishedUrl } from '../internal/secure-url.ts'
-
-type Members = Readonly<Record<string, unknown>>
+import { decodeJsonObject } from '../internal/compact-serialization.ts'
+import { isJsonObject, type JsonObject } from '../internal/json-object.ts'
+import { findPublishedUrlProblem } from '../internal/secure-url.ts'
 
 /**
  * Checks and copies the option `resource.metadata`.
  *
  * @throws TypeError that names the member.
  */
-export function readFurtherMembers(metadata: unknown): Members {
+export function readAdditionalMembers(metadata: unknown): JsonObject {
   if (metadata === undefined) return {}
   if (!isJsonObject(metadata)) {
     throw new TypeError('resource.metadata must be an object')
@@ -28,7 +27,7 @@ export function readFurtherMembers(metadata: unknown): Members {
   return members
 }
 
-function copyJson(metadata: object): Members {
+function copyJson(metadata: object): JsonObject {
   try {
     return JSON.parse(JSON.stringify(metadata))
   } catch (cause) {
@@ -38,7 +37,8 @@ function copyJson(metadata: object): Members {
 
 /** What is wrong with a member, by name; `undefined` if nothing. */
 const checks: Readonly<Record<string, (value: unknown) => string | undefined>> = {
-  jwks_uri: (value) => validatePublishedUrl(value, false) && 'must be an https URL',
+  jwks_uri: (value) =>
+    findPublishedUrlProblem(value, { allowInsecureHttp: false }) && 'must be an https URL',
   resource_signing_alg_values_supported: findAlgorithmProblem,
   authorization_details_types_supported: findListProblem,
   signed_metadata: findSignedMetadataProblem,
@@ -63,17 +63,8 @@ function findSignedMetadataProblem(value: unknown): string | undefined {
   if (parts.length !== 3 || parts.some((part) => !part || !decodeBase64url(part))) {
     return 'must be a signed JWT'
   }
-  const claims = parseObject(decodeBase64url(parts[1] as string))
-  if (claims === undefined) return 'must be a signed JWT with an object of claims'
+  const claims = decodeJsonObject(parts[1] as string)
+  if (typeof claims === 'string') return 'must be a signed JWT with an object of claims'
   if (typeof claims.iss !== 'string') return 'must have the claim iss'
   return Object.hasOwn(claims, 'signed_metadata') ? 'must not contain signed_metadata' : undefined
-}
-
-function parseObject(bytes: Uint8Array | undefined): Members | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof value === 'object' && value !== null ? (value as Members) : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -119,7 +119,7 @@ function checkServers(
     throw new TypeError('resource.authorizationServers is required where issuer is a function')
   }
   const start = listed
-    ? 'resource.authorizationServers:'
+    ? `${label}:`
     : 'resource.authorizationServers is required, because the issuer'
   for (const server of servers) {
     // An issuer that the validator trusts may have been allowed to use http.

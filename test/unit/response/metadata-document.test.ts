@@ -261,7 +261,9 @@ describe('additional members', () => {
     expect(() => create({ metadata: { resource_name: 1 } })).toThrow(
       'resource.metadata.resource_name must be a string',
     )
-    expect(() => create({ metadata: { authorization_servers: ['x'] } })).toThrow(TypeError)
+    expect(() => create({ metadata: { authorization_servers: ['x'] } })).toThrow(
+      new TypeError('resource.metadata.authorization_servers: "x" is not an absolute URL'),
+    )
   })
 
   const jwt = (...parts: unknown[]) =>

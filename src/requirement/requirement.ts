@@ -23,12 +23,17 @@ const compiled = new WeakSet<object>()
 // Another copy of the package does not know what was compiled here: it compiles the source again.
 const source: unique symbol = Symbol.for('oauth-resource-server.requirement')
 
+/** What a requirement was compiled from. */
+type Source = Requirement | { readonly denial: string }
+
 /** @throws TypeError for unknown names, malformed values, and where nothing is required. */
 export function compileRequirement(requirement: Requirement, label: string): CompiledRequirement {
   if (compiled.has(requirement)) return requirement as CompiledRequirement
   const foreign = findSource(requirement)
   if (foreign !== undefined) {
-    return compileRequirement(foreign, `${label}, of another copy of oauth-resource-server,`)
+    return 'denial' in foreign
+      ? createDenial(foreign.denial)
+      : compileRequirement(foreign, `${label}, of another copy of oauth-resource-server,`)
   }
   const options = readOwnOptions<Requirement>(requirement, names, label)
   if (names.every((name) => options[name] === undefined)) {
@@ -57,21 +62,21 @@ export function compileRequirement(requirement: Requirement, label: string): Com
  * @param denial The reason, for the operator.
  */
 export function createDenial(denial: string): CompiledRequirement {
-  const refuseAll = { check: () => false }
-  return freezeCompiled({ ...compileRequirement(refuseAll, 'denial'), denial, [source]: refuseAll })
+  const refuseAll = compileRequirement({ check: () => false }, 'denial')
+  return freezeCompiled({ ...refuseAll, denial, [source]: { denial } })
 }
 
 function freezeCompiled(
-  requirement: CompiledRequirement & { [source]: Requirement },
+  requirement: CompiledRequirement & { [source]: Source },
 ): CompiledRequirement {
   compiled.add(Object.freeze(requirement))
   return requirement
 }
 
 /** Returns what another copy of the package compiled, if the requirement is its result. */
-function findSource(requirement: unknown): Requirement | undefined {
+function findSource(requirement: unknown): Source | undefined {
   if (typeof requirement !== 'object' || requirement === null) return undefined
   return Object.hasOwn(requirement, source)
-    ? (requirement as { readonly [source]: Requirement })[source]
+    ? (requirement as { readonly [source]: Source })[source]
     : undefined
 }

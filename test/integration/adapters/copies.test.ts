@@ -3,20 +3,21 @@ import express from 'express'
 import Koa from 'koa'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { askOnce } from '../../support/adapters.ts'
-import { bearer } from '../../support/expectations.ts'
+import { bearer, form } from '../../support/expectations.ts'
 import { fixtureOptions, t0 } from '../../support/fixture.ts'
 import { linesOf } from '../../support/servers.ts'
 
 async function load() {
   vi.resetModules()
-  const [core, forExpress, forKoa, forHttp, requirements] = await Promise.all([
+  const [core, forExpress, forKoa, forHttp, forMcp, requirements] = await Promise.all([
     import('oauth-resource-server'),
     import('oauth-resource-server/express'),
     import('oauth-resource-server/koa'),
     import('oauth-resource-server/http'),
+    import('oauth-resource-server/mcp'),
     import('../../../src/requirement/requirement.ts'),
   ])
-  return { ...core, forExpress, forKoa, forHttp, ...requirements }
+  return { ...core, forExpress, forKoa, forHttp, forMcp, ...requirements }
 }
 
 let one: Awaited<ReturnType<typeof load>>
@@ -145,6 +146,18 @@ describe('an authentication of another copy', () => {
     expect(await askOnce(app, {})).toMatchObject({ status: 200, body: 'undefined' })
     const other = await askOnce(app, { path: `/?access_token=${t0({ scope: 'other' })}` })
     expect(other.status).toBe(403)
+  })
+
+  it('is refused without an error code where the toolScopes of another copy does not list the tool', async () => {
+    const app = express()
+    app.use(one.forExpress.authenticate(options))
+    app.use(express.json(), two.forMcp.toolScopes({ send_mail: 'read:a' }))
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'unlisted' } }
+    const body = JSON.stringify(call)
+    const refused = await askOnce(app, form(body, bearer(t0()), 'application/json'))
+    expect(refused.status).toBe(403)
+    expect(linesOf(refused, 'WWW-Authenticate')).toEqual(['Bearer realm="https://rs.test/api"'])
+    expect(JSON.parse(refused.body)).toMatchObject({ error: { code: -32602 } })
   })
 
   it('is refused with a message that names the cause if the versions do not fit', async () => {

@@ -8,7 +8,7 @@ import { toError } from '../internal/callback.ts'
 import { readOwnOptions } from '../options/checks.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { createMetadataResponse } from '../response/metadata-response.ts'
-import type { Validator } from '../validator.ts'
+import { pipelineOf, type Validator } from '../validator.ts'
 import { ensureHeaders, serializeBody } from './error-response.ts'
 import { authenticateRequest, createMiddlewareContext, toValidator } from './middleware.ts'
 import { readMetadataEntry, type ValidatorWithMetadata } from './serve-metadata.ts'
@@ -34,7 +34,7 @@ const noResponse: object = Object.freeze({})
 /**
  * Creates a function that verifies the access token of a request.
  *
- * Does not read the body, so the location `body` finds no token here. A request does not show
+ * Does not read the body, so the option `tokenLocations` must not contain `body`. A request does not show
  * its TLS connection, so `mtls` needs the certificate from a header or a function. Sets headers of refusals
  * only: a new DPoP nonce is sent with these, and the response to a token in the query does not become
  * private.
@@ -48,6 +48,7 @@ export function authenticate<C extends object = JwtClaims>(
 ): FetchAuthenticator<C> {
   const own = readOwnOptions<FetchAuthenticateOptions>(options, ['requirement'], 'authenticate')
   const validator = toValidator(validatorOrOptions)
+  refuseBodyLocation(validator)
   const context = createMiddlewareContext(validator, own)
   return async function authenticate(request) {
     try {
@@ -77,6 +78,14 @@ export function resourceMetadata(
     const found = createMetadataResponse(entry, method, url)
     return found && createResponse(found.status, new Headers(found.headers), found.body)
   }
+}
+
+/** @throws TypeError where the validator would look for tokens in a body that is never read. */
+function refuseBodyLocation(validator: Validator<object>): void {
+  if (!pipelineOf(validator)?.options.tokenLocations.includes('body')) return
+  throw new TypeError(
+    "authenticate of oauth-resource-server/fetch does not read the body: remove 'body' from tokenLocations",
+  )
 }
 
 function createErrorResponse(error: AccessTokenError): Response {

@@ -4,6 +4,7 @@ import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import {
   type AccessToken,
+  createValidator,
   InsufficientScopeError,
   type Validator,
   type ValidatorOptions,
@@ -152,6 +153,15 @@ describe('./fetch', () => {
         /^authenticate has no option "(optional|passErrors)"; its options are requirement$/,
       )
     }
+  })
+
+  it('refuses the location body of the option tokenLocations, because it reads no body', () => {
+    const message =
+      /^authenticate of oauth-resource-server\/fetch does not read the body: .*tokenLocations/
+    const options = fixtureOptions({ tokenLocations: ['header', 'body'] })
+    expect(() => authenticate(options)).toThrow(message)
+    expect(() => authenticate(createValidator(options))).toThrow(TypeError)
+    expect(() => authenticate(fixtureOptions({ tokenLocations: ['query'] }))).not.toThrow()
   })
 
   it('imports no server of Node', () => {

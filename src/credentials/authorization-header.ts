@@ -5,6 +5,7 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
+import { getFieldValues, isRepeatedField } from '../internal/field-values.ts'
 import type { Credentials, PresentedToken } from './presented-token.ts'
 
 // RFC 9110 §11.2: token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
@@ -52,7 +53,7 @@ export function hasAuthorization(request: HttpRequest): boolean {
 
 /**
  * Validates that a token from the header is a token68 (RFC 6750 §2.1). Elsewhere any text is allowed
- * (RFC 6750 §2.2, §2.3). A separate step, because a token that could be parsed is always one.
+ * (RFC 6750 §2.2, §2.3). Called only if the token could not be parsed: a parsed token is always a token68.
  *
  * @returns The error, if any.
  */
@@ -87,34 +88,20 @@ function trimOuterSpace(value: string | undefined): string | undefined {
 
 /** Returns the one value of the Authorization field. */
 function readAuthorization(request: HttpRequest): string | undefined {
-  const { headers, rawHeaders } = request
+  const { headers } = request
   // API Gateway sends null where a request has no headers.
   if (headers === undefined || headers === null) return undefined
   if (typeof headers !== 'object') throw new TypeError('headers of the request must be an object')
-  if (typeof headers.get === 'function') {
-    return (headers as Headers).get('authorization') ?? undefined
+  if (isRepeatedField(request, 'authorization')) throw new InvalidRequestError(repeatedHeader)
+  // Node's names are in lower case: with ten fields, a search would cost each request 0.2 µs.
+  if (request.rawHeaders === undefined || typeof headers.get === 'function') {
+    return single(getFieldValues(headers, 'authorization'))
   }
-  // In `headers`, Node keeps the first of several Authorization lines and drops the others.
-  if (rawHeaders !== undefined) {
-    let fields = 0
-    for (let index = 0; index < rawHeaders.length; index += 2) {
-      const name = rawHeaders[index] as string
-      if (name.length === 13 && name.toLowerCase() === 'authorization') fields++
-    }
-    if (fields > 1) throw new InvalidRequestError(repeatedHeader)
-    const { authorization } = headers as Record<string, string | string[] | undefined>
-    return Object.hasOwn(headers, 'authorization') ? single(authorization) : undefined
-  }
-  const distinct = request.headersDistinct ?? {}
-  const lines = Object.hasOwn(distinct, 'authorization') ? distinct.authorization : undefined
-  if (lines !== undefined && lines.length > 1) throw new InvalidRequestError(repeatedHeader)
-  const values = Object.entries(headers)
-    .filter(([name]) => name.length === 13 && name.toLowerCase() === 'authorization')
-    .flatMap(([, value]) => value)
-  return single(values.filter((value) => value !== undefined))
+  const { authorization } = headers as Record<string, unknown>
+  return Object.hasOwn(headers, 'authorization') ? single(authorization) : undefined
 }
 
-function single(value: string | readonly string[] | undefined): string | undefined {
+function single(value: unknown): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
   if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(repeatedHeader)
   const only: unknown = Array.isArray(value) ? value[0] : value

@@ -19,24 +19,24 @@ export function readCertificateHeader(
   if (value.length > maxCertificateLength) return undefined
   switch (format) {
     case 'rfc9440':
-      return thumbprintOf(decodeByteSequence(value))
+      return calculateCertificateThumbprint(decodeByteSequence(value))
     case 'escaped-pem':
-      return thumbprintOf(decodePem(value))
+      return calculateCertificateThumbprint(decodePemOrBase64(value))
     case 'xfcc':
       return readXfcc(value)
   }
 }
 
 /** Returns the thumbprint of a certificate in DER; `undefined` for bytes that are none. */
-export function thumbprintOf(der: Uint8Array | undefined): string | undefined {
+export function calculateCertificateThumbprint(der: Uint8Array | undefined): string | undefined {
   return der !== undefined && isDerSequence(der) ? sha256(der) : undefined
 }
 
 const firstLine = '-----BEGIN CERTIFICATE-----'
 const lastLine = '-----END CERTIFICATE-----'
 
-/** Decodes one certificate in PEM, whatever its white space is; percent-encoded or not. */
-export function decodePem(text: string): Uint8Array | undefined {
+/** Decodes one certificate. The BEGIN and END lines may be missing. Decodes percent-encoding first. */
+export function decodePemOrBase64(text: string): Uint8Array | undefined {
   const plain = text.includes('%') ? decodePercent(text) : text
   if (plain === undefined) return undefined
   const trimmed = plain.trim()
@@ -66,7 +66,7 @@ function decodeBase64(text: string): Uint8Array | undefined {
   return bytes.toString('base64') === text ? bytes : undefined
 }
 
-/** Whether bytes are one DER value that is a SEQUENCE, as a certificate is, of their whole length. */
+/** Returns whether the bytes are exactly one DER SEQUENCE. */
 function isDerSequence(der: Uint8Array): boolean {
   const [tag = 0, length = 0, high = 0, low = 0] = der
   if (tag !== 0x30) return false
@@ -82,8 +82,8 @@ const hashPair = /(?:^|;)hash="?([0-9a-f]{64})"?(?:$|;)/i
 const certificatePair = /(?:^|;)cert="?([^",;]+)"?(?:$|;)/i
 
 /**
- * Envoy always writes `Hash`, so a second one anywhere is another element, or a name in a certificate
- * that imitates one: Envoy quotes neither `URI` nor `DNS`.
+ * Envoy writes `Hash` once per element and does not quote URI or DNS names. A second `Hash=` means a second
+ * element or a forged one: ignore the field.
  */
 function readXfcc(value: string): string | undefined {
   const hashCount = value.match(hashes)?.length ?? 0
@@ -92,7 +92,8 @@ function readXfcc(value: string): string | undefined {
   const hex = hashPair.exec(value)?.[1]
   const pem = certificatePair.exec(value)?.[1]
   const hash = hex === undefined ? undefined : Buffer.from(hex, 'hex').toString('base64url')
-  const thumbprint = pem === undefined ? undefined : thumbprintOf(decodePem(pem))
+  const thumbprint =
+    pem === undefined ? undefined : calculateCertificateThumbprint(decodePemOrBase64(pem))
   // Each one that is present must be readable.
   if (hashCount === 0) return thumbprint
   return certificateCount === 0 || hash === thumbprint ? hash : undefined

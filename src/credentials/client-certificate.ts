@@ -6,14 +6,14 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
-import { getFieldValues } from '../internal/field-values.ts'
+import { getFieldValues, isRepeatedField } from '../internal/field-values.ts'
 import { isThenable } from '../internal/maybe-promise.ts'
 import type { CertificateHeader, CertificateSource } from '../options/mtls.ts'
 import {
-  decodePem,
+  calculateCertificateThumbprint,
+  decodePemOrBase64,
   maxCertificateLength,
   readCertificateHeader,
-  thumbprintOf,
 } from './certificate-header.ts'
 
 /**
@@ -61,7 +61,9 @@ export function hintForMissingCertificate(request: HttpRequest, source: Certific
 function readCertificate(certificate: unknown): string | undefined {
   if (typeof certificate !== 'string' && !(certificate instanceof Uint8Array)) return undefined
   if (certificate.length > maxCertificateLength) return undefined
-  return thumbprintOf(typeof certificate === 'string' ? decodePem(certificate) : certificate)
+  return calculateCertificateThumbprint(
+    typeof certificate === 'string' ? decodePemOrBase64(certificate) : certificate,
+  )
 }
 
 /** The part of a TLSSocket that is used. */
@@ -85,7 +87,9 @@ function getTlsThumbprint(request: HttpRequest): string | undefined {
   if (typeof connection !== 'object' || connection === null) return undefined
   const cached = thumbprints.get(connection)
   if (cached !== undefined) return cached
-  const thumbprint = thumbprintOf(readPeerCertificate(connection as Partial<PeerSocket>))
+  const thumbprint = calculateCertificateThumbprint(
+    readPeerCertificate(connection as Partial<PeerSocket>),
+  )
   // Only a certificate: a server may ask for one later, by renegotiation.
   if (thumbprint !== undefined) thumbprints.set(connection, thumbprint)
   return thumbprint
@@ -122,17 +126,7 @@ function getHeaderThumbprint(
 
 /** Returns the value of a header field that occurs once. */
 function getSingleField(request: HttpRequest, name: string): string | undefined {
-  const values = isRepeated(request, name) ? [] : getFieldValues(request.headers, name)
+  const values = isRepeatedField(request, name) ? [] : getFieldValues(request.headers, name)
   const [value] = values
   return values.length === 1 && typeof value === 'string' ? value.trim() : undefined
-}
-
-/** In `headers`, Node joins several fields with a comma. */
-function isRepeated({ rawHeaders, headersDistinct }: HttpRequest, name: string): boolean {
-  if (rawHeaders !== undefined) {
-    const names = rawHeaders.filter((_, at) => at % 2 === 0)
-    return names.filter((field) => field.toLowerCase() === name).length > 1
-  }
-  if (headersDistinct === undefined || !Object.hasOwn(headersDistinct, name)) return false
-  return (headersDistinct[name]?.length ?? 0) > 1
 }

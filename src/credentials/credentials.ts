@@ -14,7 +14,7 @@ import { hasQueryParameter, readQueryParameter } from './query-parameter.ts'
 
 const severalMethods = 'The request has an access token in more than one place'
 const otherSchemeHint =
-  'the Authorization header field has another scheme than Bearer, or than DPoP with the option dpop'
+  'the Authorization header field has a scheme other than Bearer (or DPoP, if the option dpop is set)'
 const queryHint = 'the query has access_token, but tokenLocations does not list query'
 
 /** Of the options of a validator. */
@@ -48,7 +48,7 @@ export function readCredentials(
   return credentials
 }
 
-/** Names, in fixed sentences, what a request without a token has instead. */
+/** Returns a fixed hint for a request without a token. */
 export function hintForMissingToken(request: HttpRequest): string | undefined {
   if (hasAuthorization(request)) return otherSchemeHint
   return hasQueryParameter(request) ? queryHint : undefined

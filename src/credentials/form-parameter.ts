@@ -5,6 +5,7 @@
  */
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
+import { getFieldValues } from '../internal/field-values.ts'
 import { readSingleParameter, repeatedParameter } from './query-parameter.ts'
 
 // RFC 6750 §2.2: only where the body has a defined meaning, so never for GET.
@@ -17,8 +18,10 @@ export function readFormParameter(request: HttpRequest): string | undefined {
   const { body } = request
   if (!methodsWithBody.includes(request.method ?? '')) return undefined
   if (typeof body !== 'object' || body === null) return undefined
-  const mediaType = readContentType(request)?.split(';', 1)[0]?.trim().toLowerCase()
-  if (mediaType !== formType) return undefined
+  const contentTypes = getFieldValues(request.headers, 'content-type')
+  const [contentType] = contentTypes
+  if (contentTypes.length > 1 || typeof contentType !== 'string') return undefined
+  if (contentType.split(';', 1)[0]?.trim().toLowerCase() !== formType) return undefined
   if (body instanceof URLSearchParams) return readSingleParameter(body)
   if (!Object.hasOwn(body, 'access_token')) return undefined
   const value = (body as Record<string, unknown>).access_token
@@ -26,15 +29,4 @@ export function readFormParameter(request: HttpRequest): string | undefined {
   if (value === undefined || value === '') return undefined
   if (typeof value !== 'string') throw new InvalidRequestError(malformedParameter)
   return value
-}
-
-function readContentType({ headers }: HttpRequest): string | undefined {
-  if (headers === undefined || headers === null) return undefined
-  if (typeof headers.get === 'function') {
-    return (headers as Headers).get('content-type') ?? undefined
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() === 'content-type' && typeof value === 'string') return value
-  }
-  return undefined
 }

@@ -6,6 +6,12 @@ type HeaderFields =
   | null
   | undefined
 
+/** The members of a request of `node:http` that show each line of a field. */
+interface FieldLines {
+  readonly rawHeaders?: readonly string[] | undefined
+  readonly headersDistinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined
+}
+
 /**
  * Returns every value of a field, of any type: an application may have changed the headers. Node joins
  * several lines of most fields with a comma.
@@ -27,4 +33,26 @@ export function getFieldValues(headers: HeaderFields, name: string): readonly un
     else if (value !== undefined) values.push(value)
   }
   return values
+}
+
+/**
+ * Returns whether a request had several lines with this field. In `headers`, Node joins them with a comma,
+ * or keeps only the first.
+ *
+ * @param name In lower case.
+ */
+export function isRepeatedField(
+  { rawHeaders, headersDistinct }: FieldLines,
+  name: string,
+): boolean {
+  if (rawHeaders !== undefined) {
+    let lines = 0
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const field = rawHeaders[index] as string
+      if (field.length === name.length && field.toLowerCase() === name) lines++
+    }
+    return lines > 1
+  }
+  if (headersDistinct === undefined || !Object.hasOwn(headersDistinct, name)) return false
+  return (headersDistinct[name]?.length ?? 0) > 1
 }

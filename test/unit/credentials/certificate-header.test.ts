@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import {
-  decodePem,
+  calculateCertificateThumbprint,
+  decodePemOrBase64,
   readCertificateHeader,
-  thumbprintOf,
 } from '../../../src/credentials/certificate-header.ts'
 import { makeCertificate } from '../../support/certificate.ts'
 import vectors from '../../vectors/rfc-examples/rfc-examples.json' with { type: 'json' }
@@ -19,7 +19,7 @@ describe('a thumbprint', () => {
   it('8705-3.1-a is the one of RFC 8705, appendix A', () => {
     const { pem, 'x5t#S256': expected } = vectors.mtls
     expect(readCertificateHeader(pem, 'escaped-pem')).toBe(expected)
-    expect(thumbprintOf(decodePem(pem))).toBe(expected)
+    expect(calculateCertificateThumbprint(decodePemOrBase64(pem))).toBe(expected)
   })
 
   it.each([
@@ -30,14 +30,14 @@ describe('a thumbprint', () => {
     ['an indefinite length', [0x30, 0x80, 0, 0]],
     ['a length of three bytes', [0x30, 0x83, 0, 0, 1, 0]],
   ])('is not that of %s', (_, bytes) => {
-    expect(thumbprintOf(Uint8Array.from(bytes))).toBeUndefined()
+    expect(calculateCertificateThumbprint(Uint8Array.from(bytes))).toBeUndefined()
   })
 
   it.each([
     ['short', Buffer.from([0x30, 1, 0])],
     ['of 200 bytes', Buffer.concat([Buffer.from([0x30, 0x81, 200]), Buffer.alloc(200)])],
   ])('is that of a DER sequence that is %s', (_, bytes) => {
-    expect(thumbprintOf(bytes)).toHaveLength(43)
+    expect(calculateCertificateThumbprint(bytes)).toHaveLength(43)
   })
 })
 

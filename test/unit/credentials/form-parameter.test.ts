@@ -26,6 +26,10 @@ describe('a token in the body', () => {
       ),
     ],
     [
+      'a form with a list of one media type, as API Gateway sends it',
+      post({ access_token: 'a' }, { headers: { 'content-type': [formType] } }),
+    ],
+    [
       'a form with Headers of fetch',
       post({ access_token: 'a' }, { headers: new Headers({ 'content-type': formType }) }),
     ],

@@ -48,9 +48,9 @@ export function expireKeySet(
 /** Returns the set without compromised keys; `undefined` if no key is left. */
 export function dropKeys(
   cached: CachedKeySet | undefined,
-  fingerprints: ReadonlySet<string>,
+  compromised: ReadonlySet<string>,
 ): CachedKeySet | undefined {
-  const set = cached?.set.without(fingerprints)
+  const set = cached?.set.without(compromised)
   return cached === undefined || set === undefined || set.keys.size === 0
     ? undefined
     : { ...cached, set }

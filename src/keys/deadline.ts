@@ -39,11 +39,11 @@ async function runOnce<T>(limit: number, work: (signal: AbortSignal) => Promise<
 }
 
 /**
- * Waits for work that never rejects. Resolves to whether it ended within the limit.
+ * Waits for work that never rejects. Resolves to whether it settles within the limit.
  *
  * @param limit Milliseconds.
  */
-export function isDoneWithin(work: Promise<void>, limit: number): Promise<boolean> {
+export function settlesWithin(work: Promise<void>, limit: number): Promise<boolean> {
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout
     const start = (mayRepeat: boolean): void => {

@@ -19,8 +19,8 @@ import {
   type VerificationKey,
 } from '../signature/algorithms.ts'
 import {
+  createPublicKeyId,
   encodeNumbers,
-  fingerprintOf,
   type PublicNumbers,
   readPublicNumbers,
 } from './jwk-numbers.ts'
@@ -39,7 +39,7 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 /**
  * Imports a JWK. Never throws.
  *
- * @param imported Keys by fingerprint that were imported with another `kid` or `alg`. They are reused,
+ * @param imported Keys by public key that were imported with another `kid` or `alg`. They are reused,
  * because an import blocks the event loop for up to 0.5 ms. A new key is added.
  * @returns The key, or the reason why the JWK is not used.
  */
@@ -112,24 +112,24 @@ function createKey(
   keyType: KeyType,
   imported: Map<string, KeyObject>,
 ): KeyObject | undefined {
-  const fingerprint = fingerprintOf(keyType, numbers)
-  const keyObject = imported.get(fingerprint) ?? createKeyObject(numbers, keyType)
+  const publicKeyId = createPublicKeyId(keyType, numbers)
+  const keyObject = imported.get(publicKeyId) ?? createKeyObject(numbers, keyType)
   if (keyObject !== undefined) {
-    imported.set(fingerprint, keyObject)
-    fingerprints.set(keyObject, fingerprint)
+    imported.set(publicKeyId, keyObject)
+    publicKeyIds.set(keyObject, publicKeyId)
   }
   return keyObject
 }
 
 // Kept here, because `export` of a key blocks while another thread uses the key.
-const fingerprints = new WeakMap<KeyObject, string>()
+const publicKeyIds = new WeakMap<KeyObject, string>()
 
-/** Returns whether an imported key has one of these fingerprints. */
-export function hasFingerprint(
+/** Returns whether an imported key is one of the compromised public keys. */
+export function isCompromisedKey(
   { keyObject }: VerificationKey,
-  candidates: ReadonlySet<string>,
+  compromised: ReadonlySet<string>,
 ): boolean {
-  return candidates.has(fingerprints.get(keyObject) ?? '')
+  return compromised.has(publicKeyIds.get(keyObject) ?? '')
 }
 
 /** Creates a key from its public numbers only: certificates, URLs and other members are not read. */

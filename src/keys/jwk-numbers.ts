@@ -36,19 +36,19 @@ export function encodeNumbers(numbers: PublicNumbers): Record<string, string> {
   )
 }
 
-/** Returns a text that is equal for two JWKs exactly if they contain the same public key. */
-export function fingerprintOf({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
+/** Creates an identifier: equal for two JWKs exactly if they contain the same public key. */
+export function createPublicKeyId({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
   // Unambiguous: neither the names nor base64url contain a comma.
   return [kty, crv, ...Object.values(encodeNumbers(numbers))].join()
 }
 
-/** Returns the fingerprint of a JWK; `undefined` if it does not contain a public key. */
-export function findFingerprint(jwk: unknown): string | undefined {
+/** Returns the identifier of the public key in a JWK; `undefined` if it does not contain a public key. */
+export function readPublicKeyId(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null) return undefined
   const { kty, crv } = jwk as Record<string, unknown>
   const keyType = findKeyType(kty, crv)
   const numbers = keyType && readPublicNumbers(jwk, keyType)
-  return keyType && numbers && fingerprintOf(keyType, numbers)
+  return keyType && numbers && createPublicKeyId(keyType, numbers)
 }
 
 function decodeNumber(value: unknown): Buffer | undefined {

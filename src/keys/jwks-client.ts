@@ -190,6 +190,6 @@ function isGone(error: unknown): boolean {
   return status >= 400 && status < 500 && status !== 429
 }
 
-export function reasonOf(error: unknown): FetchFailure['reason'] {
+export function getFailureReason(error: unknown): FetchFailure['reason'] {
   return error instanceof FetchFailure ? error.reason : 'network'
 }

@@ -3,7 +3,7 @@
 import type { Observer } from '../events/observer.ts'
 import type { KeysFailedEvent } from '../events.ts'
 import { printable } from '../internal/printable.ts'
-import { reasonOf } from './jwks-client.ts'
+import { getFailureReason } from './jwks-client.ts'
 import type { KeySet, SkippedJwk } from './key-set.ts'
 
 export interface KeyEvents {
@@ -44,11 +44,16 @@ export function createKeyEvents(issuer: string, observer: Observer): KeyEvents {
       }
     },
     failed(error, details) {
-      const reason = reasonOf(error)
+      const reason = getFailureReason(error)
       observer.emit({ type: 'keys.failed', issuer, reason, cause: error, ...details })
     },
     metadataFailed(error) {
-      observer.emit({ type: 'metadata.failed', issuer, reason: reasonOf(error), cause: error })
+      observer.emit({
+        type: 'metadata.failed',
+        issuer,
+        reason: getFailureReason(error),
+        cause: error,
+      })
     },
     rateLimited: () => observer.emit({ type: 'keys.rate_limited', issuer }),
   }

@@ -9,8 +9,8 @@ import { isJsonObject } from '../internal/json-object.ts'
 import { copyOwnMembers } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
-import { hasFingerprint, importJwk, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
-import { findFingerprint } from './jwk-numbers.ts'
+import { importJwk, isCompromisedKey, isPrivate, maxOperations, mayVerify } from './jwk-import.ts'
+import { readPublicKeyId } from './jwk-numbers.ts'
 
 /** The maximum number of JWKs in a set. */
 const maxKeys = 100
@@ -25,10 +25,10 @@ export interface SkippedJwk {
 }
 
 export interface KeySet {
-  /** The usable keys by their identity: a text of every member that affects what the key verifies. */
+  /** The usable keys by identity: a text with every member that affects which signatures a key verifies. */
   readonly keys: ReadonlyMap<string, VerificationKey>
   readonly skipped: readonly SkippedJwk[]
-  /** The fingerprints of the keys whose private key the JWK Set contains. */
+  /** The identifiers of the public keys whose private key the JWK Set contains. */
   readonly compromised: ReadonlySet<string>
   readonly has: (key: VerificationKey) => boolean
   /**
@@ -36,8 +36,8 @@ export interface KeySet {
    * a `kid` only keys that have it; without one, every key that fits the algorithm.
    */
   readonly findKeys: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
-  /** Returns the set without the keys of these fingerprints; the same object if it has none of them. */
-  readonly without: (fingerprints: ReadonlySet<string>) => KeySet
+  /** Returns the set without these public keys; the same object if it has none of them. */
+  readonly without: (publicKeyIds: ReadonlySet<string>) => KeySet
 }
 
 /**
@@ -54,8 +54,8 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   const imported = new Map<string, KeyObject>()
   const skipped: SkippedJwk[] = []
   for (const jwk of list) {
-    const identity = identityOf(jwk)
-    const key = hasFingerprintIn(compromised, jwk)
+    const identity = createIdentity(jwk)
+    const key = isCompromisedJwk(jwk, compromised)
       ? 'private'
       : (previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk, imported))
     if (typeof key === 'string') {
@@ -80,19 +80,19 @@ export function describeSkipped(skipped: readonly SkippedJwk[]): string {
   return described.join(', ') + (more > 0 ? `, and ${more} more` : '')
 }
 
-/** Finds the keys whose private key is in the list. Every entry of such a key is compromised. */
+/** Finds the keys whose private key is in the list. All JWKs with the same public key count as compromised. */
 function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   const compromised = new Set<string>()
   for (const jwk of list) {
     if (typeof jwk !== 'object' || jwk === null || !isPrivate(jwk)) continue
-    const fingerprint = findFingerprint(jwk)
-    if (fingerprint !== undefined) compromised.add(fingerprint)
+    const publicKeyId = readPublicKeyId(jwk)
+    if (publicKeyId !== undefined) compromised.add(publicKeyId)
   }
   return compromised
 }
 
-function hasFingerprintIn(fingerprints: ReadonlySet<string>, jwk: unknown): boolean {
-  return fingerprints.size > 0 && fingerprints.has(findFingerprint(jwk) ?? '')
+function isCompromisedJwk(jwk: unknown, compromised: ReadonlySet<string>): boolean {
+  return compromised.size > 0 && compromised.has(readPublicKeyId(jwk) ?? '')
 }
 
 function createKeySet(
@@ -103,7 +103,7 @@ function createKeySet(
   const members = new Set(keys.values())
   const indexes = new Map<Algorithm, Index>()
 
-  function indexOf(algorithm: Algorithm): Index {
+  function getIndex(algorithm: Algorithm): Index {
     let index = indexes.get(algorithm)
     if (index === undefined) {
       index = createIndex([...members].filter((key) => mayVerify(key, algorithm)))
@@ -118,12 +118,12 @@ function createKeySet(
     compromised,
     has: (key) => members.has(key),
     findKeys(algorithm, kid) {
-      const { all, byKid } = indexOf(algorithm)
+      const { all, byKid } = getIndex(algorithm)
       return kid === undefined ? all : (byKid.get(kid) ?? none)
     },
-    without(fingerprints) {
-      if (fingerprints.size === 0) return set
-      const left = [...keys].filter(([, key]) => !hasFingerprint(key, fingerprints))
+    without(publicKeyIds) {
+      if (publicKeyIds.size === 0) return set
+      const left = [...keys].filter(([, key]) => !isCompromisedKey(key, publicKeyIds))
       return left.length === keys.size ? set : createKeySet(new Map(left), skipped, compromised)
     },
   }
@@ -160,18 +160,18 @@ function createIndex(fittingKeys: readonly VerificationKey[]): Index {
 const identityMembers = ['kty', 'kid', 'alg', 'use', 'crv', ...numberMembers]
 
 /** Returns the identity of a JWK: two JWKs with the same identity are the same key. */
-function identityOf(jwk: unknown): string {
+function createIdentity(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
   const members = jwk as Record<string, unknown>
   const { key_ops } = members
   const operations = Array.isArray(key_ops)
-    ? key_ops.slice(0, maxOperations + 1).map(identityOfMember)
+    ? key_ops.slice(0, maxOperations + 1).map(describeMember)
     : [typeof key_ops]
-  const values = identityMembers.map((name) => identityOfMember(members[name]))
+  const values = identityMembers.map((name) => describeMember(members[name]))
   return [...values, ...operations, isPrivate(jwk)].join()
 }
 
 // Not JSON.stringify of other values, because a JWK may nest deeper than the call stack allows.
-function identityOfMember(value: unknown): string {
+function describeMember(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : typeof value
 }

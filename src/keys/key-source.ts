@@ -18,11 +18,11 @@ export interface KeySource {
    * that was requested after the token arrived, or `previous` itself if the rate limit is reached. Rejects
    * with ServiceUnavailableError if the issuer does not respond within `keys.timeout`.
    *
-   * @param fits Returns whether a set has a key that may have signed the token.
+   * @param hasCandidate Returns whether a set has a key that may have signed the token.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,
-    fits: (set: KeySet) => boolean,
+    hasCandidate: (set: KeySet) => boolean,
     arrival?: Arrival,
   ) => KeySet | Promise<KeySet>
 }

@@ -112,7 +112,7 @@ async function verifyAndDecide(
       const now = seconds()
       // Header and claims first, because these checks need no fetch and no signature verification.
       const times = validateJwt(jwt, decrypted, issuer, now)
-      const confirmation = context.pipeline.proof.readBinding(jwt.claims, context)
+      const confirmation = context.pipeline.proof.readAndValidateBinding(jwt.claims, context)
       const foundKey = verifySignature(jwt, issuer, now, arrival)
       const key = isPromise(foundKey) ? await foundKey : foundKey
       if (key === undefined) throw new InvalidTokenError('unknown_key')

@@ -46,13 +46,16 @@ export interface TokenVerifier {
  */
 export interface ProofVerifier {
   /**
-   * Reads what a token is bound to, and refuses a token whose binding this request cannot prove, whatever
-   * its proofs are. Runs before keys are fetched.
+   * Reads what a token is bound to, and validates that this request can prove it: the options and the
+   * scheme allow it. Does not verify the proofs. Runs before keys are fetched.
    *
    * @returns `undefined`: the token is not bound.
    * @throws AccessTokenError
    */
-  readonly readBinding: (claims: Claims, context: ValidationContext) => Confirmation | undefined
+  readonly readAndValidateBinding: (
+    claims: Claims,
+    context: ValidationContext,
+  ) => Confirmation | undefined
   readonly verify: (
     result: VerificationResult,
     context: ValidationContext,

@@ -14,6 +14,7 @@ import type { PresentedToken } from '../credentials/presented-token.ts'
 import { createGetTargetUri } from '../credentials/target-uri.ts'
 import { InvalidTokenError } from '../errors.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { ResolvedDpop } from '../options/dpop.ts'
 import type { ResolvedMtls } from '../options/mtls.ts'
 import { getDpopHeader } from '../proof/dpop-proof.ts'
@@ -48,11 +49,14 @@ export function createProofVerifier({
   clockTolerance,
   now,
 }: ProofOptions): ProofVerifier {
-  const proveDpop = dpop && createProveDpop({ ...dpop, clockTolerance, now })
+  const verifyDpop = dpop && createVerifyDpop({ ...dpop, clockTolerance, now })
   const getThumbprint = mtls && createGetCertificateThumbprint(mtls.certificate)
   const isRequired = dpop?.required === true || mtls?.required === true
 
-  function readBinding(claims: Claims, context: ValidationContext): Confirmation | undefined {
+  function readAndValidateBinding(
+    claims: Claims,
+    context: ValidationContext,
+  ): Confirmation | undefined {
     const isOff = dpop === undefined && mtls === undefined
     if (isOff && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', offHint)
     const confirmation = readConfirmation(claims)
@@ -60,7 +64,7 @@ export function createProofVerifier({
     return confirmation
   }
 
-  /** Runs before keys are fetched, and again in `verify`: a cached token skips `readBinding`. */
+  /** Runs before keys are fetched, and again in `verify`: a cached token skips `readAndValidateBinding`. */
   function validateBinding(
     confirmation: Confirmation | undefined,
     { request, scheme }: ValidationContext,
@@ -77,8 +81,12 @@ export function createProofVerifier({
       if (scheme === 'DPoP' && request !== undefined) getDpopHeader(request)
       throw new InvalidTokenError('missing_claim', { name: 'cnf.jkt', hint: unboundHint })
     }
-    // Compared with itself: refuses a token without a certificate. `verify` compares the certificates.
-    if (mtls?.required) validateCertificateBinding(x5tS256, x5tS256)
+    if (mtls?.required && x5tS256 === undefined) {
+      throw new InvalidTokenError('missing_claim', {
+        name: 'cnf.x5t#S256',
+        hint: noCertificateHint,
+      })
+    }
   }
 
   function verify(
@@ -91,11 +99,16 @@ export function createProofVerifier({
     const { jkt, x5tS256 } = confirmation
     if (x5tS256 !== undefined) validateCertificate(x5tS256, context.request as HttpRequest)
     if (jkt === undefined) return mtlsOnly
-    if (proveDpop === undefined) throw unsupported('cnf.jkt', dpopHint)
-    return proveDpop(jkt, context, x5tS256 === undefined ? dpopOnly : dpopAndMtls)
+    // `validateBinding` refuses a `jkt` without the option `dpop`.
+    return (verifyDpop as VerifyDpop)(
+      jkt,
+      result.issuer,
+      context,
+      x5tS256 === undefined ? dpopOnly : dpopAndMtls,
+    )
   }
 
-  function validateCertificate(x5tS256: unknown, request: HttpRequest): void {
+  function validateCertificate(x5tS256: string, request: HttpRequest): void {
     const thumbprint = getThumbprint?.(request)
     const hint =
       thumbprint === undefined && mtls !== undefined
@@ -104,21 +117,22 @@ export function createProofVerifier({
     validateCertificateBinding(x5tS256, thumbprint, hint)
   }
 
-  return { readBinding, verify }
+  return { readAndValidateBinding, verify }
 }
 
-type ProveDpop = (
+type VerifyDpop = (
   jkt: string,
+  issuer: TrustedIssuer,
   context: ValidationContext,
   proofs: readonly Proof[],
 ) => Promise<readonly Proof[]>
 
-function createProveDpop(
+function createVerifyDpop(
   options: ResolvedDpop & Pick<ProofOptions, 'clockTolerance' | 'now'> & { publicUrl: string },
-): ProveDpop {
+): VerifyDpop {
   const verifier = createDpopVerifier(options)
   const getTargetUri = createGetTargetUri(options.publicUrl)
-  return async (jkt, context, proofs) => {
+  return async (jkt, issuer, context, proofs) => {
     const request = context.request as HttpRequest
     const { token } = context.presented as PresentedToken
     const { earlier } = context
@@ -127,6 +141,7 @@ function createProveDpop(
       targetUri: getTargetUri(request),
       token,
       jkt,
+      issuer,
       earlier: earlier && getDpopResult(earlier),
     })
     return proofs
@@ -141,6 +156,7 @@ const requestHint =
   'validate() has no request that could prove possession of the key: use authenticate()'
 const downgradeHint =
   'the token is bound by DPoP: the client must send it in the scheme DPoP, with a proof'
+const noCertificateHint = 'the token is not bound to a client certificate'
 const unboundHint = 'the token is not bound by DPoP: the client must request it with a proof'
 
 function unsupported(name: string, hint: string): InvalidTokenError {

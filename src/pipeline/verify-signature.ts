@@ -6,15 +6,13 @@
  */
 import type { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
-import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
-import { printable } from '../internal/printable.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import { verifyInTurn } from '../issuer/verify-in-turn.ts'
 import type { Arrival } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
-import type { VerificationTask } from '../signature/verification-queue.ts'
-import { verifyWithKey } from '../signature/verify.ts'
 import type { ParsedJwt } from '../token/jws.ts'
 
 /**
@@ -73,9 +71,9 @@ function tryNewerKeys(
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
   // If candidates failed, only keys that were requested after the token arrived are accepted.
-  const fits = (later: KeySet) =>
+  const hasCandidate = (later: KeySet) =>
     candidates.length === 0 && findCandidates(later, jwt.header).length > 0
-  return chain(issuer.keys.refreshForUnknownKey(keySet, fits, arrival), (newest) => {
+  return chain(issuer.keys.refreshForUnknownKey(keySet, hasCandidate, arrival), (newest) => {
     if (newest !== keySet) return tryKeySet(newest, true, jwt, issuer, arrival)
     if (candidates.length === 0) return undefined
     throw new InvalidTokenError('bad_signature')
@@ -99,18 +97,22 @@ function tryKeys(
   const [key] = candidates
   if (key === undefined) return undefined
   const input = jwt.signingInput()
-  if (candidates.length > 1) return tryInTurn(limitCost(candidates), input, jwt, issuer)
-  return chain(tryKey(key, input, jwt, issuer, false), (isValid) => (isValid ? key : undefined))
+  if (candidates.length > 1) return tryAll(limitCost(candidates), input, jwt, issuer)
+  const algorithm = jwt.header.alg as Algorithm
+  return chain(verifyInTurn(issuer, algorithm, key, input, jwt.signature, false), (isValid) =>
+    isValid ? key : undefined,
+  )
 }
 
-async function tryInTurn(
+async function tryAll(
   candidates: readonly VerificationKey[],
   input: Buffer,
-  jwt: ParsedJwt,
+  { header, signature }: ParsedJwt,
   issuer: TrustedIssuer,
 ): Promise<VerificationKey | undefined> {
+  const algorithm = header.alg as Algorithm
   for (const [index, key] of candidates.entries()) {
-    if (await tryKey(key, input, jwt, issuer, index > 0)) return key
+    if (await verifyInTurn(issuer, algorithm, key, input, signature, index > 0)) return key
   }
   return undefined
 }
@@ -120,30 +122,5 @@ function limitCost(candidates: readonly VerificationKey[]): readonly Verificatio
   return candidates.filter((key) => {
     cost += key.keyType.verificationCost ?? key.modulusLength
     return cost <= maxCost
-  })
-}
-
-/** Runs a verification at once, or in the turn of its issuer if there are several. */
-function tryKey(
-  key: VerificationKey,
-  input: Buffer,
-  { header, signature }: ParsedJwt,
-  { issuer, status, verifications }: TrustedIssuer,
-  isContinuation: boolean,
-): MaybePromise<boolean> {
-  const algorithm = header.alg as Algorithm
-  if (verifications === undefined) return verifyWithKey(algorithm, key, input, signature)
-  return new Promise((resolve, reject) => {
-    const task: VerificationTask = (release) => {
-      void chain(verifyWithKey(algorithm, key, input, signature), (isValid) => {
-        release()
-        resolve(isValid)
-      })
-    }
-    // Issuers without a verified token share one turn, because an attacker can name any number of them.
-    const owner = status.verified ? issuer : ''
-    if (verifications.run(owner, task, isContinuation)) return
-    const hint = 'too many signatures of this issuer wait to be verified'
-    reject(new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint }))
   })
 }

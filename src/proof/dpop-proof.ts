@@ -131,7 +131,7 @@ function readClaims(claims: JsonObject): ProofClaims {
     htm: readString(claims, 'htm'),
     htu: readString(claims, 'htu'),
     ath: readString(claims, 'ath'),
-    iat: required(claims, 'iat', readNumber(claims, 'iat')),
+    iat: requireClaim('iat', readNumber(claims, 'iat')),
     exp: readNumber(claims, 'exp'),
     nbf: readNumber(claims, 'nbf'),
     nonce: Object.hasOwn(claims, 'nonce') ? readString(claims, 'nonce') : undefined,
@@ -139,7 +139,7 @@ function readClaims(claims: JsonObject): ProofClaims {
 }
 
 function readString(claims: JsonObject, name: string): string {
-  const value = required(claims, name, getOwn(claims, name))
+  const value = requireClaim(name, getOwn(claims, name))
   if (typeof value !== 'string' || value === '') {
     throw invalidProof('invalid_claim', name, 'a string that is not empty', value)
   }
@@ -153,8 +153,8 @@ function readNumber(claims: JsonObject, name: string): number | undefined {
   throw invalidProof('invalid_claim', name, 'a finite number of seconds', value)
 }
 
-function required<T>(claims: JsonObject, name: string, value: T | undefined): T {
-  if (value === undefined || !Object.hasOwn(claims, name)) throw invalidProof('missing_claim', name)
+function requireClaim<T>(name: string, value: T | undefined): T {
+  if (value === undefined) throw invalidProof('missing_claim', name)
   return value
 }
 

@@ -1,6 +1,6 @@
 /**
  * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3, the cheap
- * ones first. The access token is verified before.
+ * ones first. Call it after the access token is verified.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */
@@ -13,8 +13,8 @@ import {
 } from '../errors.ts'
 import { sha256 } from '../internal/sha256.ts'
 import { withTimeout } from '../internal/timeout.ts'
+import { type VerificationOwner, verifyInTurn } from '../issuer/verify-in-turn.ts'
 import type { ReplayStore, ResolvedDpop } from '../options/dpop.ts'
-import { verifyWithKey } from '../signature/verify.ts'
 import {
   getDpopHeader,
   type ProofClaims,
@@ -44,12 +44,14 @@ export interface DpopPresentation {
   readonly token: string
   /** The thumbprint in its claim `cnf`. */
   readonly jkt: string
+  /** The issuer of the token. Its proofs and tokens wait in one queue. */
+  readonly issuer: VerificationOwner
   /** The result of an earlier verification of the same request. */
   readonly earlier?: DpopResult | undefined
 }
 
 export interface DpopResult {
-  /** Set where the response should offer the next nonce in `DPoP-Nonce`, uncacheable. */
+  /** Set where the response should offer the next nonce in `DPoP-Nonce`, with `Cache-Control: no-store`. */
   readonly nextNonce: string | undefined
   /** What identifies the proof in a replay store. */
   readonly replayKey: string
@@ -78,15 +80,15 @@ const noStores: readonly ReplayStore[] = Object.freeze([])
 
 export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   const { algorithms, maxAge, clockTolerance, now } = options
-  // For how many seconds a proof is remembered after it is too old: the store may take a second, and
-  // the clock of another process may be behind.
+  // For how many seconds a proof is remembered after it is too old, because the store may take a second
+  // and the clock of another process may be behind; and how far that of another may be ahead.
   const margin = proofFutureTolerance(clockTolerance)
   const keys = createProofKeyCache(maxCachedKeys)
-  const nonces = options.nonce && createNonces({ ...options.nonce, clockTolerance, now })
+  const nonces = options.nonce && createNonces({ ...options.nonce, futureTolerance: margin, now })
   const replayStore = createReplayStore(options)
 
   async function verify(presentation: DpopPresentation): Promise<DpopResult> {
-    const { request, targetUri, token, jkt } = presentation
+    const { request, targetUri, token, jkt, issuer } = presentation
     const proof = parseDpopProof(getDpopHeader(request))
     // The header of a cached key was parsed before, and depends on nothing but these algorithms.
     const keyOrHeader = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
@@ -98,7 +100,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
     // Check 6
     const { algorithm, key } = proofKey
-    if (!(await verifyWithKey(algorithm, key, proof.signingInput, proof.signature))) {
+    const { signingInput, signature } = proof
+    if (!(await verifyInTurn(issuer, algorithm, key, signingInput, signature, false))) {
       throw new InvalidDpopProofError('bad_signature', { algorithm })
     }
     // Cached only now, because a header without a valid signature must not occupy the cache.

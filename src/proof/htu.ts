@@ -1,6 +1,6 @@
 /**
- * @module Comparison of the claim `htu` with the target URI of a request. (`new URL` decodes no
- * `%7E`, leaves the case of percent-encodings and accepts what is not a URI, so it is not used.)
+ * @module Comparison of the claim `htu` with the target URI of a request. `new URL` is not used: it does not
+ * decode `%7E`, keeps the case of percent-encodings and accepts invalid URIs.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */

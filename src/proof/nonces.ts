@@ -17,7 +17,7 @@ import { decodeBase64url } from '../internal/base64url.ts'
 
 /**
  * `current`: accepted. `near_expiry`: accepted, and the response should offer the next nonce.
- * `expired`: made here, but too long ago. `unknown`: anything else.
+ * `expired`: created with one of the secrets, but too long ago. `unknown`: anything else.
  */
 type NonceState = 'current' | 'near_expiry' | 'expired' | 'unknown'
 
@@ -28,12 +28,12 @@ export interface Nonces {
 }
 
 export interface NoncesOptions {
-  /** At least one. The first makes new nonces; all of them are accepted. */
+  /** At least one. The first one creates new nonces; all of them are accepted. */
   readonly secrets: readonly Uint8Array[]
   /** Seconds. */
   readonly lifetime: number
-  /** How far the clocks of two processes with the same secret may differ, in seconds. */
-  readonly clockTolerance: number
+  /** How many seconds the clock of the process that created a nonce may be ahead. */
+  readonly futureTolerance: number
   /** Milliseconds. */
   readonly now: () => number
 }
@@ -47,16 +47,16 @@ const macLength = 18
 const nonceLength = ((messageLength + macLength) / 3) * 4
 
 // The MAC of a nonce must not be valid for anything else that uses the same secret.
-const context = 'oauth-resource-server DPoP nonce'
+const macContext = 'oauth-resource-server DPoP nonce'
 
 export function createNonces(options: NoncesOptions): Nonces {
-  const { lifetime, clockTolerance, now } = options
+  const { lifetime, futureTolerance, now } = options
   const keys = options.secrets.map((secret) => createSecretKey(secret))
   const signingKey = keys[0] as KeyObject
 
   function checkAge(created: number): NonceState {
     const age = now() / 1000 - created / 1000
-    if (!(age >= -clockTolerance)) return 'unknown'
+    if (!(age >= -futureTolerance)) return 'unknown'
     if (!(age < lifetime)) return 'expired'
     return age < (lifetime * 2) / 3 ? 'current' : 'near_expiry'
   }
@@ -81,6 +81,6 @@ export function createNonces(options: NoncesOptions): Nonces {
 }
 
 function computeMac(key: KeyObject, message: Buffer): Buffer {
-  const mac = createHmac('sha256', key).update(context).update(message).digest()
+  const mac = createHmac('sha256', key).update(macContext).update(message).digest()
   return mac.subarray(0, macLength)
 }

@@ -19,7 +19,7 @@ export interface ProofKey {
 }
 
 /**
- * Imports the key of a proof. Takes 0.1 ms for P-256, half of it on other threads.
+ * Imports the key of a proof. Blocks the event loop for 0.1 ms with a key of P-256.
  *
  * @throws InvalidDpopProofError with `invalid_key`
  */

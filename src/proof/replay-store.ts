@@ -1,6 +1,6 @@
 /**
- * @module The default store of used DPoP proofs: the memory of this process. Keeps every proof until it
- * is too old. A full store refuses new proofs and evicts none.
+ * @module The default store of used DPoP proofs: the memory of this process. Remembers each used
+ * proof until it has expired. A full store refuses new proofs and evicts none.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-11.1 | RFC 9449, section 11.1}
  */
@@ -58,13 +58,13 @@ export function createMemoryReplayStore(options: MemoryReplayStoreOptions): Memo
     }
   }
 
-  function countOf(jkt: string): number {
+  function countClaims(jkt: string): number {
     let count = 0
     for (const { counts } of buckets.values()) count += counts.get(jkt) ?? 0
     return count
   }
 
-  function bucketOf(number: number): Bucket {
+  function getBucket(number: number): Bucket {
     const bucket = buckets.get(number) ?? { keys: new Set(), counts: new Map() }
     buckets.set(number, bucket)
     return bucket
@@ -76,12 +76,12 @@ export function createMemoryReplayStore(options: MemoryReplayStoreOptions): Memo
       const time = now() / 1000
       dropExpired(Math.floor(time / bucketSeconds))
       for (const { keys } of buckets.values()) if (keys.has(key)) return false
-      if (countOf(jkt) >= maxEntries - size) {
+      if (countClaims(jkt) >= maxEntries - size) {
         throw new Error(
-          'The replay store in memory, or the share of this client in it, is full: use a store outside of the process',
+          'The replay store in memory is full, or this client has reached its share: use an external store such as Redis',
         )
       }
-      const { keys, counts } = bucketOf(Math.floor((time + seconds) / bucketSeconds))
+      const { keys, counts } = getBucket(Math.floor((time + seconds) / bucketSeconds))
       keys.add(key)
       counts.set(jkt, (counts.get(jkt) ?? 0) + 1)
       size++

@@ -29,7 +29,7 @@ function answer(request: IncomingMessage | Http2ServerRequest): string {
   const { reused = false, version } = describeSocket(request.socket as TLSSocket)
   const thumbprint = getThumbprint(request)
   const refused = failureOf(() =>
-    validateCertificateBinding(request.headers['x-bound-to'], thumbprint),
+    validateCertificateBinding(String(request.headers['x-bound-to']), thumbprint),
   )
   return JSON.stringify({ thumbprint, reused, version, outcome: refused?.reason ?? 'OK' })
 }

@@ -12,7 +12,7 @@ import { createClient, createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ResolvedDpop, resolveDpop } from '../../src/options/dpop.ts'
 import { createDpopVerifier } from '../../src/proof/dpop-verifier.ts'
-import { jkt1, makeProof, requestWith, startTime, token, uri } from '../support/dpop.ts'
+import { jkt1, makeProof, requestWith, soleIssuer, startTime, token, uri } from '../support/dpop.ts'
 import { hasRedisServer, type RedisServer, startRedisServer } from '../support/redis-server.ts'
 
 type SendCommand = (...args: string[]) => Promise<unknown>
@@ -52,7 +52,7 @@ const clients: Readonly<Record<string, (port: number) => Promise<Connection>>> =
 }
 
 const presentation = (proof: string) => {
-  return { request: requestWith(proof), targetUri: uri, token, jkt: jkt1 }
+  return { request: requestWith(proof), targetUri: uri, token, jkt: jkt1, issuer: soleIssuer }
 }
 
 function verifierWith(sendCommand: SendCommand) {

@@ -14,6 +14,13 @@ export const kc1: TestKey = makeKey('ES256', 'kc1')
 export const kc2: TestKey = makeKey('ES256', 'kc2')
 export const jkt1: string = await calculateJwkThumbprint(kc1.jwk)
 
+/** The issuer of the token, as a validator with one issuer has it. */
+export const soleIssuer = {
+  issuer: 'https://as.test',
+  status: { verified: true },
+  verifications: undefined,
+}
+
 export const startTime = 1_800_000_000
 export const token = 'eyJ.an-access.token'
 const method = 'GET'

@@ -14,7 +14,7 @@ import {
 import { AccessTokenError, type Algorithm } from 'oauth-resource-server'
 import { type ResolvedDpop, resolveDpop } from '../../../src/options/dpop.ts'
 import { createDpopVerifier } from '../../../src/proof/dpop-verifier.ts'
-import { bareJwk } from '../../support/dpop.ts'
+import { bareJwk, soleIssuer } from '../../support/dpop.ts'
 import { keyValues, memberOf, oddValue } from './inputs.ts'
 import { checkNothingLeaks } from './invariants.ts'
 import {
@@ -263,7 +263,7 @@ export function createDpopDifferential(): Property {
   async function verify(proof: string, jkt: string): Promise<AccessTokenError | undefined> {
     const request = { method, headers: { dpop: proof } }
     try {
-      await verifier.verify({ request, targetUri, token, jkt })
+      await verifier.verify({ request, targetUri, token, jkt, issuer: soleIssuer })
       return undefined
     } catch (error) {
       if (error instanceof AccessTokenError) return error

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { isDoneWithin, runWithTimeout } from '../../../src/keys/deadline.ts'
+import { runWithTimeout, settlesWithin } from '../../../src/keys/deadline.ts'
 
 /** Blocks the thread, like a suspended process. */
 function suspend(milliseconds: number): void {
@@ -47,15 +47,15 @@ describe('runWithTimeout', () => {
   })
 })
 
-describe('isDoneWithin', () => {
+describe('settlesWithin', () => {
   it('resolves to whether the work ended within the limit', async () => {
-    expect(await isDoneWithin(wait(5), 1_000)).toBe(true)
-    expect(await isDoneWithin(wait(1_000), 5)).toBe(false)
-    expect(await isDoneWithin(new Promise(() => {}), -1)).toBe(false)
+    expect(await settlesWithin(wait(5), 1_000)).toBe(true)
+    expect(await settlesWithin(wait(1_000), 5)).toBe(false)
+    expect(await settlesWithin(new Promise(() => {}), -1)).toBe(false)
   })
 
   it('does not count the time in which the process was suspended', async () => {
-    const done = isDoneWithin(wait(850), 100)
+    const done = settlesWithin(wait(850), 100)
     setTimeout(() => suspend(800), 10)
     expect(await done).toBe(true)
   })

@@ -5,7 +5,7 @@ import type { ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
 import { discover } from '../../../src/issuer/discovery.ts'
 import { nextOrder } from '../../../src/keys/arrival.ts'
-import { createJwksClient, reasonOf } from '../../../src/keys/jwks-client.ts'
+import { createJwksClient, getFailureReason } from '../../../src/keys/jwks-client.ts'
 import type { KeySet } from '../../../src/keys/key-set.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
 import {
@@ -66,7 +66,7 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
       } catch (error) {
         if (!(error instanceof FetchFailure)) throw error
         const { url, message } = error
-        return { reason: reasonOf(error), url, message, asked, error }
+        return { reason: getFailureReason(error), url, message, asked, error }
       }
     },
   }
@@ -76,7 +76,7 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
       return await client.refreshMetadata(signal)
     } catch (error) {
       client.postponeMetadata()
-      return { failed: reasonOf(error) } as never
+      return { failed: getFailureReason(error) } as never
     }
   }
 }
@@ -453,5 +453,5 @@ it('has an order of requests that can be compared with arrivals', async () => {
 })
 
 it('treats any other error as a network failure', () => {
-  expect(reasonOf(new Error('x'))).toBe('network')
+  expect(getFailureReason(new Error('x'))).toBe('network')
 })

@@ -119,7 +119,7 @@ describe('readKeySet', () => {
   )
 })
 
-describe('find', () => {
+describe('findKeys', () => {
   it('finds, for a kid, only keys that have it and may verify the algorithm', () => {
     const set = setOf([rsa1.jwk, ec1.jwk, { ...ps1.jwk, kid: undefined }])
     expect(set.findKeys('RS256', 'rsa1').map(({ kid }) => kid)).toEqual(['rsa1'])

@@ -153,10 +153,10 @@ describe('refreshForUnknownKey', () => {
   })
 })
 
-describe('a token that joins a fetch', () => {
+describe('refreshForUnknownKey, during a fetch', () => {
   const fitsSecond = (set: KeySet) => set === second
 
-  it('of a made-up key that began before it arrived causes a fetch of its own', async () => {
+  it('fetches again if the running fetch began before the token arrived', async () => {
     const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
     const known = await current()
     answer(takes(1, gives(first)))
@@ -171,7 +171,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('that began when it arrived uses that fetch', async () => {
+  it('fetches once for tokens that arrive at the same time', async () => {
     const { current, refreshForUnknownKey, fetches } = source(gives(first))
     const known = await current()
     const all = Array.from({ length: 20 }, () => refreshForUnknownKey(known, () => false))
@@ -179,7 +179,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('that began after it arrived uses that fetch', async () => {
+  it('does not fetch again if a fetch began after the token arrived', async () => {
     const { current, refreshForUnknownKey, fetches } = source(gives(first))
     const arrival = recordArrival()
     const known = await current()
@@ -187,7 +187,7 @@ describe('a token that joins a fetch', () => {
     expect(fetches).toHaveBeenCalledOnce()
   })
 
-  it('waits no longer than the timeout from its arrival, for the first set and a newer one', async () => {
+  it('waits no longer than the timeout since the token arrived, for the first set and a newer one', async () => {
     const { client, keys, answer } = source(takes(3, gives(first)))
     const arrival = recordArrival()
     const set = Promise.resolve(keys.current(undefined, arrival))

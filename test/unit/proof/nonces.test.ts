@@ -7,7 +7,7 @@ const secretOf = (byte: number) => new Uint8Array(32).fill(byte)
 
 function setUp({ secrets = [secretOf(1)], lifetime = 300 } = {}) {
   let time = start
-  const nonces = createNonces({ secrets, lifetime, clockTolerance: 5, now: () => time })
+  const nonces = createNonces({ secrets, lifetime, futureTolerance: 5, now: () => time })
   const wait = (seconds: number) => {
     time += seconds * 1000
   }
@@ -84,9 +84,9 @@ describe('a nonce', () => {
   it('is made with the first secret and accepted with each of them, so that secrets rotate', () => {
     const old = setUp({ secrets: [secretOf(1)] })
     const both = setUp({ secrets: [secretOf(2), secretOf(1)] })
-    const new_ = setUp({ secrets: [secretOf(2)] })
+    const newOnly = setUp({ secrets: [secretOf(2)] })
     expect(both.check(old.create())).toBe('current')
-    expect(new_.check(both.create())).toBe('current')
+    expect(newOnly.check(both.create())).toBe('current')
     expect(old.check(both.create())).toBe('unknown')
   })
 })

@@ -84,7 +84,7 @@ describe('the replay store in memory', () => {
     expect(flood('one')).toBe(10)
   })
 
-  it('gives the room of expired keys back', () => {
+  it('frees the space of expired keys', () => {
     const { flood, wait } = setUp()
     for (let round = 0; round < 20; round++) {
       expect(flood('one')).toBe(50)

@@ -5,7 +5,7 @@ import { type ResolvedDpop, resolveDpop } from '../../../src/options/dpop.ts'
 import { createDpopVerifier } from '../../../src/proof/dpop-verifier.ts'
 import { createDpopClient } from '../../../src/testing/dpop-client.ts'
 import { readConfirmation } from '../../../src/token/confirmation.ts'
-import { startTime } from '../../support/dpop.ts'
+import { soleIssuer, startTime } from '../../support/dpop.ts'
 import { t0 } from '../../support/fixture.ts'
 
 const url = 'https://rs.test/api/p?q=1#f'
@@ -20,7 +20,7 @@ function verify(token: string, proof: string, method = 'GET') {
   const now = () => startTime * 1000
   const { verify } = createDpopVerifier({ ...options, clockTolerance: 0, now })
   const request = { method, headers: { dpop: proof } }
-  return verify({ request, targetUri: 'https://rs.test/api/p', token, jkt })
+  return verify({ request, targetUri: 'https://rs.test/api/p', token, jkt, issuer: soleIssuer })
 }
 
 describe('a DPoP client of the test kit', () => {

@@ -1,0 +1,46 @@
+/**
+ * @module Verifies signatures of tokens and of DPoP proofs in the turn of their issuer, so that many of
+ * one issuer do not delay those of another.
+ */
+import type { Buffer } from 'node:buffer'
+import { ServiceUnavailableError } from '../errors.ts'
+import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
+import { printable } from '../internal/printable.ts'
+import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
+import type { VerificationTask } from '../signature/verification-queue.ts'
+import { verifyWithKey } from '../signature/verify.ts'
+import type { TrustedIssuer } from './trusted-issuer.ts'
+
+/** The members of an issuer that decide when its turn is. */
+export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verifications'>
+
+/**
+ * Verifies a signature at once, or in the turn of its issuer if there are several.
+ *
+ * @param isContinuation Whether another key was tried before for the same token. Such a verification is
+ * never refused.
+ * @throws ServiceUnavailableError, by rejecting, if too many signatures of the issuer are waiting.
+ */
+export function verifyInTurn(
+  { issuer, status, verifications }: VerificationOwner,
+  algorithm: Algorithm,
+  key: VerificationKey,
+  input: Buffer,
+  signature: Buffer,
+  isContinuation: boolean,
+): MaybePromise<boolean> {
+  if (verifications === undefined) return verifyWithKey(algorithm, key, input, signature)
+  return new Promise((resolve, reject) => {
+    const task: VerificationTask = (release) => {
+      void chain(verifyWithKey(algorithm, key, input, signature), (isValid) => {
+        release()
+        resolve(isValid)
+      })
+    }
+    // Issuers without a verified token share one turn, because an attacker can name any number of them.
+    const owner = status.verified ? issuer : ''
+    if (verifications.run(owner, task, isContinuation)) return
+    const hint = 'too many signatures of this issuer wait to be verified'
+    reject(new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint }))
+  })
+}

@@ -14,7 +14,7 @@ export interface ReplayStore {
    * second is answered with 503.
    *
    * @param key 43 characters of base64url, unique for each key of a client and `jti`.
-   * @param seconds How long to remember it. Not an integer.
+   * @param seconds How long to remember it. May be fractional.
    * @param jkt The thumbprint of the client's key, which the token is bound to. A store may use it to
    * limit how much one client can store.
    */
@@ -23,11 +23,11 @@ export interface ReplayStore {
   readonly local?: boolean | undefined
 }
 
-/** Nonces in DPoP proofs (RFC 9449 §9): they limit how far ahead a proof can be made. */
+/** Nonces in DPoP proofs (RFC 9449 §9): they limit how far ahead a proof can be created. */
 export interface DpopNonceOptions {
   /**
    * At least 32 random bytes, the same in every process that serves this API. In a list, the first
-   * secret makes new nonces and all of them are accepted: to rotate, add the new secret last, then
+   * secret creates new nonces and all of them are accepted: to rotate, add the new secret last, then
    * move it to the front, then remove the old one.
    */
   readonly secret: Uint8Array | readonly Uint8Array[]
@@ -52,8 +52,8 @@ export interface DpopOptions {
    */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * The age in seconds up to which a proof is accepted: 1 to 3,600. `clockTolerance` is added on both
-   * sides.
+   * The age in seconds up to which a proof is accepted: 1 to 3,600. A proof is accepted until `iat` +
+   * `maxAge` + `clockTolerance`. Its `iat` may be ahead by 10 s, or by `clockTolerance` if that is more.
    * @defaultValue 60
    */
   readonly maxAge?: number | undefined
@@ -114,7 +114,7 @@ function resolveNonce(value: unknown): ResolvedDpop['nonce'] {
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
   if (secrets.length === 0 || !secrets.every(isSecret)) {
     throw new TypeError(
-      `dpop.nonce.secret must be a Uint8Array of at least ${minSecretLength} random bytes, or a list of such`,
+      `dpop.nonce.secret must be a Uint8Array of at least ${minSecretLength} random bytes, or a list of them`,
     )
   }
   return {

@@ -40,8 +40,8 @@ export interface KeyType {
   /** Whether shorter coordinates are accepted, because some issuers drop leading zero octets. */
   readonly acceptsShortCoordinates: boolean
   /**
-   * What one verification costs, in octets of an RSA modulus that takes the same time: 8192 bits take
-   * 210 µs. Absent for RSA: the cost is the length of the modulus.
+   * The relative cost of one verification, in octets of an RSA modulus. Capped at 1,024, the cost of RSA
+   * with 8192 bits, so that 4 keys are always tried. Absent for RSA: the cost is the length of the modulus.
    */
   readonly verificationCost: number | undefined
   /**
@@ -61,8 +61,8 @@ export interface AlgorithmEntry {
   /** The RSA padding; absent for the default, PKCS #1 version 1.5. */
   readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
   /**
-   * The longest RSA modulus, in octets, with which a signature is verified in place while the event loop
-   * is idle; -1 where the thread pool verifies every signature.
+   * The longest RSA modulus, in octets, with which a signature is verified in place while no verification
+   * runs on the thread pool; -1 where the thread pool verifies every signature.
    */
   readonly maxModulusInPlace: number
   /** Octets of a signature; absent for RSA, whose signatures are as long as the modulus. */

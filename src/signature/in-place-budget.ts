@@ -1,8 +1,8 @@
 /**
- * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. One
- * that costs little takes the main thread as long in place as it takes to hand it to the thread pool and
- * back, and half of the CPU time in all. With several in progress the thread pool verifies them at the
- * same time. Imports no other folder.
+ * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
+ * short verification blocks the main thread for about as long as a round trip to the thread pool (30 µs)
+ * and needs half the CPU time. If several are in progress, the thread pool verifies them in parallel.
+ * Imports no other folder.
  */
 import { setImmediate } from 'node:timers'
 

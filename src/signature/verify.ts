@@ -12,7 +12,8 @@ import { createInPlaceBudget } from './in-place-budget.ts'
 const budget = createInPlaceBudget()
 
 /**
- * Verifies a signature. Does not check whether the key may be used with the algorithm: the key set does.
+ * Verifies a signature. Does not check whether the key may be used with the algorithm. The caller must have
+ * checked this with `mayVerify`.
  *
  * @returns `true` for a valid signature and `false` for any other: a promise if the thread pool verifies.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}

@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import type { KeyRing } from './keys.ts'
-import { defaultClientId, encode, encodeDraft, type Minter, signingKey } from './tokens.ts'
+import { defaultClientId, encode, encodeDraft, signingKey, type TokenFactory } from './tokens.ts'
 
 /**
  * Creates a token. `claims` and `header` are merged into it as in `token()`, but cannot remove the
@@ -55,7 +55,7 @@ export interface BadTokens {
 export type BadTokenName = keyof BadTokens
 
 type Defect = (
-  minter: Minter,
+  tokenFactory: TokenFactory,
   claims: object,
   header: object,
   otherKeys: KeyRing,
@@ -64,60 +64,62 @@ type Defect = (
 const hour = 3600
 
 const defects: Readonly<Record<BadTokenName, Defect>> = {
-  expired(minter, claims, header) {
-    const exp = minter.seconds() - hour
-    return minter.token({ ...claims, iat: exp - minter.expiresIn, exp }, header)
+  expired(tokenFactory, claims, header) {
+    const exp = tokenFactory.seconds() - hour
+    return tokenFactory.token({ ...claims, iat: exp - tokenFactory.expiresIn, exp }, header)
   },
-  notYetValid(minter, claims, header) {
-    const nbf = minter.seconds() + hour
-    return minter.token({ ...claims, nbf, exp: nbf + minter.expiresIn }, header)
+  notYetValid(tokenFactory, claims, header) {
+    const nbf = tokenFactory.seconds() + hour
+    return tokenFactory.token({ ...claims, nbf, exp: nbf + tokenFactory.expiresIn }, header)
   },
-  wrongAudience: (minter, claims, header) =>
-    minter.token({ ...claims, aud: `${minter.audience}/other` }, header),
-  wrongIssuer: (minter, claims, header) =>
-    minter.token({ ...claims, iss: 'https://other-issuer.example.com' }, header),
-  async tampered(minter, claims, header) {
-    const [protectedHeader, payload, signature] = split(await minter.token(claims, header))
+  wrongAudience: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, aud: `${tokenFactory.audience}/other` }, header),
+  wrongIssuer: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, iss: 'https://other-issuer.example.com' }, header),
+  async tampered(tokenFactory, claims, header) {
+    const [protectedHeader, payload, signature] = split(await tokenFactory.token(claims, header))
     const signed: object = JSON.parse(Buffer.from(payload, 'base64url').toString())
     // The new jti changes the payload even where the test chose the same sub.
     const changed = encode({ ...signed, sub: 'somebody-else', jti: randomUUID() })
     return `${protectedHeader}.${changed}.${signature}`
   },
-  async wrongSignature(minter, claims, header) {
-    const [protectedHeader, payload, signature] = split(await minter.token(claims, header))
+  async wrongSignature(tokenFactory, claims, header) {
+    const [protectedHeader, payload, signature] = split(await tokenFactory.token(claims, header))
     const flipped = Buffer.from(signature, 'base64url').map((byte, at) =>
       at === 8 ? byte ^ 1 : byte,
     )
     return `${protectedHeader}.${payload}.${Buffer.from(flipped).toString('base64url')}`
   },
-  algNone: (minter, claims, header) => minter.token(claims, { ...header, alg: 'none' }),
-  async hmacConfusion(minter, claims, header) {
-    const key = await minter.keys.current()
-    const signingInput = encodeDraft(minter.draft(key, claims, { ...header, alg: 'HS256' }))
+  algNone: (tokenFactory, claims, header) => tokenFactory.token(claims, { ...header, alg: 'none' }),
+  async hmacConfusion(tokenFactory, claims, header) {
+    const key = await tokenFactory.keys.current()
+    const signingInput = encodeDraft(tokenFactory.draft(key, claims, { ...header, alg: 'HS256' }))
     const secret = key.publicKey.export({ type: 'spki', format: 'pem' })
     const signature = createHmac('sha256', secret).update(signingInput).digest('base64url')
     return `${signingInput}.${signature}`
   },
-  unknownKey: (minter, claims, header, otherKeys) =>
-    minter.token(claims, { ...header, kid: randomUUID() }, otherKeys),
-  async foreignKey(minter, claims, header, otherKeys) {
-    const { kid } = await signingKey(minter.keys, header)
-    return minter.token(claims, { ...header, kid }, otherKeys)
+  unknownKey: (tokenFactory, claims, header, otherKeys) =>
+    tokenFactory.token(claims, { ...header, kid: randomUUID() }, otherKeys),
+  async foreignKey(tokenFactory, claims, header, otherKeys) {
+    const { kid } = await signingKey(tokenFactory.keys, header)
+    return tokenFactory.token(claims, { ...header, kid }, otherKeys)
   },
-  withoutScope: (minter, claims, header) => minter.token({ ...claims, scope: undefined }, header),
-  idToken(minter, claims, header) {
+  withoutScope: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, scope: undefined }, header),
+  idToken(tokenFactory, claims, header) {
     const withoutAccessTokenClaims = { ...claims, client_id: undefined, jti: undefined }
-    const auth_time = minter.seconds()
-    return minter.token(
+    const auth_time = tokenFactory.seconds()
+    return tokenFactory.token(
       { auth_time, ...withoutAccessTokenClaims, aud: defaultClientId, nonce: randomUUID() },
       { ...header, typ: 'JWT' },
     )
   },
-  withoutExpiry: (minter, claims, header) => minter.token({ ...claims, exp: undefined }, header),
-  certificateBound: (minter, claims, header) =>
-    minter.token({ ...claims, cnf: { 'x5t#S256': randomThumbprint() } }, header),
-  dpopBound: (minter, claims, header) =>
-    minter.token({ ...claims, cnf: { jkt: randomThumbprint() } }, header),
+  withoutExpiry: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, exp: undefined }, header),
+  certificateBound: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, cnf: { 'x5t#S256': randomThumbprint() } }, header),
+  dpopBound: (tokenFactory, claims, header) =>
+    tokenFactory.token({ ...claims, cnf: { jkt: randomThumbprint() } }, header),
   malformed: async () => 'not.a.jwt',
 }
 
@@ -131,10 +133,10 @@ export const badTokenNames: readonly BadTokenName[] = Object.freeze(
  *
  * @param otherKeys Keys that the issuer does not publish. They are generated on first use.
  */
-export function createBadTokens(minter: Minter, otherKeys: KeyRing): BadTokens {
+export function createBadTokens(tokenFactory: TokenFactory, otherKeys: KeyRing): BadTokens {
   const entries = badTokenNames.map((name): [BadTokenName, MintBadToken] => [
     name,
-    async (claims = {}, header = {}) => defects[name](minter, claims, header, otherKeys),
+    async (claims = {}, header = {}) => defects[name](tokenFactory, claims, header, otherKeys),
   ])
   return Object.freeze(Object.fromEntries(entries)) as unknown as BadTokens
 }

@@ -1,8 +1,7 @@
 /**
- * Clients with a certificate, whose tokens are bound to it. node:crypto cannot make certificates, so
- * these were made once: self-signed, of P-256, valid from 2020 to 2120. Their keys are public.
- *
- * @module
+ * @module Clients with a certificate, whose tokens are bound to it. node:crypto cannot create
+ * certificates, so these (self-signed, of P-256, valid from 2020 to 2120) were generated once. Their
+ * private keys are in this file: use them only in tests.
  */
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 
@@ -16,7 +15,7 @@ export interface ClientCertificate {
    */
   readonly cert: string
   /**
-   * Mints a token as the issuer's `token` does, bound to the certificate by `cnf`.
+   * Creates a token as the issuer's `token` does, bound to the certificate by `cnf`.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3.1 | RFC 8705, section 3.1}
    */
@@ -27,10 +26,10 @@ export interface ClientCertificate {
  * Returns the function `clientCertificate` of a test issuer. Four calls in a row return different
  * certificates; the fifth returns the first again.
  *
- * @param mint Mints a token with these claims.
+ * @param createToken Creates a token with these claims.
  */
 export function createClientCertificates(
-  mint: (claims: object) => Promise<string>,
+  createToken: (claims: object) => Promise<string>,
 ): () => ClientCertificate {
   let count = 0
   return () => {
@@ -42,7 +41,7 @@ export function createClientCertificates(
     return {
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       cert: new X509Certificate(der).toString(),
-      token: (claims = {}) => mint({ cnf: { 'x5t#S256': thumbprint }, ...claims }),
+      token: (claims = {}) => createToken({ cnf: { 'x5t#S256': thumbprint }, ...claims }),
     }
   }
 }

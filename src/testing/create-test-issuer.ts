@@ -10,7 +10,7 @@ import { createLoopbackServer } from './loopback-server.ts'
 import { checkOptions, checkRotateOptions, type TestIssuerOptions } from './options.ts'
 import { createOutages } from './outages.ts'
 import type { TestIssuer } from './test-issuer.ts'
-import { createMinter } from './tokens.ts'
+import { createTokenFactory } from './tokens.ts'
 
 /**
  * Starts an authorization server with its own key pair on a free port of 127.0.0.1.
@@ -27,19 +27,20 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const [server] = await Promise.all([createLoopbackServer(), keys.current()])
   const issuer = `${server.origin}${path}`
   const clock = createTestClock(now)
-  const minter = createMinter({ issuer, audience, expiresIn, keys, clock })
+  const tokenFactory = createTokenFactory({ issuer, audience, expiresIn, keys, clock })
   const outages = createOutages(server)
   const { currentFault, fault, close } = outages
-  const endpointOptions = { issuer, settings, minter, clock, currentFault }
+  const endpointOptions = { issuer, settings, tokenFactory, clock, currentFault }
   const { locations, introspection, requests } = serveEndpoints(server, endpointOptions)
-  const encrypter = createTokenEncrypter(minter.token)
+  const encrypter = createTokenEncrypter(tokenFactory.token)
   return {
     issuer,
     ...locations,
     audience,
-    token: (claims, header) => minter.token(claims, header),
-    clientCertificate: createClientCertificates((claims) => minter.token(claims)),
-    dpopClient: () => createDpopClient({ token: minter.token, seconds: minter.seconds }),
+    token: (claims, header) => tokenFactory.token(claims, header),
+    clientCertificate: createClientCertificates((claims) => tokenFactory.token(claims)),
+    dpopClient: () =>
+      createDpopClient({ token: tokenFactory.token, seconds: tokenFactory.seconds }),
     opaqueToken: introspection.opaqueToken,
     encryptedToken: encrypter.encryptedToken,
     get decryptionKeys() {
@@ -47,7 +48,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     },
     revoke: introspection.revoke,
     introspectionFault: introspection.fault,
-    tokens: createBadTokens(minter, createKeyRing(algorithm)),
+    tokens: createBadTokens(tokenFactory, createKeyRing(algorithm)),
     rotate: (options = {}) => keys.rotate(checkRotateOptions(options)),
     down: server.stop,
     up() {

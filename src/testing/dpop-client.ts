@@ -1,7 +1,6 @@
 /**
- * A client with a DPoP key: gets tokens that are bound to the key and makes the proofs for requests.
- *
- * @module
+ * @module A client with a DPoP key: gets tokens that are bound to the key and creates the proofs for
+ * requests.
  */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
@@ -28,10 +27,10 @@ export interface DpopProofRequest {
 
 /** A client with a key of its own. Its functions need no `this`. */
 export interface DpopClient {
-  /** Mints a token as the issuer's `token` does, bound to the key of this client by `cnf.jkt`. */
+  /** Creates a token as the issuer's `token` does, bound to the key of this client by `cnf.jkt`. */
   token(claims?: object): Promise<string>
   /**
-   * Makes a new proof, for the header field `DPoP`. The request also needs `Authorization: DPoP` and
+   * Creates a new proof, for the header field `DPoP`. The request also needs `Authorization: DPoP` and
    * the token.
    *
    * @throws TypeError without an absolute URL, or without a token
@@ -41,7 +40,7 @@ export interface DpopClient {
 }
 
 export interface DpopClientOptions {
-  /** Mints a token with these claims. */
+  /** Creates a token with these claims. */
   readonly token: (claims: object) => Promise<string>
   /** Returns the time in whole seconds. */
   readonly seconds: () => number
@@ -63,7 +62,8 @@ export function createDpopClient(options: DpopClientOptions): DpopClient {
       if (!URL.canParse(String(url))) {
         throw new TypeError(`proof takes an absolute url, not ${String(url)}`)
       }
-      if (token === undefined) throw new TypeError('proof takes a token: token() has made none yet')
+      if (token === undefined)
+        throw new TypeError('proof takes a token: token() has created none yet')
       const { origin, pathname } = new URL(url)
       const payload = {
         jti: randomUUID(),

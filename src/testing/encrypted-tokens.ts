@@ -1,7 +1,5 @@
 /**
- * Encrypted tokens of a test issuer, and the private key that decrypts them. Knows nothing of HTTP.
- *
- * @module
+ * @module Encrypted tokens of a test issuer, and the private key that decrypts them. Imports no HTTP.
  */
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { CompactEncrypt, type JSONWebKeySet, type JWK } from 'jose'
@@ -9,7 +7,7 @@ import { CompactEncrypt, type JSONWebKeySet, type JWK } from 'jose'
 /** Encrypts the tokens of one test issuer. */
 export interface TokenEncrypter {
   /**
-   * Mints a token as the issuer's `token` does, and encrypts it to the key of this API.
+   * Creates a token as the issuer's `token` does, and encrypts it to the key of this API.
    *
    * @param header Merged into the header of the encrypted token; a member set to `undefined` is left
    * out. Does not change the signed token in it.
@@ -21,8 +19,10 @@ export interface TokenEncrypter {
   readonly decryptionKeys: JSONWebKeySet
 }
 
-/** Creates an encrypter with a new key of P-256. It is made when it is first needed. */
-export function createTokenEncrypter(mint: (claims: object) => Promise<string>): TokenEncrypter {
+/** Creates an encrypter with a new key of P-256. It is created when it is first needed. */
+export function createTokenEncrypter(
+  createToken: (claims: object) => Promise<string>,
+): TokenEncrypter {
   let key: { readonly jwk: JWK; readonly publicKey: KeyObject } | undefined
 
   function getKey() {
@@ -41,7 +41,7 @@ export function createTokenEncrypter(mint: (claims: object) => Promise<string>):
         kid: jwk.kid,
         ...header,
       }
-      return new CompactEncrypt(Buffer.from(await mint(claims)))
+      return new CompactEncrypt(Buffer.from(await createToken(claims)))
         .setProtectedHeader(parameters as { alg: string; enc: string })
         .encrypt(publicKey)
     },

@@ -14,7 +14,7 @@ import {
   type RequestCounts,
 } from './request-listener.ts'
 import { createTokenEndpoint } from './token-endpoint.ts'
-import type { Minter } from './tokens.ts'
+import type { TokenFactory } from './tokens.ts'
 
 /** The URLs of the endpoints, or the paths of these. */
 interface EndpointLocations {
@@ -27,7 +27,7 @@ interface EndpointLocations {
 export interface EndpointsOptions {
   readonly issuer: string
   readonly settings: Settings
-  readonly minter: Minter
+  readonly tokenFactory: TokenFactory
   readonly clock: TestClock
   /** Returns how the metadata and JWKS endpoints fail now; `undefined` if they do not. */
   readonly currentFault: () => SimulatedFault | undefined
@@ -41,12 +41,12 @@ export interface ServedEndpoints {
 
 /** Creates the endpoints of a test issuer and passes them the requests of the server. */
 export function serveEndpoints(server: LoopbackServer, options: EndpointsOptions): ServedEndpoints {
-  const { issuer, settings, minter } = options
+  const { issuer, settings, tokenFactory } = options
   // RFC 8414 §3.1: a terminating slash is removed before the well-known path is inserted.
   const basePath = settings.path.replace(/\/$/, '')
   const locations = locateEndpoints(`${server.origin}${basePath}`)
   const { clients, tokenPrefix } = settings
-  const introspection = createIntrospectionEndpoint({ issuer, clients, minter, tokenPrefix })
+  const introspection = createIntrospectionEndpoint({ issuer, clients, tokenFactory, tokenPrefix })
   const endpoints = new Map([
     ...createDocumentEndpoints(basePath, locations, options),
     ...createGrantEndpoints(basePath, locations, options),
@@ -78,7 +78,7 @@ type EndpointByPath = readonly [path: string, endpoint: Endpoint]
 function createDocumentEndpoints(
   basePath: string,
   locations: EndpointLocations,
-  { issuer, settings, minter, currentFault }: EndpointsOptions,
+  { issuer, settings, tokenFactory, currentFault }: EndpointsOptions,
 ): readonly EndpointByPath[] {
   const metadata = createDocumentEndpoint({
     counter: 'metadata',
@@ -89,7 +89,7 @@ function createDocumentEndpoints(
   const jwks = createDocumentEndpoint({
     counter: 'jwks',
     contentType: 'application/jwk-set+json',
-    read: minter.keys.jwks,
+    read: tokenFactory.keys.jwks,
     fault: currentFault,
   })
   return [
@@ -103,13 +103,16 @@ function createDocumentEndpoints(
 function createGrantEndpoints(
   basePath: string,
   locations: EndpointLocations,
-  { issuer, settings, minter, clock }: EndpointsOptions,
+  { issuer, settings, tokenFactory, clock }: EndpointsOptions,
 ): readonly EndpointByPath[] {
   const { clients, audience } = settings
   const { authorizationEndpoint, tokenEndpoint } = locateEndpoints(basePath)
   const codes = createAuthorizationCodes(clock)
   return [
     [authorizationEndpoint, createAuthorizationEndpoint({ issuer, clients, codes, audience })],
-    [tokenEndpoint, createTokenEndpoint({ url: locations.tokenEndpoint, clients, minter, codes })],
+    [
+      tokenEndpoint,
+      createTokenEndpoint({ url: locations.tokenEndpoint, clients, tokenFactory, codes }),
+    ],
   ]
 }

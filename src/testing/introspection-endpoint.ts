@@ -1,8 +1,7 @@
 /**
- * Opaque tokens, and the introspection endpoint that knows them. Knows nothing of the validator.
+ * @module Opaque tokens, and the introspection endpoint that accepts them. Imports nothing of the validator.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
- * @module
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -17,7 +16,7 @@ import {
   readForm,
   type TokenError,
 } from './token-request.ts'
-import { defaultClientId, encodeDraft, type Minter } from './tokens.ts'
+import { defaultClientId, encodeDraft, type TokenFactory } from './tokens.ts'
 
 type OwnFaultName =
   | 'unauthorized'
@@ -81,7 +80,7 @@ function isOwnFault(name: IntrospectionFaultName): name is OwnFaultName {
 export interface IntrospectionEndpointOptions {
   readonly issuer: string
   readonly clients: readonly TestClient[]
-  readonly minter: Minter
+  readonly tokenFactory: TokenFactory
   readonly tokenPrefix: string
 }
 
@@ -98,23 +97,23 @@ type Members = Readonly<Record<string, unknown>>
 export function createIntrospectionEndpoint(
   options: IntrospectionEndpointOptions,
 ): TestIntrospection {
-  const { issuer, clients, minter, tokenPrefix } = options
+  const { issuer, clients, tokenFactory, tokenPrefix } = options
   const opaqueTokens = new Map<string, Members>()
   const revoked = new Set<string>()
   let fault: IntrospectionFaultName | undefined
 
   function introspect(token: string): Members {
-    const members = opaqueTokens.get(token) ?? readJwt(token, minter)
+    const members = opaqueTokens.get(token) ?? readJwt(token, tokenFactory)
     const isActive =
-      members !== undefined && !revoked.has(token) && isCurrent(members, minter.seconds())
+      members !== undefined && !revoked.has(token) && isCurrent(members, tokenFactory.seconds())
     return isActive ? { active: true, iss: issuer, ...members } : { active: false }
   }
 
   async function sign(audience: string, members: Members): Promise<string> {
-    const key = await minter.keys.current()
+    const key = await tokenFactory.keys.current()
     const header = { alg: key.jwk.alg, typ: 'token-introspection+jwt', kid: key.kid }
     // RFC 9701 §5
-    const iat = minter.seconds()
+    const iat = tokenFactory.seconds()
     const claims = { iss: issuer, aud: audience, iat, token_introspection: members }
     const signingInput = encodeDraft({ header, claims })
     return `${signingInput}.${await key.sign(signingInput)}`
@@ -147,14 +146,14 @@ export function createIntrospectionEndpoint(
     endpoint: { counter: 'introspection', methods: ['POST'], respond },
     opaqueToken(claims = {}) {
       const token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`
-      const iat = minter.seconds()
+      const iat = tokenFactory.seconds()
       opaqueTokens.set(token, {
         sub: defaultClientId,
-        aud: minter.audience,
+        aud: tokenFactory.audience,
         client_id: defaultClientId,
         token_type: 'Bearer',
         iat,
-        exp: iat + minter.expiresIn,
+        exp: iat + tokenFactory.expiresIn,
         jti: randomUUID(),
         ...claims,
       })
@@ -204,7 +203,7 @@ function sendError(response: ServerResponse, refusal: TokenError): void {
 }
 
 /** Returns the claims of a JWT that this issuer signed with a key that it still publishes. */
-function readJwt(token: string, { keys }: Minter): Members | undefined {
+function readJwt(token: string, { keys }: TokenFactory): Members | undefined {
   const [header = '', payload = '', signature = ''] = token.split('.')
   try {
     const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString())

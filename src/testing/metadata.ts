@@ -1,8 +1,7 @@
 /**
- * The metadata document of a test issuer.
+ * @module The metadata document of a test issuer.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
- * @module
  */
 import { signingAlgorithms } from './keys.ts'
 

@@ -106,7 +106,7 @@ export function checkOptions(options: TestIssuerOptions): Settings {
   expectThat(isText(audience), 'audience to be a string that is not empty')
   expectThat(
     isPath(path),
-    "path to be '' or an absolute path without query or fragment, as it stands in a URL",
+    "path to be '' or an absolute path without query or fragment, in its URL-encoded form",
   )
   expectThat(
     Array.isArray(clients) && clients.every(isClient),

@@ -57,27 +57,27 @@ export interface TestIssuer extends AsyncDisposable {
    */
   token(claims?: object, header?: object): Promise<string>
   /**
-   * Creates a client with a DPoP key of its own: it gets tokens that are bound to the key, and makes the
-   * proofs for requests.
+   * Creates a client with a DPoP key of its own: it gets tokens that are bound to the key, and creates
+   * the proofs for requests.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9449 | RFC 9449}
    */
   dpopClient(): DpopClient
   /**
-   * Returns a certificate for a client, with its key, and mints tokens that are bound to it. Four calls in
+   * Returns a certificate for a client, with its key, and creates tokens that are bound to it. Four calls in
    * a row return different certificates.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3 | RFC 8705, section 3}
    */
   clientCertificate(): ClientCertificate
   /**
-   * Mints an opaque access token, which the introspection endpoint knows. The response has the members of
+   * Creates an opaque access token, which the introspection endpoint accepts. The response has the members of
    * {@link TestIssuer.token} and `token_type`. `claims` are merged into it; a member that is `undefined` is
    * left out: many servers send no `iss`, `sub`, `exp` or `jti`.
    */
   opaqueToken(claims?: object): string
   /**
-   * Mints a token as {@link TestIssuer.token} does, and encrypts it to the key of the API.
+   * Creates a token as {@link TestIssuer.token} does, and encrypts it to the key of the API.
    *
    * @param header Merged into the header of the encrypted token, not into that of the signed token in it.
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}

@@ -12,7 +12,7 @@ import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
 import { sendJson } from './respond.ts'
 import { invalidRequest, readCredentials, readForm, type TokenError } from './token-request.ts'
-import type { Minter } from './tokens.ts'
+import type { TokenFactory } from './tokens.ts'
 
 // RFC 6749 §5.1: both headers are required in a response that contains a token.
 const noStore: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
@@ -22,14 +22,14 @@ export interface TokenEndpointOptions {
   /** The URL of this endpoint. */
   readonly url: string
   readonly clients: readonly TestClient[]
-  readonly minter: Minter
+  readonly tokenFactory: TokenFactory
   readonly codes: AuthorizationCodes
 }
 
 export function createTokenEndpoint({
   url,
   clients,
-  minter,
+  tokenFactory,
   codes,
 }: TokenEndpointOptions): Endpoint {
   async function grant(request: IncomingMessage): Promise<Grant | TokenError> {
@@ -49,7 +49,7 @@ export function createTokenEndpoint({
     }
     switch (form.get('grant_type')) {
       case 'client_credentials':
-        return createGrant(form, client, client.id, minter.audience)
+        return createGrant(form, client, client.id, tokenFactory.audience)
       case 'authorization_code':
         return codes.redeem(form, client)
       default:
@@ -71,8 +71,8 @@ export function createTokenEndpoint({
     const cnf = jkt === undefined ? undefined : { jkt }
     const claims = { sub, client_id: client.id, aud, scope, cnf }
     const token_type = cnf === undefined ? 'Bearer' : 'DPoP'
-    const access_token = await minter.token(claims)
-    const expires_in = minter.expiresIn
+    const access_token = await tokenFactory.token(claims)
+    const expires_in = tokenFactory.expiresIn
     sendJson(response, 200, { access_token, token_type, expires_in, scope }, noStore)
   }
 

@@ -15,20 +15,20 @@ export interface Draft {
   readonly claims: object
 }
 
-export interface Minter {
+export interface TokenFactory {
   readonly audience: string
   readonly expiresIn: number
   /** The keys that the issuer publishes. */
   readonly keys: KeyRing
   /** Returns the time of the issuer's clock, in whole seconds. */
   seconds(): number
-  /** Returns the header and claims that {@link Minter.token} signs with this key. */
+  /** Returns the header and claims that {@link TokenFactory.token} signs with this key. */
   draft(key: SigningKey, claims: object, header: object): Draft
   /** Creates a token, signed with a key of `signers` (default: `keys`). */
   token(claims?: object, header?: object, signers?: KeyRing): Promise<string>
 }
 
-export interface MinterOptions {
+export interface TokenFactoryOptions {
   readonly issuer: string
   readonly audience: string
   readonly expiresIn: number
@@ -36,7 +36,7 @@ export interface MinterOptions {
   readonly clock: TestClock
 }
 
-export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter {
+export function createTokenFactory({ issuer, clock, ...rest }: TokenFactoryOptions): TokenFactory {
   const { audience, expiresIn, keys } = rest
   const seconds = () => Math.floor(clock.now() / 1000)
 
@@ -65,7 +65,7 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
     const key = await signingKey(signers, header)
     const signingInput = encodeDraft(draft(key, claims, header))
     // RFC 7515, appendix A.5: the signature of an unsecured JWS is the empty string.
-    const signature = algorithmOf(header) === 'none' ? '' : await key.sign(signingInput)
+    const signature = readAlgorithm(header) === 'none' ? '' : await key.sign(signingInput)
     return `${signingInput}.${signature}`
   }
 
@@ -77,7 +77,7 @@ export function createMinter({ issuer, clock, ...rest }: MinterOptions): Minter 
  * `alg` or it is `none`. Rejects with a `TypeError` for an algorithm that a test issuer does not have.
  */
 export async function signingKey(keys: KeyRing, header: object): Promise<SigningKey> {
-  const algorithm = algorithmOf(header)
+  const algorithm = readAlgorithm(header)
   if (algorithm === undefined || algorithm === 'none') return keys.current()
   if (isSigningAlgorithm(algorithm)) return keys.current(algorithm)
   throw new TypeError(
@@ -94,6 +94,6 @@ export function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
-function algorithmOf(header: { alg?: unknown }): unknown {
+function readAlgorithm(header: { alg?: unknown }): unknown {
   return header.alg
 }

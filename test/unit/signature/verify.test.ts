@@ -52,8 +52,8 @@ async function verifiersFor(alg: Algorithm) {
     privateKey,
     input,
     good: signBytes(alg, privateKey, input),
-    ours: (signature: Buffer, bytes = input) => verifySignature(alg, key, bytes, signature),
-    theirs: (signature: Buffer, bytes = input) =>
+    verifies: (signature: Buffer, bytes = input) => verifySignature(alg, key, bytes, signature),
+    joseVerifies: (signature: Buffer, bytes = input) =>
       compactVerify(`${bytes}.${base64url(signature)}`, oracle).then(
         () => true,
         () => false,
@@ -63,33 +63,33 @@ async function verifiersFor(alg: Algorithm) {
 
 describe.each([...allAlgorithms])('%s', (alg) => {
   it('verifies what node:crypto signed, as jose does', async () => {
-    const { ours, theirs, good } = await verifiersFor(alg)
-    expect([await ours(good), await theirs(good)]).toEqual([true, true])
+    const { verifies, joseVerifies, good } = await verifiersFor(alg)
+    expect([await verifies(good), await joseVerifies(good)]).toEqual([true, true])
   })
 
   it('agrees with jose on every altered signature', async () => {
-    const { ours, theirs, good, privateKey, input } = await verifiersFor(alg)
-    const admitted: string[] = []
+    const { verifies, joseVerifies, good, privateKey, input } = await verifiersFor(alg)
+    const accepted: string[] = []
     for (const [name, signature] of alteredSignatures(alg, good, privateKey, input)) {
-      const valid = await ours(signature)
-      expect([name, valid]).toEqual([name, await theirs(signature)])
-      if (valid) admitted.push(name)
+      const valid = await verifies(signature)
+      expect([name, valid]).toEqual([name, await joseVerifies(signature)])
+      if (valid) accepted.push(name)
     }
     const salt = { PS256: ['PSS with a salt of 32'], PS512: ['PSS with a salt of 64'] }[
       alg as string
     ]
-    const same = alg.startsWith('RS')
+    const alsoValid = alg.startsWith('RS')
       ? ['PKCS1']
       : alg.startsWith('ES')
         ? ['s negated, which is valid in ECDSA']
         : []
-    expect(admitted).toEqual(salt ?? same)
+    expect(accepted).toEqual(salt ?? alsoValid)
   })
 
   it('refuses a signature over changed bytes, as jose does', async () => {
-    const { ours, theirs, good, input } = await verifiersFor(alg)
+    const { verifies, joseVerifies, good, input } = await verifiersFor(alg)
     for (const bytes of [Buffer.concat([input, Buffer.from('A')]), input.subarray(0, -4)]) {
-      expect([await ours(good, bytes), await theirs(good, bytes)]).toEqual([false, false])
+      expect([await verifies(good, bytes), await joseVerifies(good, bytes)]).toEqual([false, false])
     }
   })
 
@@ -116,8 +116,8 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
       ([first, second = 0]) => !first && second > 127,
     ],
   ]
-  it.each(shapes)('admits R and S where one %s, as jose does', async (_, fits) => {
-    const { ours, theirs, privateKey, input } = await verifiersFor(alg)
+  it.each(shapes)('accepts R and S where one %s, as jose does', async (_, fits) => {
+    const { verifies, joseVerifies, privateKey, input } = await verifiersFor(alg)
     const half = (getAlgorithm(alg).signatureLength as number) / 2
     for (const part of [0, half]) {
       // One in 512 has the rarest form: the probability that none of 20,000 has it is 10^-16.
@@ -126,7 +126,7 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
         signature = signBytes(alg, privateKey, input)
       }
       expect(fits(signature.subarray(part))).toBe(true)
-      expect([await ours(signature), await theirs(signature)]).toEqual([true, true])
+      expect([await verifies(signature), await joseVerifies(signature)]).toEqual([true, true])
     }
   })
 })
@@ -163,7 +163,7 @@ describe('a verification', () => {
     }
   })
 
-  it('runs on the thread pool unless it is short, although all threads of the pool are busy', async () => {
+  it('waits for a free thread when all are busy (PS, ES, EdDSA)', async () => {
     const onPool = allAlgorithms.filter((alg) => getAlgorithm(alg).maxModulusInPlace < 0)
     expect(onPool).toEqual(allAlgorithms.filter((alg) => !alg.startsWith('RS')))
     const release = await occupyThreadPool()

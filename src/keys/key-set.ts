@@ -80,7 +80,7 @@ export function describeSkipped(skipped: readonly SkippedJwk[]): string {
   return described.join(', ') + (more > 0 ? `, and ${more} more` : '')
 }
 
-/** Finds the keys whose private key is in the list. All JWKs with the same public key count as compromised. */
+/** Finds keys whose private key is in the list. All JWKs with the same public key count as compromised. */
 function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   const compromised = new Set<string>()
   for (const jwk of list) {

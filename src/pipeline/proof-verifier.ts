@@ -64,7 +64,10 @@ export function createProofVerifier({
     return confirmation
   }
 
-  /** Runs before keys are fetched, and again in `verify`: a cached token skips `readAndValidateBinding`. */
+  /**
+   * Runs before keys are fetched, and again in `verify`, because a cached token skips
+   * `readAndValidateBinding`.
+   */
   function validateBinding(
     confirmation: Confirmation | undefined,
     { request, scheme }: ValidationContext,

@@ -37,7 +37,7 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
     trusted,
   })
 
-  const guard = authenticate(
+  const authenticateRequest = authenticate(
     fixtureOptions({ mtls: { certificate: { header, format: 'escaped-pem', trusted } } }),
   )
 
@@ -47,7 +47,7 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
         response.end(JSON.stringify({ thumbprint: getThumbprint(request) ?? null }))
         return
       }
-      const token = await guard(request, response)
+      const token = await authenticateRequest(request, response)
       if (token) response.end(JSON.stringify(token.proofs))
     })
     server.listen(0, '127.0.0.1')

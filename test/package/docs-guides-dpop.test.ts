@@ -31,17 +31,22 @@ describe('guide: clients with DPoP', () => {
   /** An API with nonces. */
   async function startApi() {
     const statuses: number[] = []
-    let guard: ReturnType<typeof authenticate> | undefined
+    let middleware: ReturnType<typeof authenticate> | undefined
     const server = createServer(async (request, response) => {
       response.on('finish', () => statuses.push(response.statusCode))
-      const token = await guard?.(request, response)
+      const token = await middleware?.(request, response)
       if (token) response.end(token.proofs.join())
     }).listen(0, '127.0.0.1')
     guides.atEnd(() => server.close())
     await once(server, 'listening')
     const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const dpop = { required: true, nonce: { secret: new Uint8Array(32) } }
-    guard = authenticate({ issuer: issuer.issuer, audience: issuer.audience, publicUrl: api, dpop })
+    middleware = authenticate({
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+      publicUrl: api,
+      dpop,
+    })
     return { url: new URL(`${api}/reports?page=1`), statuses }
   }
 
@@ -50,7 +55,14 @@ describe('guide: clients with DPoP', () => {
       'openid-client',
       { 'undefined, secret)': 'undefined, secret, { execute: [client.allowInsecureRequests] })' },
     ],
-    ['oauth4webapi', { 'http = {}': 'http = { [oauth.allowInsecureRequests]: true }' }],
+    [
+      'oauth4webapi',
+      {
+        'discoveryRequest(issuer)':
+          'discoveryRequest(issuer, { [oauth.allowInsecureRequests]: true })',
+        'options = {': 'options = { [oauth.allowInsecureRequests]: true,',
+      },
+    ],
   ])('%s gets a bound token from the test kit and answers a nonce', async (name, http) => {
     const { url, statuses } = await startApi()
     const guide = await guides.importGuide<ClientGuide>('dpop-client', `from '${name}'`, {
@@ -76,9 +88,13 @@ async function presentation(url: string, nonce?: string) {
 
 describe('guide: DPoP', () => {
   it('chooses the validator by the host name of the request', async () => {
-    const { app } = await guides.importGuide<{ app: RequestListener }>('dpop', 'const guards', {
-      [publicIssuer]: issuer.issuer,
-    })
+    const { app } = await guides.importGuide<{ app: RequestListener }>(
+      'dpop',
+      'const middlewares',
+      {
+        [publicIssuer]: issuer.issuer,
+      },
+    )
     const port = await guides.listen(createServer(app))
     const statusOf = async (proven: string, host: string) => {
       const { headers } = await presentation(`https://${proven}/reports`)

@@ -86,9 +86,9 @@ describe('rules that are stricter than those of jose', () => {
     const found = await createApi(input, { recipe, rules: 0, route: 'fetched' })
     const result = await found?.validator.validate(input.token).catch((error: unknown) => error)
     expect(result).toBeInstanceOf(AccessTokenError)
-    const theirs = { token: input.token, keys: found?.inUse() ?? [], rules }
-    const expected = await verifyIndependently(theirs)
+    const independent = { token: input.token, keys: found?.inUse() ?? [], rules }
+    const expected = await verifyIndependently(independent)
     if (typeof expected === 'string') return expect.fail(`jose refuses it too: ${expected}`)
-    expect(await explain(theirs, expected)).toContain(name)
+    expect(await explain(independent, expected)).toContain(name)
   })
 })

@@ -50,10 +50,10 @@ describe('refreshForUnknownKey', () => {
 
   it.each([2, 3, 4.9])(
     'waits no longer than the timeout for a refresh in progress (%d s more) and its own',
-    async (seconds_) => {
+    async (duration) => {
       const { current, refreshForUnknownKey, fetches, answer } = source(gives(first))
       const known = await current()
-      answer(takes(seconds_, gives(first)))
+      answer(takes(duration, gives(first)))
       await pass(80)
       await current()
       const newer = refreshForUnknownKey(known, (set) => set === second)

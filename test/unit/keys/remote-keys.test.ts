@@ -294,12 +294,12 @@ describe('a clock that jumps', () => {
 })
 
 describe('metadata that is due', () => {
-  const hangs_ = () => new Promise<never>(() => {})
+  const neverResponds = () => new Promise<never>(() => {})
 
   it('does not delay fetched keys if its request hangs', async () => {
     const { client, current } = source(takes(0.5, gives(first)))
     client.isMetadataDue.mockReturnValue(true)
-    client.refreshMetadata.mockImplementation(hangs_)
+    client.refreshMetadata.mockImplementation(neverResponds)
     const set = current()
     expect(await secondsUntil(set)).toBeCloseTo(0.5)
     expect(await set).toBe(first)

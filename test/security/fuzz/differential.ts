@@ -33,6 +33,9 @@ interface Variant {
 /** The source of the keys. `rotated`: fetched, after other keys with which the token was tried. */
 type Route = 'given' | 'fetched' | 'rotated'
 
+/** The maximum number of JWKs in a set. */
+const maxKeys = 100
+
 const issuerWith = (keys: object) => ({ issuer: { issuer: ISS, ...keys }, audience: AUD })
 
 const shared = new Map<string, Validator>()
@@ -89,7 +92,9 @@ export async function createApi(
     await outcomeOf(validator.validate(token))
     now = NOW
   }
-  const remaining = () => goodKeys.filter((key) => !isCompromised(key, keys))
+  // A larger set is refused unread.
+  const published = keys.length > maxKeys ? [] : keys
+  const remaining = () => goodKeys.filter((key) => !isCompromised(key, published))
   return { validator, inUse: () => (failed && route === 'rotated' ? remaining() : keys) }
 }
 

@@ -6,10 +6,9 @@
 import type { HttpRequest } from '../access-token.ts'
 import { InvalidRequestError } from '../errors.ts'
 import { getFieldValues, isRepeatedField } from '../internal/field-values.ts'
+import { token68 } from '../internal/token68.ts'
 import type { Credentials, PresentedToken } from './presented-token.ts'
 
-// RFC 9110 §11.2: token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
-const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 // RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
 const schemes = {
   Bearer: /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i,

@@ -51,7 +51,7 @@ export class FetchFailure extends Error {
 const maxDepth = 8
 
 /** Lists an error and its causes, outermost first. Follows the first error of an `AggregateError`. */
-function causesOf(error: unknown): unknown[] {
+function listCauses(error: unknown): unknown[] {
   const causes: unknown[] = []
   let next = error
   while (next !== undefined && causes.length < maxDepth) {
@@ -74,13 +74,13 @@ function findInnermost(causes: readonly unknown[], read: (cause: unknown) => unk
  */
 export function describeCause(error: unknown): string {
   try {
-    const causes = causesOf(error)
+    const causes = listCauses(error)
     const message = printable(
       findInnermost(causes, (cause) =>
         cause instanceof Error ? cause.message : printable(cause),
       ) ?? '',
     )
-    const code = findInnermost(causes, codeOf)
+    const code = findInnermost(causes, readCode)
     if (code === undefined || message.includes(code)) return message
     return message === '' ? code : `${message} (${code})`
   } catch {
@@ -89,7 +89,7 @@ export function describeCause(error: unknown): string {
 }
 
 /** Returns the code of an error, for example ECONNREFUSED, ENOTFOUND or DEPTH_ZERO_SELF_SIGNED_CERT. */
-function codeOf(cause: unknown): string | undefined {
+function readCode(cause: unknown): string | undefined {
   const code = cause instanceof Error ? (cause as { code?: unknown }).code : undefined
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
 }
@@ -100,7 +100,7 @@ const resetCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCK
 /** Returns whether the server closed or reset the connection before the response was complete. */
 export function isConnectionReset(error: unknown): boolean {
   try {
-    return causesOf(error).some((cause) => resetCodes.has(codeOf(cause) ?? ''))
+    return listCauses(error).some((cause) => resetCodes.has(readCode(cause) ?? ''))
   } catch {
     return false
   }
@@ -120,7 +120,7 @@ const connectCodes = new Set([
 /** Returns whether there was no connection, so that nothing was sent. */
 export function isUnconnected(error: unknown): boolean {
   try {
-    return causesOf(error).some((cause) => connectCodes.has(codeOf(cause) ?? ''))
+    return listCauses(error).some((cause) => connectCodes.has(readCode(cause) ?? ''))
   } catch {
     return false
   }

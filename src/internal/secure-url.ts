@@ -87,12 +87,12 @@ function isAbsoluteUrl(text: unknown): text is string {
   )
 }
 
-function authorityOf(text: string): string {
+function readAuthority(text: string): string {
   return /^[a-z]+:\/\/[^/?#]*/i.exec(text)?.[0] ?? ''
 }
 
 function validateParts(text: string): string | undefined {
-  if (authorityOf(text).includes('@')) return 'has credentials in it'
+  if (readAuthority(text).includes('@')) return 'has credentials in it'
   return text.includes('#') ? 'has a fragment' : undefined
 }
 
@@ -122,7 +122,7 @@ function validateForm(text: string, { href, hostname, pathname, search }: URL): 
 
 /** Returns the text with its scheme and host in lower case and without a default port. */
 function withParsedOrigin(text: string, { protocol, pathname, search }: URL): string {
-  const authority = authorityOf(text)
+  const authority = readAuthority(text)
   const port = protocol === 'https:' ? /:443$/ : /:80$/
   const rest = text.slice(authority.length)
   const path = pathname === '/' && search !== '' && !rest.startsWith('/') ? `/${rest}` : rest

@@ -1,4 +1,5 @@
-/** @module Waits for a promise for a limited time. */
+/** @module Waits for asynchronous work for a limited time. */
+import { createAbortRace } from './abort-race.ts'
 
 /**
  * Waits for a promise. Does not cancel the work behind it.
@@ -18,5 +19,30 @@ export async function withTimeout<T>(
     return await Promise.race([promise, late])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/**
+ * Runs work and aborts its signal after the time limit. Returns then, also if the work ignores the signal.
+ *
+ * @param createError Receives the error of the aborted work.
+ * @throws what `createError` returns, after the time limit.
+ */
+export async function runWithTimeout<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  milliseconds: number,
+  createError: (cause: unknown) => Error,
+): Promise<T> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), milliseconds)
+  const { signal } = controller
+  const race = createAbortRace(signal)
+  try {
+    return await race.unlessAborted(work(signal))
+  } catch (error) {
+    throw signal.aborted ? createError(error) : error
+  } finally {
+    clearTimeout(timer)
+    race.end()
   }
 }

@@ -1,7 +1,6 @@
 /**
  * @module Stops requests while the introspection endpoint is down, and finds out with one request at a time
- * whether it is back. A token may be the cause of a failure, so that one failed request is not an outage:
- * one client could stop the introspection of all others with it.
+ * whether it is back. One failed request does not open the circuit, because its token may be the cause.
  */
 import { createBackOff } from '../keys/back-off.ts'
 import type { IntrospectionFailure } from './failure.ts'
@@ -19,10 +18,8 @@ const maxDelay = 10
 const maxPause = 60
 
 export interface CircuitBreaker {
-  /**
-   * Returns the failure for which no request may be made: the next attempt is not due, or it is in progress.
-   */
-  readonly openedBy: () => IntrospectionFailure | undefined
+  /** Returns the failure that opened the circuit; `undefined` if requests may be made. */
+  readonly openReason: () => IntrospectionFailure | undefined
   /** Seconds until the next attempt is due. */
   readonly remaining: () => number
   readonly begin: () => Attempt
@@ -35,8 +32,8 @@ interface Attempt {
   /**
    * Records a failure.
    *
-   * @param token The hash of the token that may be the cause; `undefined` where none is.
-   * @returns Whether requests stop.
+   * @param token The hash of the token that may be the cause; `undefined` if no token is.
+   * @returns Whether the circuit is open.
    */
   readonly fail: (failure: IntrospectionFailure, token: string | undefined) => boolean
   readonly end: () => void
@@ -46,27 +43,28 @@ interface Attempt {
 export function createCircuitBreaker(now: () => number): CircuitBreaker {
   const backOff = createBackOff(now, undefined, maxDelay)
   /** Tokens that failed since the last success. */
-  const failed = new Set<string>()
+  const failedTokens = new Set<string>()
   let succeededAt = Number.NEGATIVE_INFINITY
   let lastFailure: IntrospectionFailure | undefined
   /** How many failures have lengthened the back-off. */
-  let outages = 0
+  let failureCount = 0
   let isProbing = false
 
   function recordOtherSuccess(): void {
-    failed.clear()
+    failedTokens.clear()
     succeededAt = now()
   }
 
-  function isOutage(token: string): boolean {
-    if (failed.size < minTokens) failed.add(token)
+  /** @returns Whether enough tokens have failed to open the circuit. */
+  function recordFailedToken(token: string): boolean {
+    if (failedTokens.size < minTokens) failedTokens.add(token)
     const elapsed = now() - succeededAt
-    return failed.size >= minTokens && !(elapsed >= 0 && elapsed < minSeconds)
+    return failedTokens.size >= minTokens && !(elapsed >= 0 && elapsed < minSeconds)
   }
 
   function begin(): Attempt {
     const isProbe = backOff.isFailing()
-    const outagesBefore = outages
+    const countAtStart = failureCount
     if (isProbe) isProbing = true
     return {
       succeed() {
@@ -74,10 +72,10 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
         backOff.recordSuccess()
       },
       fail(failure, token) {
-        if (token !== undefined && !isProbe && !isOutage(token)) return false
-        // Requests that were in flight together fail together, which is one outage.
-        if (outages === outagesBefore) {
-          outages++
+        if (token !== undefined && !isProbe && !recordFailedToken(token)) return false
+        // Requests that were in flight together and fail count as one failure.
+        if (failureCount === countAtStart) {
+          failureCount++
           backOff.recordFailure(Math.min(failure.retryAfter ?? 0, maxPause))
           lastFailure = failure
         }
@@ -90,7 +88,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   }
 
   return {
-    openedBy() {
+    openReason() {
       const isOpen = backOff.remaining() > 0 || (backOff.isFailing() && isProbing)
       return isOpen ? lastFailure : undefined
     },

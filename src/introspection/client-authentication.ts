@@ -7,6 +7,7 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { callbackError } from '../internal/callback.ts'
+import { token68 } from '../internal/token68.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { IntrospectionFailure } from './failure.ts'
 
@@ -118,9 +119,6 @@ async function createAssertion(
   }
 }
 
-// RFC 6750 §2.1: a token68. Nothing else belongs in a header.
-const token68 = /^[\w\-.~+/]+=*$/
-
 async function callToken(token: () => string | Promise<string>): Promise<string> {
   let value: unknown
   try {
@@ -129,6 +127,7 @@ async function callToken(token: () => string | Promise<string>): Promise<string>
     const cause = callbackError('authentication.token', thrown)
     throw unavailable('the callback authentication.token failed', cause)
   }
+  // RFC 6750 §2.1: nothing else belongs in the header.
   if (typeof value === 'string' && token68.test(value)) return value
   throw unavailable('authentication.token returned no bearer token')
 }

@@ -19,11 +19,11 @@ import { freshnessLifetime } from '../keys/freshness-lifetime.ts'
 
 export interface EndpointOptions {
   readonly issuer: string
-  /** Set: the metadata are not read. */
+  /** If set, the metadata is not read. */
   readonly endpoint: string | undefined
   readonly allowInsecureHttp: boolean
   readonly method: ClientAuthenticationMethod
-  /** Seconds for which metadata without `max-age` are used. */
+  /** Seconds for which metadata without `max-age` is used. */
   readonly metadataMaxAge: number
   readonly fetch: FetchLike
   /** Milliseconds. */
@@ -36,7 +36,7 @@ export interface IntrospectionEndpoint {
   readonly isKnown: () => boolean
   /** @throws FetchFailure */
   readonly locate: (signal: AbortSignal) => string | Promise<string>
-  /** Whether the metadata list the method of authentication; `undefined` where they list none. */
+  /** Whether the metadata lists the method of authentication; `undefined` if it lists none. */
   readonly isMethodListed: () => boolean | undefined
   /** Reads the metadata again before the next request, at most once a minute: the endpoint may have moved. */
   readonly reportFailure: () => void
@@ -78,7 +78,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
       located = found
       return found.url
     } catch (error) {
-      // The URL that was found before is still used; the metadata are read again later.
+      // The URL that was found before is still used; the metadata is read again later.
       if (located === undefined) throw error
       expiresAt = now() + options.metadataMaxAge * 1000
       const reason = error instanceof FetchFailure ? error.reason : 'network'
@@ -117,7 +117,7 @@ function readEndpoint(json: MetadataDocument, source: MetadataSource): string {
   if (json.introspection_endpoint !== undefined) {
     return readMetadataUrl(json, 'introspection_endpoint', source)
   }
-  const message = 'the metadata have no introspection_endpoint: set introspection.endpoint'
+  const message = 'the metadata has no introspection_endpoint: set introspection.endpoint'
   throw new FetchFailure('not_metadata', source.url, message)
 }
 

@@ -4,10 +4,10 @@ import { isUnconnected } from '../internal/fetch-failure.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 
 /**
- * What may cause a failure: decides which tokens are introspected meanwhile. `load`: the server asks for
- * fewer requests.
+ * What may cause a failure: decides which tokens wait afterwards. `load`: the server asks for fewer requests.
+ * `own_load`: this API has too much to do; no token waits.
  */
-type PossibleCause = 'server' | 'load' | 'server_or_token' | 'token'
+type PossibleCause = 'server' | 'load' | 'own_load' | 'server_or_token' | 'token'
 
 export interface FailureDetail {
   /** What to check first. Default: the message. */
@@ -38,14 +38,14 @@ export class IntrospectionFailure extends Error {
   }
 }
 
-/** Makes a failure of a request that failed before the token was sent, as that for the metadata. */
+/** Converts an error that occurred before the token was sent, such as a failed metadata request. */
 export function toServerFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, 'server')
 }
 
 /**
- * Makes a failure of a request that sent a token. A status such as 400 or 500, or a nonsensical body,
- * may be due to that token: an attacker must not be able to interrupt introspection with one.
+ * Converts the error of a request that sent a token. A status such as 400 or 500, or a malformed body, may be
+ * due to that token: an attacker must not be able to stop introspection with one.
  */
 export function toTokenFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, error instanceof FetchFailure ? possibleCause(error) : 'server')

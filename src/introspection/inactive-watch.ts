@@ -4,10 +4,10 @@
  */
 
 /**
- * The length from which a streak is reported: more responses than the expired tokens of one client
- * cause, and longer than a deployment, during which a new issuer is asked about old tokens.
+ * Minimum streak to report. One client's expired tokens cause fewer responses; a deployment, during which a
+ * new issuer is asked about old tokens, is shorter.
  */
-const fromTheStart = { responses: 20, seconds: 600 }
+const initialThreshold = { responses: 20, seconds: 600 }
 /** Where a token was active before, the configuration is right. A few invented strings must not suffice. */
 const afterActive = { responses: 100, seconds: 3_600 }
 
@@ -31,19 +31,20 @@ export function createInactiveWatch(): InactiveWatch {
   let responses = 0
   let startedAt = 0
   let reported = false
-  let least = fromTheStart
+  let threshold = initialThreshold
   return {
     record(active, now) {
       if (active) {
         responses = 0
         reported = false
-        least = afterActive
+        threshold = afterActive
         return undefined
       }
       if (responses === 0 || now < startedAt) startedAt = now
       responses++
       const seconds = now - startedAt
-      if (reported || responses < least.responses || seconds < least.seconds) return undefined
+      if (reported || responses < threshold.responses || seconds < threshold.seconds)
+        return undefined
       reported = true
       return { responses, seconds }
     },

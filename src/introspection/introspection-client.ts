@@ -4,7 +4,6 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
  */
-import { createAbortRace } from '../internal/abort-race.ts'
 import {
   FetchFailure,
   fetchDocument,
@@ -13,6 +12,7 @@ import {
 } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import type { JsonObject } from '../internal/json-object.ts'
+import { runWithTimeout } from '../internal/timeout.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
 import type { IntrospectionEndpoint } from './endpoint.ts'
@@ -22,7 +22,7 @@ import { type IntrospectionResponse, readIntrospectionResponse } from './respons
 export interface IntrospectionClientOptions {
   readonly authentication: ResolvedClientAuthentication
   readonly endpoint: IntrospectionEndpoint
-  /** Verifies a signed response. Set: no other response is accepted. */
+  /** Verifies a signed response. If set, no other response is accepted. */
   readonly verifySigned: ((text: string) => Promise<JsonObject>) | undefined
   /** Seconds for the whole introspection, with metadata and authentication. */
   readonly timeout: number
@@ -58,13 +58,13 @@ export function createIntrospectionClient(
 
   async function send(token: string, signal: AbortSignal): Promise<FetchedResponse> {
     const url = await locate(signal)
-    // Again for a repeated request: an assertion may be used once only.
+    // Authenticates again on a retry, because an assertion may be used only once.
     const { headers, parameters } = await authenticate()
     const form = { token, token_type_hint: 'access_token', ...parameters }
     const request = {
       headers: { accept, 'content-type': 'application/x-www-form-urlencoded', ...headers },
       body: new URLSearchParams(form).toString(),
-      secrets: secretsOf(authentication, token, Object.values({ ...headers, ...parameters })),
+      secrets: listSecrets(authentication, token, Object.values({ ...headers, ...parameters })),
     }
     try {
       const { body = new Uint8Array(), contentType } = await fetchDocument(url, request, {
@@ -76,7 +76,7 @@ export function createIntrospectionClient(
       return { response, size: body.byteLength }
     } catch (error) {
       endpoint.reportFailure()
-      throw explainRefusal(error)
+      throw explainRefusal(error, authentication, endpoint)
     }
   }
 
@@ -98,61 +98,22 @@ export function createIntrospectionClient(
     if (response !== undefined) return response
     throw new IntrospectionFailure(
       'not_introspection',
-      'the answer is no introspection response: active is not a boolean',
+      'the response is not an introspection response: active is not a boolean',
       { dueTo: 'server_or_token' },
     )
   }
 
-  // RFC 7662 §2.3: the server refuses this API, so the token may be active or not.
-  function explainRefusal(error: unknown): unknown {
-    if (!(error instanceof FetchFailure)) return error
-    const { status, errorCode } = error
-    if (status !== 401 && status !== 403) return error
-    const { method, clientId } = authentication
-    const client = clientId === undefined ? 'this API' : `client ${JSON.stringify(clientId)}`
-    const hint = hintForRefusal()
-    return new IntrospectionFailure(
-      'credentials_refused',
-      `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
-      {
-        hint: errorCode === undefined ? hint : `error ${errorCode}: ${hint}`,
-        // A firewall in front of the server may refuse a token with 403.
-        dueTo: status === 401 ? 'server' : 'server_or_token',
-        cause: error,
-      },
-    )
-  }
-
-  function hintForRefusal(): string {
-    const { method } = authentication
-    if (endpoint.isMethodListed() === false) {
-      return `the metadata of the issuer do not list the method ${method}`
-    }
-    if (isChangedByEncoding(authentication)) {
-      return "clientId or clientSecret has special characters: a server that does not decode them needs encoding: 'raw'"
-    }
-    return 'check clientId, the secret or key, and whether this client may introspect tokens'
-  }
-
   async function withinTimeout<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), timeout * 1000)
-    const { signal } = controller
-    const race = createAbortRace(signal)
     try {
-      return await race.unlessAborted(work(signal))
+      return await runWithTimeout(work, timeout * 1000, createTimeoutFailure)
     } catch (error) {
-      if (signal.aborted) {
-        throw new IntrospectionFailure('timeout', `no introspection within ${timeout} s`, {
-          dueTo: 'server_or_token',
-          cause: error,
-        })
-      }
       throw toTokenFailure(error)
-    } finally {
-      clearTimeout(timer)
-      race.end()
     }
+  }
+
+  function createTimeoutFailure(cause: unknown): IntrospectionFailure {
+    const message = `no introspection within ${timeout} s`
+    return new IntrospectionFailure('timeout', message, { dueTo: 'server_or_token', cause })
   }
 
   return {
@@ -165,8 +126,8 @@ export function createIntrospectionClient(
   }
 }
 
-/** What no error may contain. Basic authentication sends the secret in an encoded form. */
-function secretsOf(
+/** Lists what no error may contain. Basic authentication sends the secret in an encoded form. */
+function listSecrets(
   authentication: ResolvedClientAuthentication,
   token: string,
   sent: readonly string[],
@@ -175,12 +136,49 @@ function secretsOf(
   return [token, ...secret, ...sent]
 }
 
-/**
- * The media type must be the one that was asked for: a login page is no response, and neither is an
- * unsigned response where a signed one is required.
- */
+/** A login page is no response, and neither is an unsigned response where a signed one is required. */
 function requireType(url: string, contentType: string | undefined, expected: string): void {
   const [type = ''] = (contentType ?? '').split(';', 1)
   if (type.trim().toLowerCase() === expected) return
-  throw new FetchFailure('not_json', url, `the answer is not ${expected}`)
+  const message = `the response is not ${expected}`
+  if (expected === jsonType) throw new FetchFailure('not_json', url, message)
+  const dueTo = 'server_or_token'
+  throw new IntrospectionFailure('invalid_signed_response', message, { dueTo })
+}
+
+/** RFC 7662 §2.3: with 401 or 403 the server refuses this API, and the token may be active or not. */
+function explainRefusal(
+  error: unknown,
+  authentication: ResolvedClientAuthentication,
+  endpoint: IntrospectionEndpoint,
+): unknown {
+  if (!(error instanceof FetchFailure)) return error
+  const { status, errorCode } = error
+  if (status !== 401 && status !== 403) return error
+  const { method, clientId } = authentication
+  const client = clientId === undefined ? 'this API' : `client ${JSON.stringify(clientId)}`
+  const hint = hintForRefusal(authentication, endpoint)
+  return new IntrospectionFailure(
+    'credentials_refused',
+    `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
+    {
+      hint: errorCode === undefined ? hint : `error ${errorCode}: ${hint}`,
+      // A firewall in front of the server may refuse a token with 403.
+      dueTo: status === 401 ? 'server' : 'server_or_token',
+      cause: error,
+    },
+  )
+}
+
+function hintForRefusal(
+  authentication: ResolvedClientAuthentication,
+  endpoint: IntrospectionEndpoint,
+): string {
+  if (endpoint.isMethodListed() === false) {
+    return `the metadata of the issuer does not list the method ${authentication.method}`
+  }
+  if (isChangedByEncoding(authentication)) {
+    return "clientId or clientSecret has special characters: a server that does not decode them needs encoding: 'raw'"
+  }
+  return 'check clientId, the secret or key, and whether this client may introspect tokens'
 }

@@ -1,6 +1,6 @@
 /**
- * @module Which requests wait after a failed introspection. Tokens that were accepted before do not wait for
- * failures that other tokens may have caused, because any client can send those.
+ * @module Which requests wait after a failed introspection. Tokens that were accepted before do not wait
+ * because of failures for tokens that were not accepted before, because any client can send those.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'
@@ -9,7 +9,8 @@ import type { IntrospectionFailure } from './failure.ts'
 /** Why no request may be made about a token now. */
 export interface Pause {
   readonly failure: IntrospectionFailure
-  readonly seconds: number
+  /** Seconds until the next attempt is due. */
+  readonly delay: number
 }
 
 export interface Outages {
@@ -23,7 +24,7 @@ export interface Outages {
 
 export interface IntrospectionAttempt {
   readonly succeed: () => void
-  /** @returns Seconds for which other tokens wait; 0: they do not. */
+  /** @returns Seconds for which other tokens wait; 0 if they do not. */
   readonly fail: (failure: IntrospectionFailure) => number
   readonly end: () => void
 }
@@ -41,12 +42,12 @@ interface FailedToken {
 
 /** @param now Seconds. */
 export function createOutages(now: () => number): Outages {
-  const everyToken = createCircuitBreaker(now)
-  const unknownTokens = createCircuitBreaker(now)
+  const globalBreaker = createCircuitBreaker(now)
+  const unknownTokensBreaker = createCircuitBreaker(now)
   const failedTokens = createGenerationMap<FailedToken>(maxFailedTokens)
 
   /** The first repetition is immediate, the next after 1 s, then after twice as long each time. */
-  function remainingOf({ failures, failedAt }: FailedToken): number {
+  function calculateDelay({ failures, failedAt }: FailedToken): number {
     const elapsed = now() - failedAt
     if (failures < 2 || elapsed < 0) return 0
     return Math.max(0, Math.min(maxTokenDelay, 2 ** (failures - 2)) - elapsed)
@@ -59,38 +60,39 @@ export function createOutages(now: () => number): Outages {
 
   return {
     findPause(token, isGenuine) {
-      for (const breaker of isGenuine ? [everyToken] : [everyToken, unknownTokens]) {
-        const failure = breaker.openedBy()
-        if (failure !== undefined) return { failure, seconds: breaker.remaining() }
+      for (const breaker of isGenuine ? [globalBreaker] : [globalBreaker, unknownTokensBreaker]) {
+        const failure = breaker.openReason()
+        if (failure !== undefined) return { failure, delay: breaker.remaining() }
       }
       const failed = failedTokens.get(token)
-      const seconds = failed === undefined ? 0 : remainingOf(failed)
-      return failed !== undefined && seconds > 0 ? { failure: failed.failure, seconds } : undefined
+      const delay = failed === undefined ? 0 : calculateDelay(failed)
+      return failed !== undefined && delay > 0 ? { failure: failed.failure, delay } : undefined
     },
     begin(token, isGenuine) {
-      const ofEveryToken = everyToken.begin()
-      const own = isGenuine ? ofEveryToken : unknownTokens.begin()
+      const globalAttempt = globalBreaker.begin()
+      const kindAttempt = isGenuine ? globalAttempt : unknownTokensBreaker.begin()
       return {
         succeed() {
           failedTokens.delete(token)
-          ofEveryToken.succeed()
-          if (isGenuine) unknownTokens.recordOtherSuccess()
-          else own.succeed()
+          globalAttempt.succeed()
+          if (isGenuine) unknownTokensBreaker.recordOtherSuccess()
+          else kindAttempt.succeed()
         },
         fail(failure) {
           const { dueTo } = failure
           if (dueTo === 'server') {
-            ofEveryToken.fail(failure, undefined)
-            return everyToken.remaining()
+            globalAttempt.fail(failure, undefined)
+            return globalBreaker.remaining()
           }
+          if (dueTo === 'own_load') return 0
           if (dueTo === 'token' || dueTo === 'server_or_token') recordFailedToken(token, failure)
           if (dueTo === 'token') return 0
-          const stops = own.fail(failure, dueTo === 'load' ? undefined : token)
-          return stops ? (isGenuine ? everyToken : unknownTokens).remaining() : 0
+          const isOpen = kindAttempt.fail(failure, dueTo === 'load' ? undefined : token)
+          return isOpen ? (isGenuine ? globalBreaker : unknownTokensBreaker).remaining() : 0
         },
         end() {
-          ofEveryToken.end()
-          own.end()
+          globalAttempt.end()
+          if (!isGenuine) kindAttempt.end()
         },
       }
     },

@@ -2,22 +2,18 @@
  * @module Limits the introspection requests for tokens that were not accepted before. A client can
  * send any number of random strings, and each would cause a request to the issuer.
  *
- * A request takes one from a budget, and gives it back when the token turns out to be valid. So valid
- * tokens use the budget only while their request is in flight, and refused ones use it up. Tokens that
- * were accepted before do not pass through here.
+ * A request takes one unit from a budget, and puts it back if the token is accepted. So valid tokens use
+ * the budget only while their request is in flight. A token that is refused, and a request that fails, use
+ * up one unit. Tokens that were accepted before are not limited here.
  */
 import type { IntrospectionLimit } from '../events.ts'
+import { createTokenBucket } from '../internal/token-bucket.ts'
 
 /**
- * The number of refused tokens in a burst: enough for the expired tokens of all users of a small
- * API after a weekend, and too few to load a server.
+ * A capacity of 200 units: enough for the expired tokens of all users of a small API after a weekend, and
+ * too few to load a server. 10 units are added each second: as many requests as one busy client makes.
  */
-const burst = 200
-/**
- * The number of refused tokens that are added each second: as many requests as one busy client
- * makes.
- */
-const perSecond = 10
+const budget = { capacity: 200, perSecond: 10 }
 /**
  * The maximum number of requests in flight. At a response time of 50 ms it allows 2,000 new tokens
  * a second, more than one process accepts connections for. At 5 s it bounds sockets and memory.
@@ -35,29 +31,19 @@ export interface IntrospectionRateLimit {
 /** @param now Seconds. */
 export function createIntrospectionRateLimit(now: () => number): IntrospectionRateLimit {
   let inFlight = 0
-  let left = burst
-  let countedAt = now()
+  const units = createTokenBucket(budget, now)
   let reportedAt = Number.NEGATIVE_INFINITY
-
-  function refill(): void {
-    const time = now()
-    const elapsed = Math.max(0, time - countedAt)
-    countedAt = time
-    left = Math.min(burst, left + elapsed * perSecond)
-  }
 
   return {
     begin() {
       if (inFlight >= maxInFlight) return 'requests_in_flight'
-      refill()
-      if (left < 1) return 'inactive_tokens'
-      left--
+      if (!units.tryTake()) return 'inactive_tokens'
       inFlight++
       return undefined
     },
     end(isAccepted) {
       inFlight--
-      if (isAccepted) left = Math.min(burst, left + 1)
+      if (isAccepted) units.putBack()
     },
     isReportDue() {
       const time = now()

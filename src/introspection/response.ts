@@ -9,7 +9,7 @@ import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 
-/** The members of a response for an active token. */
+/** Whether a token is active and, if it is, the members of the response. */
 export type IntrospectionResponse =
   | { readonly active: false }
   | { readonly active: true; readonly claims: JsonObject }
@@ -18,7 +18,7 @@ export type IntrospectionResponse =
  * Reads whether a token is active. Members that are null count as absent, except `cnf`: some servers
  * send null for everything that a token does not have.
  *
- * @returns `undefined` where the object is not an introspection response: `active` is not a boolean.
+ * @returns `undefined` if the object is not an introspection response: `active` is not a boolean.
  */
 export function readIntrospectionResponse(json: JsonObject): IntrospectionResponse | undefined {
   const active = getOwn(json, 'active')

@@ -1,6 +1,6 @@
 /**
- * @module Verifies a signed introspection response. Whatever is wrong with it is a failure of the
- * server, not of the token.
+ * @module Verifies a signed introspection response. Every defect leads to a 503, never to a refusal of the
+ * token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-5 | RFC 9701, section 5}
  */
@@ -14,6 +14,7 @@ import {
   notBase64url,
   splitJws,
 } from '../internal/compact-serialization.ts'
+import { QueueFullError } from '../internal/fair-queue.ts'
 import { isJsonObject, type JsonObject } from '../internal/json-object.ts'
 import { isNumericDate } from '../internal/numeric-date.ts'
 import { copyOwnMembers, getOwn } from '../internal/own-property.ts'
@@ -36,15 +37,15 @@ export interface SignedResponseRules {
   /** Seconds. */
   readonly clockTolerance: number
   /**
-   * Finds the issuer's key that verifies the signature; `undefined` where there is none. May throw or
-   * reject with the errors of a token that is signed with it.
+   * Finds the issuer's key that verifies the signature; `undefined` if there is none. May throw or reject
+   * with the errors of `verifySignature`.
    */
   readonly findKey: (response: SignedResponse) => unknown
 }
 
 // RFC 9701 §5; RFC 7515 §4.1.9: the prefix of the media type may be left out.
 const responseType = /^(?:application\/)?token-introspection\+jwt$/i
-/** Seconds by which `iat` may lie in the past: a response is created for one request. */
+/** Seconds by which `iat` may lie in the past or in the future: a response is created for one request. */
 const maxResponseAge = 60
 
 /**
@@ -64,7 +65,7 @@ export async function verifySignedResponse(
   validateResponseClaims(claims, rules, now)
   await requireKey(response, rules)
   const result = getOwn(claims, 'token_introspection')
-  // RFC 9701 §5: nowhere else. Members of the JWT itself are not about the token.
+  // RFC 9701 §5: Only this member describes the token.
   if (!isJsonObject(result)) {
     throw invalid('it has no member token_introspection')
   }
@@ -139,9 +140,12 @@ async function requireKey(response: SignedResponse, { findKey }: SignedResponseR
     if (error instanceof ServiceUnavailableError) {
       const { message, retryAfter, detail } = error
       const hint = detail.hint
+      // Tokens of any client fill the queue of verifications, so the server is not the cause.
+      const dueTo = error.cause instanceof QueueFullError ? 'own_load' : 'server'
       throw new IntrospectionFailure('keys_unavailable', message, {
         hint,
         retryAfter,
+        dueTo,
         cause: error,
       })
     }

@@ -3,11 +3,11 @@
  * and its results are stored, up to a limit. The `iss` that it receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
+import { createFairQueue } from '../internal/fair-queue.ts'
 import { isPrintable } from '../internal/printable.ts'
 import { validateHttpIssuer } from '../internal/secure-url.ts'
 import { withTimeout } from '../internal/timeout.ts'
 import type { ResolveIssuer } from '../options/issuers.ts'
-import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
 import { createIssuerStore, type StoredIssuer } from './issuer-store.ts'
 import { createRefusedIssuers, isCurrent } from './refused-issuers.ts'
@@ -44,7 +44,7 @@ export function createResolvedIssuers(
   const { keyPolicy, now, observer } = environment
   const seconds = () => now() / 1000
   const limits = {
-    verifications: createVerificationQueue(),
+    verifications: createFairQueue(),
     unverified: createUnverifiedLimits(now, observer),
   }
   const store = createIssuerStore()

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Observer } from '../events/observer.ts'
+import type { FairQueue } from '../internal/fair-queue.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'
 import { createJwksClient } from '../keys/jwks-client.ts'
@@ -12,7 +13,6 @@ import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
 import { createRemoteKeySource, unlimitedFetch } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
-import type { VerificationQueue } from '../signature/verification-queue.ts'
 import { discover } from './discovery.ts'
 import type { UnverifiedLimits } from './unverified-limits.ts'
 
@@ -26,7 +26,7 @@ export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource
   readonly status: IssuerStatus
   /** `undefined` for a validator with only one issuer, which does not share the thread pool. */
-  readonly verifications: VerificationQueue | undefined
+  readonly verifications: FairQueue | undefined
 }
 
 /** What the issuers of a validator share. */
@@ -40,7 +40,7 @@ export interface IssuerEnvironment {
 
 /** What the issuers of a validator with several issuers share in addition. */
 export interface SharedLimits {
-  readonly verifications: VerificationQueue | undefined
+  readonly verifications: FairQueue | undefined
   /** `undefined` if the issuers are listed. */
   readonly unverified: UnverifiedLimits | undefined
 }

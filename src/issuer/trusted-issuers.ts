@@ -1,8 +1,9 @@
 /**
  * @module Finds trusted issuers: in a list, or with a function of the application.
  */
+
+import { createFairQueue } from '../internal/fair-queue.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
-import { createVerificationQueue } from '../signature/verification-queue.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
 import { createResolvedIssuers } from './resolved-issuers.ts'
 import {
@@ -34,7 +35,7 @@ export function createTrustedIssuers(
 ): TrustedIssuers {
   if (typeof issuers === 'function') return createResolvedIssuers(issuers, environment)
   const limits = {
-    verifications: issuers.length > 1 ? createVerificationQueue() : undefined,
+    verifications: issuers.length > 1 ? createFairQueue() : undefined,
     unverified: undefined,
   }
   const issuersByName = new Map(

@@ -5,12 +5,12 @@
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
 import type { IssuersRateLimitedEvent } from '../events.ts'
+import { createTokenBucket } from '../internal/token-bucket.ts'
 
 /** The maximum number of key sets that are fetched at a time. */
 const maxFetches = 50
 /** The number of requests in a burst, and how many are added each second. */
-const burst = 600
-const requestsPerSecond = 10
+const requestLimits = { capacity: 600, perSecond: 10 }
 
 export interface UnverifiedLimits {
   /**
@@ -25,20 +25,11 @@ export interface UnverifiedLimits {
 /** @param now Milliseconds. */
 export function createUnverifiedLimits(now: () => number, observer: Observer): UnverifiedLimits {
   let fetches = 0
-  let left = burst
-  let countedAt = now()
-
-  function requestsLeft(): number {
-    const time = now()
-    const elapsed = Math.max(0, time - countedAt) / 1000
-    countedAt = time
-    left = Math.min(burst, left + elapsed * requestsPerSecond)
-    return left
-  }
+  const requests = createTokenBucket(requestLimits, () => now() / 1000)
 
   function exceededLimit(): IssuersRateLimitedEvent['limit'] | undefined {
     if (fetches >= maxFetches) return 'fetches_in_flight'
-    return requestsLeft() < 1 ? 'requests_per_minute' : undefined
+    return requests.isEmpty() ? 'requests_per_minute' : undefined
   }
 
   return {
@@ -54,9 +45,7 @@ export function createUnverifiedLimits(now: () => number, observer: Observer): U
       const hint = 'too many issuers without a verified token need keys'
       throw new ServiceUnavailableError('keys', 1, { issuer, hint })
     },
-    countRequest() {
-      // A fetch that has begun is not interrupted, so this may become negative.
-      left = requestsLeft() - 1
-    },
+    // Takes a request even if none is left, because a fetch that has begun is not interrupted.
+    countRequest: requests.take,
   }
 }

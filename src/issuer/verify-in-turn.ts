@@ -4,10 +4,10 @@
  */
 import type { Buffer } from 'node:buffer'
 import { ServiceUnavailableError } from '../errors.ts'
+import { type QueuedTask, QueueFullError } from '../internal/fair-queue.ts'
 import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
 import { printable } from '../internal/printable.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
-import type { VerificationTask } from '../signature/verification-queue.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
@@ -15,7 +15,7 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verifications'>
 
 /**
- * Verifies a signature at once, or in the turn of its issuer if there are several.
+ * Verifies a signature immediately, or in the turn of its issuer if there are several.
  *
  * @param isContinuation Whether another key was tried before for the same token. Such a verification is
  * never refused.
@@ -31,7 +31,7 @@ export function verifyInTurn(
 ): MaybePromise<boolean> {
   if (verifications === undefined) return verifyWithKey(algorithm, key, input, signature)
   return new Promise((resolve, reject) => {
-    const task: VerificationTask = (release) => {
+    const task: QueuedTask = (release) => {
       void chain(verifyWithKey(algorithm, key, input, signature), (isValid) => {
         release()
         resolve(isValid)
@@ -41,6 +41,7 @@ export function verifyInTurn(
     const owner = status.verified ? issuer : ''
     if (verifications.run(owner, task, isContinuation)) return
     const hint = 'too many signatures of this issuer wait to be verified'
-    reject(new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint }))
+    const detail = { issuer: printable(issuer), hint }
+    reject(new ServiceUnavailableError('keys', 1, detail, new QueueFullError()))
   })
 }

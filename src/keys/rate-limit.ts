@@ -3,28 +3,14 @@
  * every 30 seconds. Any number of invented values of `kid` causes two fetches a minute, and a key
  * rotation is still found.
  */
+import { createTokenBucket, type TokenBucket } from '../internal/token-bucket.ts'
 
-const capacity = 4
-const secondsPerLookup = 30
+const limits = { capacity: 4, perSecond: 1 / 30 }
 
-export interface RateLimit {
-  /** Takes one lookup. Returns `false` if none is left. */
-  readonly tryTake: () => boolean
-}
+/** Each lookup takes one unit. */
+export type RateLimit = Pick<TokenBucket, 'tryTake'>
 
 /** @param now Seconds. */
 export function createRateLimit(now: () => number): RateLimit {
-  let left = capacity
-  let countedAt = now()
-  return {
-    tryTake() {
-      const time = now()
-      const elapsed = Math.max(0, time - countedAt)
-      countedAt = time
-      left = Math.min(capacity, left + elapsed / secondsPerLookup)
-      if (left < 1) return false
-      left--
-      return true
-    },
-  }
+  return createTokenBucket(limits, now)
 }

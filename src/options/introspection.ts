@@ -6,6 +6,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
 import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
+import { token68 } from '../internal/token68.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 import { checkBoolean, checkSeconds, isFilledString, readOwnOptions } from './checks.ts'
 import { readClientAuthentication } from './client-authentication.ts'
@@ -21,7 +22,7 @@ import { readClientAuthentication } from './client-authentication.ts'
  * - `tls_client_auth`: a client certificate (RFC 8705 §2), which the option `fetch` has to present.
  * - `none`: no authentication, in a network where only this API reaches the endpoint.
  * - `bearer`: an access token of this API. `token` is called for every request, so it has to cache; a
- *   throw is answered with 503.
+ *   throw becomes a 503.
  */
 export type ClientAuthenticationOptions =
   | {
@@ -54,7 +55,7 @@ export interface IntrospectionOptions {
    */
   readonly endpoint?: string | undefined
   /**
-   * `'all'`: JWTs too, after they were verified here, so that revocation takes effect at once.
+   * `'all'`: JWTs too, after they were verified locally, so that a revoked JWT is refused within `maxAge`.
    * @defaultValue 'opaque'
    */
   readonly tokens?: 'opaque' | 'all' | undefined
@@ -193,9 +194,9 @@ function checkEndpoint(
   throw new TypeError(`${label}.endpoint is required, because the issuer ${problem}`)
 }
 
-// RFC 6750 §2.1: the characters of a token68.
+// RFC 6750 §2.1: opaque tokens in a header are token68 too.
 function isTokenPrefix(value: unknown): value is string {
-  return isFilledString(value) && /^[\w\-.~+/]+=*$/.test(value)
+  return isFilledString(value) && token68.test(value)
 }
 
 function readSignedAudiences(...identifiers: readonly (string | undefined)[]): readonly string[] {
@@ -207,7 +208,7 @@ function readSignedAudiences(...identifiers: readonly (string | undefined)[]): r
 }
 
 /**
- * Checks that the form of an opaque token names at most one of the issuers with introspection.
+ * Checks that the prefix of an opaque token selects at most one of the issuers with introspection.
  *
  * @throws TypeError
  */

@@ -1,8 +1,8 @@
 /**
  * @module The decision about one request, in five steps. `decide` runs steps 1 and 2 and calls
- * `proveAndAuthorize` for step 3, which calls `authorize` for step 4; step 5 is the response.
- * `verifyAndDecide` has step 2 for a JWT that is not cached. Each step returns its result or throws one
- * AccessTokenError. Cheap checks run before expensive ones. For a cached token no promise is created,
+ * `verifyProofAndAuthorize` for step 3, which calls `checkRevocationAndAuthorize` for step 4; step 5 is the
+ * response. `verifyAndDecide` has step 2 for a JWT that is not cached. Each step returns its result or throws
+ * one AccessTokenError. Cheap checks run before expensive ones. For a cached token no promise is created,
  * unless a step has to wait.
  */
 import type { AccessToken, HttpRequest, Proof, Requirement } from '../access-token.ts'
@@ -22,7 +22,7 @@ import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
 import { validateType } from '../token/token-type.ts'
 import { addRequirement, createContext, type ValidationContext } from './context.ts'
 import { validateEncryption } from './decryption.ts'
-import { claimRulesOf, introspectJwt, opaqueVerifier } from './introspection-verifier.ts'
+import { introspectJwtIfRequired, opaqueVerifier, selectRules } from './introspection-verifier.ts'
 import type { Pipeline } from './pipeline.ts'
 import { createMissingTokenError, refuse, reportAccepted, reportRefusal } from './report.ts'
 import { revalidateCached } from './revalidate-cached.ts'
@@ -68,12 +68,12 @@ function decide(
     // Step 1, credentials: which token did the request present? RFC 6750 §2
     const presented = findCredentials(token, context)
     // Step 2, token: is it a valid token of a trusted issuer, for this API, now? RFC 9068 §4
-    const verified = findVerified(presented, context)
+    const verified = verifyCachedOrOpaque(presented, context)
     if (verified === undefined) return verifyAndDecide(undefined, presented, context)
     if ((verified as MaybeThenable).then !== undefined && isPromise(verified)) {
       return verifyAndDecide(verified, presented, context)
     }
-    const decided = proveAndAuthorize(verified as VerificationResult, context)
+    const decided = verifyProofAndAuthorize(verified as VerificationResult, context)
     // Step 5, response: the application responds. For a refusal, the error contains the response.
     return (decided as MaybeThenable).then !== undefined && isPromise(decided)
       ? decided.then(undefined, (error) => refuse(error, context))
@@ -88,14 +88,15 @@ function decide(
  * call between a throw and its catch adds 0.3 µs to a refusal, and each promise 0.2 µs to a new token.
  */
 async function verifyAndDecide(
-  found: Promise<VerificationResult | undefined> | undefined,
+  pendingResult: Promise<VerificationResult | undefined> | undefined,
   presented: PresentedToken,
   context: ValidationContext,
 ): Promise<AccessToken> {
   try {
-    let result = found === undefined ? undefined : await found
+    let result = pendingResult === undefined ? undefined : await pendingResult
     if (result === undefined) {
-      // Step 2 for a JWT. Does not use the request: see TokenVerifier.
+      // Step 2 for a JWT. The result does not depend on the request: see TokenVerifier. `readBinding` also
+      // refuses early if this request cannot prove the binding.
       const { decrypt, issuers, seconds } = context.pipeline
       const decryption = decrypt?.(presented.token)
       const decrypted = decryption === undefined ? undefined : await decryption
@@ -120,10 +121,10 @@ async function verifyAndDecide(
       validateTime(times, issuer, seconds())
       const verified = createVerificationResult(jwt, times, issuer, key, confirmation)
       recordVerified(verified, decrypted, presented, context)
-      const introspected = introspectJwt(verified, presented, context)
+      const introspected = introspectJwtIfRequired(verified, presented, context)
       result = isPromise(introspected) ? await introspected : introspected
     }
-    const decided = proveAndAuthorize(result, context)
+    const decided = verifyProofAndAuthorize(result, context)
     return isPromise(decided) ? await decided : decided
   } catch (error) {
     // Rejects one microtask later, for the reason given at `refuse`.
@@ -148,7 +149,7 @@ function validateJwt(
   validateEncryption(decrypted, claims, issuer)
   const times = readTimeClaims(claims)
   validateTime(times, issuer, now)
-  validateClaims(claims, claimRulesOf(issuer, claims))
+  validateClaims(claims, selectRules(issuer, claims))
   return times
 }
 
@@ -164,7 +165,7 @@ function recordVerified(
 }
 
 /** Depends on the request, so it runs on every request, for cached tokens too. */
-function proveAndAuthorize(
+function verifyProofAndAuthorize(
   result: VerificationResult,
   context: ValidationContext,
 ): MaybePromise<AccessToken> {
@@ -172,11 +173,16 @@ function proveAndAuthorize(
   // Step 3, proof: did this request prove possession of the key that the token is bound to?
   const proofs = context.pipeline.proof.verify(result, context)
   return (proofs as MaybeThenable).then !== undefined && isPromise(proofs)
-    ? proofs.then((proven) => authorize(createAccessToken(result, proven, context), context))
-    : authorize(createAccessToken(result, proofs as readonly Proof[], context), context)
+    ? proofs.then((proven) => checkRevocationAndAuthorize(result, proven, context))
+    : checkRevocationAndAuthorize(result, proofs as readonly Proof[], context)
 }
 
-function authorize(token: AccessToken, context: ValidationContext): MaybePromise<AccessToken> {
+function checkRevocationAndAuthorize(
+  result: VerificationResult,
+  proofs: readonly Proof[],
+  context: ValidationContext,
+): MaybePromise<AccessToken> {
+  const token = createAccessToken(result, proofs, context)
   // Before step 4: has the application revoked the token, perhaps since it was cached?
   const revocation = context.pipeline.checkRevocation?.(token)
   return revocation === undefined
@@ -213,7 +219,7 @@ function findCredentials(token: string | undefined, context: ValidationContext):
  *
  * @returns `undefined` for a JWT that has to be verified.
  */
-function findVerified(
+function verifyCachedOrOpaque(
   presented: PresentedToken,
   context: ValidationContext,
 ): MaybePromise<VerificationResult | undefined> {
@@ -239,5 +245,5 @@ function useCached(
   context: ValidationContext,
 ): MaybePromise<VerificationResult | undefined> {
   context.cached = isValid
-  return isValid ? introspectJwt(result, presented, context) : undefined
+  return isValid ? introspectJwtIfRequired(result, presented, context) : undefined
 }

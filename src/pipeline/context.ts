@@ -38,7 +38,7 @@ export interface ValidationContext {
   claims: Claims | undefined
   /** The trusted issuer that the token names. */
   issuer: TrustedIssuer | undefined
-  /** What is verified already: from step 3 on, the token. Its proof and requirement may still fail. */
+  /** The verification result, set at step 3; in `authorize`, the access token. */
   verified: VerificationResult | AccessToken | undefined
   /** Whether the token was verified for an earlier request. */
   cached: boolean

@@ -3,10 +3,10 @@
  * send encrypted tokens only.
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
+import { createFairQueue, QueueFullError } from '../internal/fair-queue.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
-import { createVerificationQueue } from '../signature/verification-queue.ts'
 import type { Claims } from '../token/claim.ts'
 import {
   type DecryptedToken,
@@ -31,7 +31,7 @@ export function createDecryption(
   settings: ResolvedOptions['issuers'],
   issuers: TrustedIssuers,
 ): DecryptToken | undefined {
-  const inTurn = createTurns()
+  const inTurn = createDecryptionQueue()
   if (typeof settings === 'function') {
     return (token) =>
       isEncrypted(token) ? decryptForNamedIssuer(token, issuers, inTurn) : undefined
@@ -42,8 +42,8 @@ export function createDecryption(
 }
 
 /** Limits the decryptions of a validator: anyone can send encrypted tokens. */
-function createTurns(): RunInTurn {
-  const queue = createVerificationQueue(limits)
+function createDecryptionQueue(): RunInTurn {
+  const queue = createFairQueue(limits)
   return (work) =>
     new Promise((resolve, reject) => {
       const isAccepted = queue.run(
@@ -53,7 +53,7 @@ function createTurns(): RunInTurn {
       )
       if (isAccepted) return
       const hint = 'too many encrypted tokens wait to be decrypted'
-      reject(new ServiceUnavailableError('keys', 1, { hint }))
+      reject(new ServiceUnavailableError('keys', 1, { hint }, new QueueFullError()))
     })
 }
 
@@ -61,7 +61,7 @@ async function runTask<T>(work: () => Promise<T>, release: () => void): Promise<
   try {
     return await work()
   } finally {
-    // Not at once: decryptions that fail on the main thread would follow each other without a pause.
+    // Not immediately: decryptions that fail on the main thread would follow each other without a pause.
     setImmediate(release)
   }
 }

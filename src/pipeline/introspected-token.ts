@@ -19,15 +19,15 @@ import {
 } from './verification-result.ts'
 
 /**
- * Seconds that `expiresAt` of a token without `exp` is ahead at least: libraries that compare it with the
- * clock would otherwise refuse a token whose result is not cached.
+ * Minimum seconds from now to `expiresAt` if there is no `exp`, because libraries refuse a token that expires
+ * now.
  */
 const minLifetime = 10
 
 /** The rules for a response. */
 export interface IntrospectionRules {
   readonly issuer: TrustedIssuer
-  /** Seconds for which a token without `exp` is considered valid; {@link minLifetime} if that is more. */
+  /** Seconds from now to `expiresAt` if there is no `exp`; {@link minLifetime} if that is more. */
   readonly maxAge: number
 }
 
@@ -36,7 +36,7 @@ export interface IntrospectionRules {
  * be proven by each request.
  *
  * @param now Seconds since 1970.
- * @param jwt The result for the same token, where it is a JWT that was verified here.
+ * @param jwt The result for the same token, if it is a JWT that was verified locally.
  * @throws InvalidTokenError
  */
 export function validateIntrospectedToken(
@@ -50,7 +50,7 @@ export function validateIntrospectedToken(
   const times = readTimes(members)
   validateTime(times, issuer, now)
   // The profile of RFC 9068 does not apply to an introspection response.
-  validateAudience(members, { audience: issuer.audience, profile: 'jwt' })
+  validateAudience(members, { ...issuer, profile: 'jwt' })
   const confirmation = readConfirmation(members)
   // A NumericDate, like that of a token with `exp`. Rounded up, so that it does not shorten the cache.
   const exp = Number.isFinite(times.exp)

@@ -1,11 +1,10 @@
 /**
  * @module Verifies tokens by introspection: connects the introspection client of each issuer with the
- * issuer's keys, for signed responses, and with the rules for claims. Holds the verifier of opaque tokens,
- * and the step that asks about a JWT which was verified here.
+ * issuer's keys, for signed responses, and with the rules for claims. Contains the verifier of opaque tokens,
+ * and the step that asks about a JWT which was verified locally.
  */
 import { validateToken68 } from '../credentials/authorization-header.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
-import { InvalidTokenError } from '../errors.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { createIntrospectionEndpoint } from '../introspection/endpoint.ts'
 import { createIntrospectionCache } from '../introspection/introspection-cache.ts'
@@ -19,38 +18,34 @@ import type { ResolvedIntrospection } from '../options/introspection.ts'
 import type { Claims } from '../token/claim.ts'
 import type { ClaimRules } from '../token/claims.ts'
 import { validateTime } from '../token/time.ts'
+import { malformed } from '../token/token-text.ts'
 import type { ValidationContext } from './context.ts'
 import { validateIntrospectedToken } from './introspected-token.ts'
 import type { TokenVerifier } from './pipeline.ts'
 import type { VerificationResult } from './verification-result.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** Verifies opaque tokens: the issuer that the form of the token names is asked about it. */
+/** Verifies opaque tokens: the issuer that the prefix of the token selects is asked about it. */
 export const opaqueVerifier: TokenVerifier = {
   verify(presented, context) {
     if (!isSendable(presented)) throw malformed('a character that no access token has')
     const issuer = findIssuerOfOpaqueToken(presented.token, context.pipeline.opaqueIssuers)
-    if (issuer === undefined)
-      throw malformed('no issuer has the beginning of the token as tokenPrefix')
+    if (issuer === undefined) throw malformed("the token begins with no issuer's tokenPrefix")
     context.issuer = issuer
     return introspect(presented.token, issuer, context)
   },
 }
 
-function malformed(hint: string): InvalidTokenError {
-  return new InvalidTokenError('malformed', { hint })
-}
-
 // RFC 6749, appendix A.12: 1*VSCHAR
-const accessToken = /^[\x20-\x7e]+$/
+const vschars = /^[\x20-\x7e]+$/
 
-/** In a header a token has fewer characters than elsewhere. */
+/** The Authorization header allows only token68; a form or query allows all of VSCHAR. */
 function isSendable(presented: PresentedToken): boolean {
-  return validateToken68(presented) === undefined && accessToken.test(presented.token)
+  return validateToken68(presented) === undefined && vschars.test(presented.token)
 }
 
-/** Asks about a JWT too, after every check of it, where its issuer has `tokens: 'all'`. */
-export function introspectJwt(
+/** Asks about a JWT too, after the claims and the signature were verified, if its issuer has `tokens: 'all'`. */
+export function introspectJwtIfRequired(
   result: VerificationResult,
   { token }: PresentedToken,
   context: ValidationContext,
@@ -62,12 +57,13 @@ export function introspectJwt(
 }
 
 /**
- * Returns the rules for the claims of a JWT. Where its issuer is asked about it afterwards, the response may
- * name the audience instead, as Keycloak does for its lightweight tokens.
+ * Selects the rules for the claims of a JWT. If its issuer is asked about it afterwards, the response may
+ * name the audience instead, as that of Keycloak does for its lightweight tokens.
  */
-export function claimRulesOf(issuer: TrustedIssuer, claims: Claims): ClaimRules {
-  const isNamedLater = issuer.introspection?.tokens === 'all' && !Object.hasOwn(claims, 'aud')
-  return isNamedLater ? { ...issuer, audience: false } : issuer
+export function selectRules(issuer: TrustedIssuer, claims: Claims): ClaimRules {
+  const mayResponseNameAudience =
+    issuer.introspection?.tokens === 'all' && !Object.hasOwn(claims, 'aud')
+  return mayResponseNameAudience ? { ...issuer, audience: false } : issuer
 }
 
 function introspect(
@@ -77,7 +73,7 @@ function introspect(
   jwt?: VerificationResult,
 ): MaybePromise<VerificationResult> {
   const { introspectors, seconds } = context.pipeline
-  const result = introspectors.of(issuer).introspect(token, jwt)
+  const result = introspectors.get(issuer).introspect(token, jwt)
   context.cached = !isPromise(result)
   if (!isPromise(result)) validateTime(result, issuer, seconds())
   return result
@@ -85,18 +81,18 @@ function introspect(
 
 /** The introspection client of each issuer that has one, with its limits and its back-off. */
 export interface Introspectors {
-  readonly of: (issuer: TrustedIssuer) => Introspector<VerificationResult, VerificationResult>
+  readonly get: (issuer: TrustedIssuer) => Introspector<VerificationResult>
 }
 
 /**
- * @param maxEntries Results that are cached, of all issuers together. 0: none of an active token.
+ * @param maxEntries Results that are cached, of all issuers together. 0: results of active tokens are not cached.
  */
 export function createIntrospectors(
   environment: IssuerEnvironment,
   maxEntries: number,
 ): Introspectors {
   const cache = createIntrospectionCache<VerificationResult>(maxEntries)
-  const introspectors = new WeakMap<TrustedIssuer, ReturnType<Introspectors['of']>>()
+  const introspectors = new WeakMap<TrustedIssuer, ReturnType<Introspectors['get']>>()
   let created = 0
 
   function create(issuer: TrustedIssuer) {
@@ -104,7 +100,7 @@ export function createIntrospectors(
     const { authentication, inactiveMaxAge } = introspection
     const maxAge = maxEntries === 0 ? 0 : introspection.maxAge
     const { now, observer } = environment
-    return createIntrospector<VerificationResult, VerificationResult>({
+    return createIntrospector<VerificationResult>({
       issuer: issuer.issuer,
       // An issuer with changed options is another object, and results by its old options are not
       // used.
@@ -114,7 +110,7 @@ export function createIntrospectors(
       cache,
       maxAge,
       inactiveMaxAge,
-      accept: (claims, time, jwt) =>
+      validateResponse: (claims, time, jwt) =>
         validateIntrospectedToken(claims, { issuer, maxAge }, time, jwt),
       now,
       observer,
@@ -122,7 +118,7 @@ export function createIntrospectors(
   }
 
   return {
-    of(issuer) {
+    get(issuer) {
       let introspector = introspectors.get(issuer)
       if (introspector === undefined) {
         introspector = create(issuer)

@@ -28,7 +28,7 @@ import type { VerificationResult } from './verification-result.ts'
  * Verifies tokens of one form. The result may be cached, so it must depend only on the token, on its
  * issuer and on time, and never on the request.
  *
- * @throws AccessTokenError, at once or by rejecting.
+ * @throws AccessTokenError, synchronously or by rejecting.
  */
 export interface TokenVerifier {
   readonly verify: (
@@ -42,7 +42,7 @@ export interface TokenVerifier {
  * request, for cached tokens too.
  *
  * @returns The proofs that were verified; an empty list for a token that is not bound.
- * @throws AccessTokenError, at once or by rejecting.
+ * @throws AccessTokenError, synchronously or by rejecting.
  */
 export interface ProofVerifier {
   /**
@@ -113,7 +113,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
       now: seconds,
       clockTolerance,
       expandScopes: compileImpliedScopes(options.impliedScopes),
-      identifiers: identifiersOf(options),
+      identifiers: listIdentifiers(options),
     }),
     challenges: createChallenges({
       realm,
@@ -142,6 +142,6 @@ function describeResource(options: ResolvedOptions): ResourceMetadata | undefine
 }
 
 /** The URLs and names by which tokens refer to this API. */
-function identifiersOf({ audiences, resource }: ResolvedOptions): readonly string[] {
+function listIdentifiers({ audiences, resource }: ResolvedOptions): readonly string[] {
   return resource === undefined ? audiences : [...audiences, resource.identifier]
 }

@@ -16,7 +16,7 @@ export async function prepareIssuers({ issuers, introspectors }: Pipeline): Prom
     } catch (error) {
       // An issuer may have opaque tokens only. Then it has no keys, and needs none.
       if (issuer.introspection === undefined || !isWithoutKeys(error)) throw error
-      await introspectors.of(issuer).ready()
+      await introspectors.get(issuer).ready()
     }
   }
   await Promise.all([...issuers.inUse()].map(prepare))

@@ -70,24 +70,24 @@ export function reportRefusal(thrown: unknown, context: ValidationContext): Erro
       reason: error.code === 'invalid_token' ? error.reason : error.code,
       ...(error.code === 'invalid_dpop_proof' && { proofReason: error.reason }),
       ...(error.code === 'service_unavailable' && { service: error.service }),
-      issuer: error.detail.issuer ?? issuerOf(context.verified),
-      clientId: clientIdOf(context.verified),
+      issuer: error.detail.issuer ?? getIssuer(context.verified),
+      clientId: getClientId(context.verified),
       detail: error.detail,
       cause: error.cause,
       durationMs: performance.now() - context.startedAt,
     })
   }
-  return completeError(error, context.pipeline, schemeOf(error, context))
+  return completeError(error, context.pipeline, selectScheme(error, context))
 }
 
 type VerifiedToken = ValidationContext['verified']
 
-function issuerOf(verified: VerifiedToken): string | undefined {
+function getIssuer(verified: VerifiedToken): string | undefined {
   const issuer = verified?.issuer
   return typeof issuer === 'object' ? issuer.issuer : issuer
 }
 
-function clientIdOf(verified: VerifiedToken): string | undefined {
+function getClientId(verified: VerifiedToken): string | undefined {
   const clientId = verified?.clientId
   return clientId === undefined ? undefined : printable(clientId)
 }
@@ -113,7 +113,7 @@ export function completeError(
 }
 
 /** Returns the scheme whose challenge carries the error; `undefined` if the request used several. */
-function schemeOf(
+function selectScheme(
   { code }: AnyAccessTokenError,
   { scheme, presented }: ValidationContext,
 ): 'Bearer' | 'DPoP' | undefined {
@@ -135,7 +135,7 @@ function findMalformedRequest({ presented, header }: ValidationContext) {
 function completeDetail(error: InvalidTokenError, context: ValidationContext): void {
   const { issuer, header, claims } = context
   if (header === undefined) {
-    // An opaque token, of an issuer that was found by its form, or no token.
+    // An opaque token, of an issuer that was found by its prefix, or no token.
     if (issuer !== undefined) error.detail = { issuer: printable(issuer.issuer), ...error.detail }
     else if (isOpaqueForFunction(error, context)) error.detail = { hint: opaqueForFunctionHint }
     return

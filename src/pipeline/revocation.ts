@@ -1,7 +1,7 @@
 /**
  * @module Calls the application's function `revoked`, on every request. Requests with the same token share
- * a call that began after each of them did, because an earlier one may have read an older state. So two
- * calls at most follow each other while a request waits. No result is kept.
+ * a call that began after each of them did, because an earlier one may have read an older state. A request
+ * waits for at most two calls. No result is kept.
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
@@ -10,12 +10,12 @@ import { callbackError } from '../internal/callback.ts'
 import { isPromise, isThenable } from '../internal/maybe-promise.ts'
 import { withTimeout } from '../internal/timeout.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
-import { digestOf } from './token-cache.ts'
+import { digestToken } from './token-cache.ts'
 
 /**
  * Checks that a token was not revoked. Returns without a promise where the function does.
  *
- * @throws InvalidTokenError with `revoked`, or ServiceUnavailableError, at once or by rejecting.
+ * @throws InvalidTokenError with `revoked`, or ServiceUnavailableError, synchronously or by rejecting.
  */
 export type CheckRevocation = (token: AccessToken) => Promise<void> | undefined
 
@@ -69,7 +69,7 @@ export function createRevocationCheck(
     const startedAt = performance.now()
     const result = call(token)
     if (!isPromise(result)) return result
-    const key = digestOf(token.token)
+    const key = digestToken(token.token)
     const outcome = result.then((settled) => {
       running.delete(key)
       return settled
@@ -91,7 +91,7 @@ export function createRevocationCheck(
 
   return (token) => {
     // No digest is needed without calls in progress, where the function returns a boolean.
-    const key = running.size === 0 ? undefined : digestOf(token.token)
+    const key = running.size === 0 ? undefined : digestToken(token.token)
     const shared = key === undefined ? undefined : running.get(key)
     if (key !== undefined && shared !== undefined) return share(shared, token, key)
     const outcome = begin(token)

@@ -41,8 +41,8 @@ export const notCached: CacheLookup<never> = {
   value: undefined,
 }
 
-/** The key under which a token is cached. */
-export function digestOf(token: string): string {
+/** Returns the key under which a token is cached. */
+export function digestToken(token: string): string {
   if (oneShotHash !== undefined) return oneShotHash('sha256', token, 'binary')
   return createHash('sha256').update(token).digest('binary')
 }
@@ -50,7 +50,7 @@ export function digestOf(token: string): string {
 interface CachedHeader {
   /** The first part of the token, with its dot. */
   readonly segment: string
-  /** `undefined` if only encrypted tokens have had it: nothing else may be taken for their header. */
+  /** `undefined` if the segment is the header of a JWE. It must not be used as a JWT header. */
   readonly header: JoseHeader | undefined
 }
 
@@ -119,13 +119,13 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     lookUp(token) {
       const cachedHeader = findCachedHeader(token)
       if (cachedHeader === undefined) return notCached
-      const digest = digestOf(token)
+      const digest = digestToken(token)
       return { cachedHeader, digest, value: get(digest) }
     },
     set(token, lookup, header, value) {
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copiedSegment(token), header }
-      add(lookup.digest ?? digestOf(token), { value, cachedHeader, length: token.length })
+      add(lookup.digest ?? digestToken(token), { value, cachedHeader, length: token.length })
     },
   }
 }

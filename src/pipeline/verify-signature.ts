@@ -7,6 +7,7 @@
 import type { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError } from '../errors.ts'
+import { limitCost } from '../internal/limit-cost.ts'
 import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { verifyInTurn } from '../issuer/verify-in-turn.ts'
@@ -57,7 +58,8 @@ function tryKeySet(
   return chain(tryKeys(candidates, jwt, issuer), (key) => {
     if (key !== undefined) return key
     // RFC 7517 §4.5: a token that names a key of this set is not signed with a newer one.
-    if (isRefreshed || kidOf(jwt.header) !== undefined) throw new InvalidTokenError('bad_signature')
+    if (isRefreshed || getKid(jwt.header) !== undefined)
+      throw new InvalidTokenError('bad_signature')
     return tryNewerKeys(keySet, candidates, jwt, issuer, arrival)
   })
 }
@@ -81,10 +83,10 @@ function tryNewerKeys(
 }
 
 function findCandidates(keySet: KeySet, header: JoseHeader): readonly VerificationKey[] {
-  return keySet.findKeys(header.alg as Algorithm, kidOf(header))
+  return keySet.findKeys(header.alg as Algorithm, getKid(header))
 }
 
-function kidOf(header: JoseHeader): string | undefined {
+function getKid(header: JoseHeader): string | undefined {
   return Object.hasOwn(header, 'kid') ? header.kid : undefined
 }
 
@@ -97,7 +99,8 @@ function tryKeys(
   const [key] = candidates
   if (key === undefined) return undefined
   const input = jwt.signingInput()
-  if (candidates.length > 1) return tryAll(limitCost(candidates), input, jwt, issuer)
+  if (candidates.length > 1)
+    return tryAll(limitCost(candidates, maxCost, readCost), input, jwt, issuer)
   const algorithm = jwt.header.alg as Algorithm
   return chain(verifyInTurn(issuer, algorithm, key, input, jwt.signature, false), (isValid) =>
     isValid ? key : undefined,
@@ -117,10 +120,6 @@ async function tryAll(
   return undefined
 }
 
-function limitCost(candidates: readonly VerificationKey[]): readonly VerificationKey[] {
-  let cost = 0
-  return candidates.filter((key) => {
-    cost += key.keyType.verificationCost ?? key.modulusLength
-    return cost <= maxCost
-  })
+function readCost({ keyType, modulusLength }: VerificationKey): number {
+  return keyType.verificationCost ?? modulusLength
 }

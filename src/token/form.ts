@@ -9,7 +9,7 @@ import { countSegments } from '../internal/compact-serialization.ts'
 import { isJsonObject } from '../internal/json-object.ts'
 import { maxHeaderLength, maxTokenLength } from './token-text.ts'
 
-/** What clients send that have no token. */
+/** Strings sent in place of a missing token. */
 const placeholders = ['undefined', 'null']
 
 /**
@@ -18,7 +18,8 @@ const placeholders = ['undefined', 'null']
  * additional dots, so that it would be accepted without the checks of a JWT. The first part is decoded
  * leniently, so that a JWT which is malformed is still a JWT.
  *
- * A text without dots is opaque, whatever it contains: it has no payload, so it is no JWT.
+ * A text without dots is opaque unless it is empty, too long or a placeholder: it has no payload, so it is no
+ * JWT.
  */
 export function isOpaque(token: string): boolean {
   if (typeof token !== 'string' || token === '' || token.length > maxTokenLength) return false

@@ -4,6 +4,7 @@
  */
 import { InvalidTokenError } from '../errors.ts'
 import type { JsonObject } from '../internal/json-object.ts'
+import { limitCost } from '../internal/limit-cost.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
@@ -30,7 +31,7 @@ export function selectKeys(
   const fitting = keys.filter(({ algorithms }) => algorithms.includes(alg as never))
   if (fitting.length === 0) {
     const expected = [...new Set(keys.flatMap(({ algorithms }) => algorithms))].join(' ')
-    throw failed({ name: 'alg', expected, actual: printable(alg) })
+    throw decryptionFailed({ name: 'alg', expected, actual: printable(alg) })
   }
   const candidates =
     kid === undefined
@@ -41,7 +42,7 @@ export function selectKeys(
         ]
   if (candidates.length === 0) {
     const hint = 'no decryption key has this kid and fits the algorithm'
-    throw failed({ hint, ...kidDetail(header) })
+    throw decryptionFailed({ hint, ...kidDetail(header) })
   }
   const encryptedKeyBytes = encryptedKeyLength(token)
   const unique = new Map<string, DecryptionKey>()
@@ -49,7 +50,7 @@ export function selectKeys(
     if (!fitsToken(key, header, encryptedKeyBytes)) continue
     if (!unique.has(key.fingerprint)) unique.set(key.fingerprint, key)
   }
-  return limitCost([...unique.values()])
+  return limitCost([...unique.values()], maxCost, ({ cost }) => cost)
 }
 
 /** Returns whether a key can have been used, by its curve, the length of its modulus, or its cipher. */
@@ -68,14 +69,6 @@ function fitsToken(
   return cipher === undefined || getOwn(header, 'enc') === cipher
 }
 
-function limitCost(candidates: readonly DecryptionKey[]): readonly DecryptionKey[] {
-  let cost = 0
-  return candidates.filter((key) => {
-    cost += key.cost
-    return cost <= maxCost
-  })
-}
-
 /** Returns the length in octets of the encrypted key, which is the second part. */
 function encryptedKeyLength(token: string): number {
   const start = token.indexOf('.') + 1
@@ -87,7 +80,7 @@ export function kidDetail(header: JsonObject): { readonly kid?: string } {
   return kid === undefined ? {} : { kid: printable(kid) }
 }
 
-export function failed(
+export function decryptionFailed(
   detail: ConstructorParameters<typeof InvalidTokenError>[1],
 ): InvalidTokenError {
   return new InvalidTokenError('decryption_failed', detail)

@@ -15,7 +15,7 @@ import type { JsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
-import { failed, kidDetail, selectKeys } from './jwe-keys.ts'
+import { decryptionFailed, kidDetail, selectKeys } from './jwe-keys.ts'
 import { malformed, validateHeaderLength, validateTokenText } from './token-text.ts'
 
 /** How the content may be encrypted. */
@@ -47,12 +47,13 @@ export function isEncrypted(token: string): boolean {
 }
 
 /**
- * Decrypts a token. Where its header has a `kid`, keys with another `kid` are not tried.
+ * Decrypts a token. If its header has a `kid`, keys with another `kid` are not tried.
  *
- * @param inTurn Runs the expensive part, now or later.
- * @param keys The keys of all issuers: only the encrypted part names the issuer.
- * @throws InvalidTokenError with `malformed` or `critical_header` for the header, and with
- * `decryption_failed` for everything else, so that the client gets no details.
+ * @param keys The keys that may be tried: those of all listed issuers, or those of the issuer that the header
+ * names.
+ * @param inTurn Runs the expensive part, now or later. Its errors are thrown too.
+ * @throws InvalidTokenError with `malformed` if the token or its header is malformed, with `critical_header`
+ * for `crit`, and otherwise with `decryption_failed`: all failures of the decryption have the same response.
  */
 export async function decryptToken(
   token: string,
@@ -65,7 +66,7 @@ export async function decryptToken(
     candidates.length === 0 ? undefined : await inTurn(() => tryKeys(token, candidates))
   if (decrypted === undefined) {
     const hint = 'the token was encrypted for another key, or it was changed'
-    throw failed({ hint, ...kidDetail(header) })
+    throw decryptionFailed({ hint, ...kidDetail(header) })
   }
   const issuers = keys.filter((other) => other.fingerprint === decrypted.key.fingerprint)
   return {
@@ -155,7 +156,7 @@ function readNested(plaintext: Uint8Array): string {
   const parts = isAscii(nested) ? nested.split('.', 4) : []
   const isEncoded = parts.every((part) => decodeAsciiBase64url(part) !== undefined)
   if (parts.length !== 3 || !isEncoded) {
-    throw failed({ hint: 'the content of the encrypted token is not a signed JWT' })
+    throw decryptionFailed({ hint: 'the content of the encrypted token is not a signed JWT' })
   }
   return nested
 }
@@ -186,12 +187,14 @@ function validateHeader(header: JsonObject): void {
     }
   }
   // RFC 8725 §3.6: compression before encryption reveals the content by its length.
-  if (Object.hasOwn(header, 'zip')) throw failed({ name: 'zip', hint: 'the content is compressed' })
-  // RFC 8725 §3.13 (bis): the sender would choose how long the work takes.
-  if (Object.hasOwn(header, 'p2c')) throw failed({ name: 'p2c', hint: 'PBES2 is not supported' })
+  if (Object.hasOwn(header, 'zip'))
+    throw decryptionFailed({ name: 'zip', hint: 'the content is compressed' })
+  // rfc8725bis §3.13: `p2c` lets the sender choose the iteration count.
+  if (Object.hasOwn(header, 'p2c'))
+    throw decryptionFailed({ name: 'p2c', hint: 'PBES2 is not supported' })
   const enc = getOwn(header, 'enc') as string
   if (!contentEncryptionAlgorithms.includes(enc)) {
     const expected = contentEncryptionAlgorithms.join(' ')
-    throw failed({ name: 'enc', expected, actual: printable(enc) })
+    throw decryptionFailed({ name: 'enc', expected, actual: printable(enc) })
   }
 }

@@ -136,13 +136,13 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     ['OK', {}],
     ['OK', { sub: undefined, client_id: undefined, aud: undefined }],
     ['OK', { client_id: undefined, azp: client_id }],
-    ['T401 invalid_claim', { sub: 'user-2' }],
-    ['T401 invalid_claim', { client_id: 'client-2' }],
-    ['T401 invalid_claim', { client_id: undefined, azp: 'client-2' }],
-    ['T401 wrong_audience', { aud: 'https://other.test' }],
-    ['T401 wrong_issuer', { iss: 'https://other.test' }],
-    ['T401 inactive', { active: false }],
-    ['T401 unsupported_binding', { cnf: { jkt: `${'x'.repeat(42)}w` } }],
+    ['401 invalid_claim', { sub: 'user-2' }],
+    ['401 invalid_claim', { client_id: 'client-2' }],
+    ['401 invalid_claim', { client_id: undefined, azp: 'client-2' }],
+    ['401 wrong_audience', { aud: 'https://other.test' }],
+    ['401 wrong_issuer', { iss: 'https://other.test' }],
+    ['401 inactive', { active: false }],
+    ['401 unsupported_binding', { cnf: { jkt: `${'x'.repeat(42)}w` } }],
   ])('%s for %j', async (expected, changes) => {
     const api = await answered(() => same(changes))
     expect(await api.outcomeFor(t0())).toBe(expected)
@@ -172,7 +172,7 @@ describe("a response about a JWT, with tokens: 'all'", () => {
 
   it.each([
     ['OK', 60],
-    ['T401 too_old', 4_000],
+    ['401 too_old', 4_000],
   ])(
     'leaves the age to the iat of the JWT where it has none: %s after %i s',
     async (expected, age) => {
@@ -193,7 +193,7 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     const token = t0({ exp })
     expect((await api.introspect(token)).expiresAt).toBe(exp)
     api.pass(61)
-    expect(await api.outcomeFor(token)).toBe('T401 expired')
+    expect(await api.outcomeFor(token)).toBe('401 expired')
   })
 
   it('may name the audience of a lightweight token, and must', async () => {
@@ -201,11 +201,11 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     const named = await answered(() => same())
     expect(await named.introspect(lightweight)).toMatchObject({ subject: sub, audience: [AUD] })
     const unnamed = await answered(() => same({ aud: undefined }))
-    expect(await unnamed.outcomeFor(lightweight)).toBe('T401 missing_claim')
+    expect(await unnamed.outcomeFor(lightweight)).toBe('401 missing_claim')
     const other = await answered(() => same({ aud: 'https://other.test' }))
-    expect(await other.outcomeFor(lightweight)).toBe('T401 wrong_audience')
+    expect(await other.outcomeFor(lightweight)).toBe('401 wrong_audience')
     const strict = await answered(() => same(), { settings: { profile: 'rfc9068' } })
-    expect(await strict.outcomeFor(lightweight)).toBe('T401 missing_claim')
+    expect(await strict.outcomeFor(lightweight)).toBe('401 missing_claim')
   })
 })
 

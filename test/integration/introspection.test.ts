@@ -94,8 +94,8 @@ describe.each(Object.entries(methods))('oidc-provider with %s', (_name, authenti
   it('refuses one for another API, and one that does not exist', async () => {
     const api = apiWith(authentication)
     const other = await fetchToken('https://other.example.com')
-    expect(await api.outcomeFor(other)).toBe('T401 wrong_audience')
-    expect(await api.outcomeFor('does-not-exist')).toBe('T401 inactive')
+    expect(await api.outcomeFor(other)).toBe('401 wrong_audience')
+    expect(await api.outcomeFor('does-not-exist')).toBe('401 inactive')
   })
 
   it('refuses a revoked token once the cached result is too old', async () => {
@@ -104,7 +104,7 @@ describe.each(Object.entries(methods))('oidc-provider with %s', (_name, authenti
     expect(await api.outcomeFor(token)).toBe('OK')
     expect((await post('/token/revocation', { token })).status).toBe(200)
     api.pass(10)
-    expect(await api.outcomeFor(token)).toBe('T401 inactive')
+    expect(await api.outcomeFor(token)).toBe('401 inactive')
   })
 })
 
@@ -114,7 +114,7 @@ describe('oidc-provider with signed responses', () => {
   it('accepts an active token, and refuses one that does not exist', async () => {
     const api = apiWith(basic, true)
     expect(await api.outcomeFor(await fetchToken())).toBe('OK')
-    expect(await api.outcomeFor('does-not-exist')).toBe('T401 inactive')
+    expect(await api.outcomeFor('does-not-exist')).toBe('401 inactive')
   })
 })
 
@@ -125,7 +125,7 @@ describe('oidc-provider with wrong credentials', () => {
       clientId: 'rs:basic',
       clientSecret: 'wrong',
     })
-    expect(await api.outcomeFor(await fetchToken())).toBe('X503')
+    expect(await api.outcomeFor(await fetchToken())).toBe('503')
     expect(api.events).toMatchObject([{ reason: 'credentials_refused', clientId: 'rs:basic' }])
   })
 })

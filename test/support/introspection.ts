@@ -87,7 +87,7 @@ export interface Api {
   readonly pass: (seconds: number) => void
   readonly seconds: () => number
   readonly introspect: (token: string) => Promise<AccessToken>
-  /** `OK`, `T401 <reason>` or `X503`. */
+  /** Resolves to `OK`, or to the status of the refusal: `401 <reason>` or `503`. */
   readonly outcomeFor: (token: string) => Promise<string>
 }
 
@@ -132,12 +132,12 @@ async function outcomeOf(introspect: () => Promise<unknown>): Promise<string> {
     return 'OK'
   } catch (error) {
     if (!(error instanceof AccessTokenError)) throw error
-    if (error instanceof InvalidTokenError) return `T401 ${error.reason}`
+    if (error instanceof InvalidTokenError) return `401 ${error.reason}`
     expect(error).toBeInstanceOf(ServiceUnavailableError)
     const { service, retryAfter } = error as ServiceUnavailableError
     expect(service).toBe('introspection')
     expect(Number.isInteger(retryAfter) && retryAfter >= 1).toBe(true)
-    return 'X503'
+    return '503'
   }
 }
 

@@ -41,7 +41,7 @@ function endpointWith(metadata: object | undefined, changes: { allowInsecureHttp
 }
 
 describe('an introspection endpoint from the metadata', () => {
-  it('is read once, for concurrent requests too, until the metadata are too old', async () => {
+  it('is read once, for concurrent requests too, until the metadata is too old', async () => {
     const { locate, urls, pass } = endpointWith({ introspection_endpoint: url })
     expect(await Promise.all([locate(), locate()])).toEqual([url, url])
     pass(599)
@@ -58,7 +58,7 @@ describe('an introspection endpoint from the metadata', () => {
   })
 
   it.each([
-    ['the metadata have no introspection_endpoint', {}],
+    ['the metadata has no introspection_endpoint', {}],
     ['introspection_endpoint is not an absolute URL', { introspection_endpoint: '/introspect' }],
     ['introspection_endpoint is an http', { introspection_endpoint: 'http://as.test/introspect' }],
     ['introspection_endpoint has credentials', { introspection_endpoint: 'https://a:b@as.test/' }],
@@ -75,7 +75,7 @@ describe('an introspection endpoint from the metadata', () => {
     expect(await locate()).toBe('http://as.test/introspect')
   })
 
-  it('stays in use where the metadata cannot be read again', async () => {
+  it('stays in use if the metadata cannot be read again', async () => {
     const { locate, served, events, pass, urls } = endpointWith({ introspection_endpoint: url })
     await locate()
     served.metadata = undefined
@@ -103,7 +103,7 @@ describe('an introspection endpoint from the metadata', () => {
     expect(urls).toHaveLength(2)
   })
 
-  it('reports a method that the metadata do not list, once, and uses it', async () => {
+  it('reports a method that the metadata does not list, once, and uses it', async () => {
     const { endpoint, locate, events, pass } = endpointWith({
       introspection_endpoint: url,
       introspection_endpoint_auth_methods_supported: ['private_key_jwt', 7, 'Bearer\n'],
@@ -127,7 +127,7 @@ describe('an introspection endpoint from the metadata', () => {
     [undefined, undefined],
     ['client_secret_basic', undefined],
     [['client_secret_basic'], true],
-  ])('does not report a method where the metadata list %j', async (listed, isListed) => {
+  ])('does not report a method if the metadata lists %j', async (listed, isListed) => {
     const { endpoint, locate, events } = endpointWith({
       introspection_endpoint: url,
       introspection_endpoint_auth_methods_supported: listed,
@@ -139,7 +139,7 @@ describe('an introspection endpoint from the metadata', () => {
 })
 
 describe('the metadata of a real server', () => {
-  it('lead to the endpoint', async () => {
+  it('leads to the endpoint', async () => {
     const server = await startAuthorizationServer(({ url: path }) =>
       path?.startsWith('/.well-known/')
         ? { issuer: server.origin, introspection_endpoint: server.endpoint }
@@ -153,19 +153,19 @@ describe('the metadata of a real server', () => {
     ])
   })
 
-  it('that are missing are answered with 503, and back-off for every token', async () => {
+  it('leads to a 503, and to back-off for every token, if it is missing', async () => {
     const server = await startAuthorizationServer((_request, response) =>
       response.writeHead(404).end(),
     )
     const api = createApi(server, { options: { endpoint: undefined } })
-    expect(await api.outcomeFor('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('503')
     const { length } = server.received
-    expect(await api.outcomeFor('op-2')).toBe('X503')
+    expect(await api.outcomeFor('op-2')).toBe('503')
     expect(server.received).toHaveLength(length)
     expect(api.events).toMatchObject([{ type: 'introspection.failed', reason: 'status' }])
   })
 
-  it('explain that the credentials are refused where the method is not listed', async () => {
+  it('explains why the credentials are refused if the method is not listed', async () => {
     const server = await startAuthorizationServer(({ url: path }, response) =>
       path?.startsWith('/.well-known/')
         ? {
@@ -176,12 +176,12 @@ describe('the metadata of a real server', () => {
         : response.writeHead(401).end(),
     )
     const api = createApi(server, { options: { endpoint: undefined } })
-    expect(await api.outcomeFor('op-1')).toBe('X503')
+    expect(await api.outcomeFor('op-1')).toBe('503')
     expect(api.events).toMatchObject([
       { type: 'introspection.method_unlisted', listed: 'private_key_jwt' },
       {
         type: 'introspection.failed',
-        hint: 'the metadata of the issuer do not list the method client_secret_basic',
+        hint: 'the metadata of the issuer does not list the method client_secret_basic',
       },
     ])
   })

@@ -3,7 +3,7 @@ import type { ServiceUnavailableError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { active, createApi, startAuthorizationServer } from '../../support/introspection.ts'
 
-/** An authorization server whose metadata have these members besides the issuer. */
+/** An authorization server whose metadata has these members besides the issuer. */
 async function startWithMetadata(members: (origin: string) => object | undefined) {
   const server = await startAuthorizationServer(({ url }, response) => {
     if (!url?.startsWith('/.well-known/')) return active()
@@ -16,7 +16,7 @@ async function startWithMetadata(members: (origin: string) => object | undefined
 const failureOf = (ready: Promise<void>) =>
   ready.catch((error: unknown) => error as ServiceUnavailableError)
 
-describe('ready(), where the metadata have no jwks_uri', () => {
+describe('ready(), if the metadata has no jwks_uri', () => {
   it('resolves when the introspection endpoint is known', async () => {
     const server = await startWithMetadata((origin) => ({
       introspection_endpoint: `${origin}/introspect`,
@@ -34,7 +34,7 @@ describe('ready(), where the metadata have no jwks_uri', () => {
     await api.validator.ready()
   })
 
-  it('rejects while the metadata name no endpoint, with back-off, and resolves afterwards', async () => {
+  it('rejects while the metadata names no endpoint, with back-off, and resolves afterwards', async () => {
     let endpoint: string | undefined
     const server = await startWithMetadata(() => ({ introspection_endpoint: endpoint }))
     const api = createApi(server, { options: { endpoint: undefined } })

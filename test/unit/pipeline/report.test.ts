@@ -43,7 +43,7 @@ const withProof = (token: string, dpop: string) => ({
 })
 
 describe('the event of a token that is accepted', () => {
-  it('says what the request proved, so that a migration can be observed', async () => {
+  it('lists what the request proved, so that a migration can be observed', async () => {
     const client = issuer.dpopClient()
     const certified = issuer.clientCertificate()
     const token = await client.token()
@@ -92,7 +92,7 @@ describe('the event of a refusal', () => {
     ])
   })
 
-  it('names issuer and client of a token without the scope, but of no unverified one', async () => {
+  it('names issuer and client of a token without the scope, but not of an unverified token', async () => {
     const [missing, expired] = await eventsOf({ requirement: { scopes: 'read' } }, [
       bearer(await issuer.token()),
       bearer(await issuer.tokens.expired()),
@@ -117,7 +117,7 @@ describe('the event of a refusal', () => {
     })
   })
 
-  it('says that a certificate arrived in a request that trusted does not accept', async () => {
+  it('has a hint for a certificate in a request that trusted does not accept', async () => {
     const { cert, token } = issuer.clientCertificate()
     const events = await eventsOf(
       { mtls: { certificate: { header: 'X-Cert', format: 'escaped-pem', trusted: () => false } } },

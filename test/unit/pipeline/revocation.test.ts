@@ -141,7 +141,7 @@ describe('revoked', () => {
         throw new InvalidTokenError('expired')
       },
     ],
-  ])('that %s is answered with 503, and reported', async (_what, revoked) => {
+  ])('that %s causes a 503, and is reported', async (_what, revoked) => {
     const { events, failure } = createApi(revoked as Revoked)
     const token = t0()
     const error = await failure(token)
@@ -152,7 +152,7 @@ describe('revoked', () => {
     expect(inspect([error, events], { depth: 9 })).not.toContain(token.slice(-20))
   })
 
-  it('that does not settle is answered with 503 after keys.timeout, and called again', async () => {
+  it('that does not settle causes a 503 after keys.timeout, and is called again', async () => {
     let calls = 0
     const { failure } = createApi(() => {
       calls++

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { createTokenCache, digestOf, notCached } from '../../../src/pipeline/token-cache.ts'
+import { createTokenCache, digestToken, notCached } from '../../../src/pipeline/token-cache.ts'
 import { createApi, JWKS_URI, remoteIssuer } from '../../support/checked-validator.ts'
 import { jwks, t0 } from '../../support/fixture.ts'
 
@@ -11,16 +11,16 @@ describe('the cache key of a token', () => {
   const hash = createHash('sha256').update(token).digest()
 
   it('is its SHA-256, which contains no part of the token', () => {
-    expect([hash.toString('base64'), hash.toString('latin1')]).toContain(digestOf(token))
-    expect(digestOf(`${token} `)).not.toBe(digestOf(token))
+    expect(digestToken(token)).toBe(hash.toString('latin1'))
+    expect(digestToken(`${token} `)).not.toBe(digestToken(token))
   })
 
   it('is the same if node:crypto has no one-shot hash', async () => {
     vi.resetModules()
     vi.doMock('node:crypto', async (load) => ({ ...(await load<object>()), hash: undefined }))
     const older = await import('../../../src/pipeline/token-cache.ts')
-    expect(older.digestOf).not.toBe(digestOf)
-    expect(older.digestOf(token)).toBe(digestOf(token))
+    expect(older.digestToken).not.toBe(digestToken)
+    expect(older.digestToken(token)).toBe(digestToken(token))
     vi.doUnmock('node:crypto')
   })
 })
@@ -102,7 +102,7 @@ describe('the cache', () => {
     cache.set('hat.a', notCached, { alg: 'ES256' }, 2)
     expect(cache.lookUp('head.a')).toEqual({
       cachedHeader: { segment: 'head.', header },
-      digest: digestOf('head.a'),
+      digest: digestToken('head.a'),
       value: 1,
     })
     expect(cache.lookUp('hat.a')).toMatchObject({
@@ -110,7 +110,7 @@ describe('the cache', () => {
       value: 2,
     })
     for (const token of ['hat.b', 'head.b', 'head.', 'head.a.']) {
-      expect(cache.lookUp(token)).toMatchObject({ digest: digestOf(token), value: undefined })
+      expect(cache.lookUp(token)).toMatchObject({ digest: digestToken(token), value: undefined })
     }
     for (const token of ['', '.', '.a', 'head', 'hea.a', 'headd.a', 'a.head']) {
       expect(cache.lookUp(token)).toBe(notCached)

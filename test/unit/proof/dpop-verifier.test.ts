@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import type { HttpRequest } from 'oauth-resource-server'
 import { describe, expect, it, vi } from 'vitest'
+import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 import { importJwk } from '../../../src/keys/jwk-import.ts'
 import { type DpopOptions, resolveDpop } from '../../../src/options/dpop.ts'
 import {
@@ -11,7 +12,6 @@ import {
   type DpopVerifierOptions,
 } from '../../../src/proof/dpop-verifier.ts'
 import { createMemoryReplayStore } from '../../../src/proof/replay-store.ts'
-import { createVerificationQueue } from '../../../src/signature/verification-queue.ts'
 import {
   ath,
   bareJwk,
@@ -417,7 +417,7 @@ describe('verify', () => {
   })
 
   it('verifies signatures in the queue of the issuer, and rejects with 503 when it is full', async () => {
-    const verifications = createVerificationQueue({ running: 1, waiting: 1 })
+    const verifications = createFairQueue({ running: 1, waiting: 1 })
     const issuer = { ...soleIssuer, verifications }
     const presented = [1, 2, 3].map(() => present(makeProof(), { issuer }))
     const other = present(makeProof(), { issuer: { ...issuer, issuer: 'https://other.test' } })

@@ -57,7 +57,7 @@ describe('the form of a token', () => {
     expect(isOpaque(token)).toBe(false)
   })
 
-  it('is never opaque where a JWT or JWE is among any number of dots', () => {
+  it('is never opaque if a JWT or JWE is among any number of dots', () => {
     fc.assert(
       fc.property(fc.constantFrom(jwt, jwe), fc.nat(30), fc.nat(30), (token, before, after) => {
         expect(isOpaque('.'.repeat(before) + token + '.'.repeat(after))).toBe(false)
@@ -65,7 +65,7 @@ describe('the form of a token', () => {
     )
   })
 
-  it('is never opaque where any text follows the header of a JWT', () => {
+  it('is never opaque if any text follows the header of a JWT', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 200 }), (text) => {
         expect(isOpaque(`${header}.${text}`)).toBe(false)

@@ -77,7 +77,7 @@ describe('decryptToken', () => {
     return epk === undefined ? {} : { epk }
   }
 
-  it('8725-3.11-b returns the signed JWT, whose typ counts', async () => {
+  it('8725-3.11-b returns the signed JWT, whose typ is validated afterwards', async () => {
     const nested = t0({}, { typ: 'JWT' })
     const { token } = await decryptToken(await encrypt(nested, rsa, { typ: 'at+jwt' }), keys)
     expect(parseCompactJws(token).header.typ).toBe('JWT')
@@ -155,7 +155,7 @@ describe('the header of an encrypted token', () => {
     ['has a number as kid', forged({ alg: 'dir', enc, kid: 1 }), { hint: 'kid is not a string' }],
     ['has null as typ', forged({ alg: 'dir', enc, typ: null }), { hint: 'typ is not a string' }],
     ['has an object as cty', forged({ alg: 'dir', enc, cty: {} }), { hint: 'cty is not a string' }],
-  ])('makes a token malformed that %s', async (_, token, detail) => {
+  ])('makes the token malformed if it %s', async (_, token, detail) => {
     expect(await failureOf(token)).toMatchObject({ reason: 'malformed', ...detail })
   })
 
@@ -173,7 +173,7 @@ describe('the header of an encrypted token', () => {
       forged({ alg: 'dir', enc }, '', 'AA==', '', ''),
       'a part of the encrypted token is not canonical base64url',
     ],
-  ])('does not matter in a token with %s', async (_, token, hint) => {
+  ])('is not the reason why a token with %s is malformed', async (_, token, hint) => {
     expect(await failureOf(token)).toMatchObject({ reason: 'malformed', hint })
   })
 
@@ -257,7 +257,7 @@ describe('the keys', () => {
     }
   })
 
-  it('are not tried where their kid is another one', async () => {
+  it('are not tried if their kid is not that of the token', async () => {
     const failure = await failureOf(await encrypt(good, rsa, header('next')), keysOf(rsa))
     expect(failure).toEqual({
       ...uniform,
@@ -266,12 +266,12 @@ describe('the keys', () => {
     })
   })
 
-  it('are tried where they have no kid', async () => {
+  it('are tried if they have no kid', async () => {
     const token = await encrypt(good, rsa, header('any'))
     expect((await decryptToken(token, keysOf(next, plain(rsa)))).token).toBe(good)
   })
 
-  it('are tried one after the other where the token has no kid', async () => {
+  it('are tried one after the other if the token has no kid', async () => {
     expect((await decryptToken(await encrypt(good, rsa), keysOf(next, rsa))).token).toBe(good)
   })
 
@@ -289,7 +289,7 @@ describe('the keys', () => {
     ['P-384', 2],
     ['P-256', 4],
     ['X25519', 4],
-  ])('on %s are tried %i times at most where the token has no kid', async (crv, count) => {
+  ])('on %s are tried %i times at most if the token has no kid', async (crv, count) => {
     const own = makeCurveKey(crv)
     const token = await encrypt(good, own, { alg: 'ECDH-ES' })
     const others = Array.from({ length: count }, () => makeCurveKey(crv))
@@ -297,7 +297,7 @@ describe('the keys', () => {
     expect(await failureOf(token, keysOf(...others, own))).toEqual(undecryptable)
   })
 
-  it('of RSA with 4096 bits are tried twice at most where the token has no kid', async () => {
+  it('of RSA with 4096 bits are tried twice at most if the token has no kid', async () => {
     const [first = {}, second = {}, own = {}] = [1, 2, 3].map(() => makeRsaKey({}, 4096))
     const token = await encrypt(good, own)
     expect((await decryptToken(token, keysOf(first, own))).token).toBe(good)
@@ -316,7 +316,7 @@ describe('the keys', () => {
       { alg: 'dir', enc: 'A128CBC-HS256' },
       makeSecret(32, { alg: 'dir' }),
     ],
-  ])('are not tried where they %s than that of the token', async (_what, key, header, other) => {
+  ])('are not tried if they %s than that of the token', async (_what, key, header, other) => {
     const token = await encrypt(good, key, header)
     const error = await decryptToken(token, keysOf(other), never).catch((reason) => reason)
     expect(error).toMatchObject({
@@ -326,7 +326,7 @@ describe('the keys', () => {
   })
 
   it.each([undefined, null, 'P-256', {}, { crv: 1 }, ['P-256']])(
-    'are not tried where epk is %j',
+    'are not tried if epk is %j',
     async (epk) => {
       const token = forged({ alg: 'ECDH-ES', enc, epk }, '', 'AAAA', 'AAAA', 'AAAA')
       const error = await decryptToken(token, keysOf(ec), never).catch((reason) => reason)

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { createVerificationQueue } from '../../../src/signature/verification-queue.ts'
+import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 
 /** A queue with tasks that the test ends. */
 function createQueue() {
-  const queue = createVerificationQueue()
+  const queue = createFairQueue()
   const running: { name: string; release: () => void }[] = []
   const started: string[] = []
   return {
@@ -34,7 +34,7 @@ function createQueue() {
   }
 }
 
-describe('the queue of verifications', () => {
+describe('a fair queue', () => {
   it('runs 8 tasks at a time, even of one owner, and begins one for each that ends', () => {
     const { run, end, running, started } = createQueue()
     for (let count = 0; count < 20; count++) expect(run('a')).toBe(true)

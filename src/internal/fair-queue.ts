@@ -1,21 +1,29 @@
 /**
- * @module Shares Node's thread pool between issuers. A signature of one issuer waits at most for the few
- * verifications in progress, no matter how many tokens of another issuer are waiting.
+ * @module Limits the operations in progress, and shares them fairly between owners: a task of one owner
+ * waits at most for the few in progress and for one of each other owner, no matter how many of these wait.
+ * Shares Node's thread pool between issuers.
  */
 
 /**
- * The maximum number of verifications in progress. Twice the default size of the thread pool, so that a
+ * The default maximum number of tasks in progress, for signature verifications. Twice the default size of the thread pool, so that a
  * free thread finds work without waiting for the event loop. A larger pool (`UV_THREADPOOL_SIZE`) is used
  * up to this number; the event loop cannot parse more tokens than this number of threads can verify.
  */
 const maxRunning = 8
-/** The maximum number of waiting verifications of one owner. */
+/** The default maximum number of waiting tasks of one owner. */
 const maxWaiting = 1_000
 
-/** Begins a verification, and calls `release` once at its end. */
-export type VerificationTask = (release: () => void) => void
+/** The `cause` of the error for a task that was refused because too many of its owner wait. */
+export class QueueFullError extends Error {
+  constructor() {
+    super('too many tasks of this owner are waiting')
+  }
+}
 
-export interface VerificationQueue {
+/** Begins an operation, and calls `release` once at its end. */
+export type QueuedTask = (release: () => void) => void
+
+export interface FairQueue {
   /**
    * Runs a task now or later. Waiting tasks run in turn: one of each owner.
    *
@@ -23,7 +31,7 @@ export interface VerificationQueue {
    * refused, and runs before the owner's other tasks.
    * @returns `false` if too many tasks of this owner are waiting; the task does not run.
    */
-  readonly run: (owner: string, task: VerificationTask, isContinuation: boolean) => boolean
+  readonly run: (owner: string, task: QueuedTask, isContinuation: boolean) => boolean
 }
 
 export interface QueueLimits {
@@ -33,11 +41,11 @@ export interface QueueLimits {
   readonly waiting: number
 }
 
-export function createVerificationQueue(
+export function createFairQueue(
   limits: QueueLimits = { running: maxRunning, waiting: maxWaiting },
-): VerificationQueue {
+): FairQueue {
   // In the order in which owners have their turn. Contains only owners with waiting tasks.
-  const waiting = new Map<string, VerificationTask[]>()
+  const waiting = new Map<string, QueuedTask[]>()
   let running = 0
   let draining = false
 
@@ -53,10 +61,10 @@ export function createVerificationQueue(
     draining = false
   }
 
-  function takeNext(): VerificationTask {
-    const [owner, tasks] = waiting.entries().next().value as [string, VerificationTask[]]
+  function takeNext(): QueuedTask {
+    const [owner, tasks] = waiting.entries().next().value as [string, QueuedTask[]]
     waiting.delete(owner)
-    const task = tasks.shift() as VerificationTask
+    const task = tasks.shift() as QueuedTask
     if (tasks.length > 0) waiting.set(owner, tasks)
     return task
   }

@@ -11,7 +11,7 @@ const refreshAhead = 0.75
 /** All times in seconds since 1970, by the validator's clock. */
 export interface CachedKeySet {
   readonly set: KeySet
-  /** The position of the request for this set in the order of arrivals. */
+  /** `nextOrder()` when the set was requested from the issuer; compared with `Arrival.order`. */
   readonly requestOrder: number
   readonly fetchedAt: number
   readonly refreshAt: number

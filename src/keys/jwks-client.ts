@@ -29,14 +29,17 @@ export interface FetchedKeySet {
   readonly set: KeySet
   /** Seconds for which the set is fresh. */
   readonly lifetime: number
-  /** The position of the request in the order of arrivals. The response is not older than that. */
+  /** `nextOrder()` when the set was requested from the issuer; compared with `Arrival.order`. */
   readonly requestOrder: number
 }
 
 export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
-  /** Returns whether the metadata is too old. It is read after the keys, so that they need not wait. */
+  /**
+   * Returns whether the metadata is too old. It is then read after the keys, or before them if the last
+   * fetch failed.
+   */
   readonly isMetadataDue: () => boolean
   /**
    * Reads the metadata again, and fetches the keys if their URL has changed.

@@ -91,7 +91,8 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
       state.attempt = undefined
       release()
     }
-    // An error here, for example of the application's clock, occurs again in the next request.
+    // What `refreshKeys` rejects with is dropped: it is no fetch failure (but, for example, an error of the
+    // application's clock), and the next request runs into it too.
     const done = refreshKeys(startedAt, isForToken).then(endAttempt, endAttempt)
     const attempt = { done, startedAt, requestsWait }
     state.attempt = attempt

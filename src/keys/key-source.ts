@@ -6,8 +6,9 @@ import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 
 export interface KeySource {
   /**
-   * Returns the current keys: without a promise if there are usable ones, otherwise with a promise that
-   * waits for one attempt to fetch them. It rejects with ServiceUnavailableError.
+   * Returns the current keys. With a promise if the set has expired and a fetch that requests wait for is
+   * in progress: it resolves to the newer set, or after 1 s to the expired one. Without a usable set, the
+   * promise waits for one attempt, and rejects with ServiceUnavailableError if that fails or is not due.
    *
    * @param now Seconds since 1970, if the caller has just read the clock.
    * @param arrival When the wait of `keys.timeout` began; by default now.

@@ -1,8 +1,9 @@
 /**
  * @module Keeps the key set of one issuer. Only requests start fetches; there are no timers. A fetch
- * starts (1) when a request needs keys and there are none, (2) in the background before the set expires,
- * and (3) within a rate limit, when a token names a key that is not in the set. There is one key fetch at
- * a time; a metadata refresh may fetch keys in parallel. While fetches fail, an expired set is still used.
+ * starts (1) when a request needs keys and there are none, (2) in the background from three quarters of
+ * the set's lifetime on; if the set has already expired by then, requests wait for it for up to 1 s, and
+ * (3) within a rate limit, when a token names a key that is not in the set. There is one key fetch at a
+ * time; a metadata refresh may fetch keys in parallel. While fetches fail, an expired set is still used.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
@@ -98,7 +99,12 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     })
   }
 
-  /** Starts a fetch. Returns `undefined` if the rate limit is reached, and the known keys are current. */
+  /**
+   * Starts a fetch. Returns `undefined` if the rate limit is reached: the known keys decide.
+   *
+   * @throws ServiceUnavailableError if the last fetch failed and the next one is not due or is over the
+   * rate limit; and from `reserveFetch`.
+   */
   function startForUnknownKey() {
     if (refresh.remainingDelay() > 0) throw unavailable()
     const release = reserveFetch()

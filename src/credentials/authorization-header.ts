@@ -9,7 +9,7 @@ import { getFieldValues, isRepeatedField } from '../internal/field-values.ts'
 import { token68 } from '../internal/token68.ts'
 import type { Credentials, PresentedToken } from './presented-token.ts'
 
-// RFC 9110 §5.6.2: the characters of a token, which an auth-scheme is.
+// The scheme ends where no `tchar` (RFC 9110 §5.6.2) follows.
 const schemes = {
   Bearer: /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i,
   DPoP: /^dpop(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i,
@@ -22,8 +22,8 @@ const malformedHeader = 'The Authorization header field is not a scheme followed
 /**
  * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme.
  *
- * @throws InvalidRequestError for repeated fields, and where nothing follows the scheme. Does not
- * validate the text: see {@link validateToken68}.
+ * @throws InvalidRequestError for repeated fields, for a value that is not a string, and where no space
+ * and token follow the scheme. Does not validate the text: see {@link validateToken68}.
  */
 export function readAuthorizationToken(
   request: HttpRequest,

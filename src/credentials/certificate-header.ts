@@ -82,8 +82,8 @@ const hashPair = /(?:^|;)hash="?([0-9a-f]{64})"?(?:$|;)/i
 const certificatePair = /(?:^|;)cert="?([^",;]+)"?(?:$|;)/i
 
 /**
- * Envoy writes `Hash` once per element and does not quote URI or DNS names. A second `Hash=` means a second
- * element or a forged one: ignore the field.
+ * Envoy writes `Hash` once per element and does not quote URI and DNS names, so a client's certificate can
+ * contain a name with `;Hash=…`. If `Hash=` or `Cert=` occurs twice, the field is ignored.
  */
 function readXfcc(value: string): string | undefined {
   const hashCount = value.match(hashes)?.length ?? 0

@@ -29,8 +29,9 @@ export interface CredentialsOptions {
  * authentication schemes (RFC 6750 §3.1), and for a token in a location that is not enabled, which is
  * not read.
  *
- * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, and
- * where nothing follows the scheme. Does not validate the text in the header: see `validateToken68`.
+ * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, for a
+ * field value that is not a string, and where no space and token follow the scheme. Does not
+ * validate the text in the header: see `validateToken68`.
  */
 export function readCredentials(
   request: HttpRequest,

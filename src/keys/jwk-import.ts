@@ -1,6 +1,7 @@
 /**
- * @module Imports one JWK: the result is a verification key, or the reason why the JWK is not used. Key
- * sets are input from another server, so every member is checked.
+ * @module Imports one JWK: the result is a verification key, or the reason why the JWK is not used. It
+ * is input from another server or, in a DPoP proof, from a client, so every member is checked.
+ * `proof/proof-keys.ts` checks the encoding of the keys of proofs before.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}

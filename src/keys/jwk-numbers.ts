@@ -1,7 +1,7 @@
 /**
- * @module Decodes the numbers of the public key in a JWK. Lenient, unlike the parsing of tokens: the key
- * comes from a trusted issuer, and some issuers pad, use the base64 alphabet or drop leading zero octets.
- * Imports only the table of key types.
+ * @module Decodes the numbers of the public key in a JWK. Lenient, because some issuers pad, use the
+ * base64 alphabet or drop leading zero octets. `proof/proof-keys.ts` checks the encoding of the keys of
+ * DPoP proofs before. Imports only the decoder of base64url and the table of key types.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
  */

@@ -80,8 +80,9 @@ const noStores: readonly ReplayStore[] = Object.freeze([])
 
 export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   const { algorithms, maxAge, clockTolerance, now } = options
-  // For how many seconds a proof is remembered after it is too old, because the store may take a second
-  // and the clock of another process may be behind; and how far that of another may be ahead.
+  // Seconds, used twice: a proof is remembered this much longer than it is accepted (the store may take a
+  // second, and the clock of another process may be behind); a nonce is accepted if its creator's clock is
+  // ahead by no more than this.
   const margin = proofFutureTolerance(clockTolerance)
   const keys = createProofKeyCache(maxCachedKeys)
   const nonces = options.nonce && createNonces({ ...options.nonce, futureTolerance: margin, now })
@@ -111,8 +112,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const replayKey = sha256(`${jkt}.${proof.claims.jti}`)
     const { earlier } = presentation
     const stores = earlier?.replayKey === replayKey ? earlier.stores : noStores
-    const isClaimed = replayStore === undefined || stores.includes(replayStore)
-    if (isClaimed) return { nextNonce, replayKey, stores }
+    const needsNoClaim = replayStore === undefined || stores.includes(replayStore)
+    if (needsNoClaim) return { nextNonce, replayKey, stores }
     await claimProof(replayStore, replayKey, proof.claims, jkt)
     return { nextNonce, replayKey, stores: [...stores, replayStore] }
   }
@@ -155,6 +156,7 @@ function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefine
   return (
     replayStore ??
     createMemoryReplayStore({
+      // The largest `seconds` of `claimProof`: `iat` may be ahead by the tolerance, and the margin is added.
       window: maxAge + clockTolerance + 2 * proofFutureTolerance(clockTolerance),
       now,
     })

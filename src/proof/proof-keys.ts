@@ -24,9 +24,9 @@ export interface ProofKey {
  * @throws InvalidDpopProofError with `invalid_key`
  */
 export function importProofKey({ algorithm, jwk }: ProofHeader): ProofKey {
-  // The JWKs of an issuer may deviate from RFC 7515 §2; those of a proof may not.
-  const isCanonical = numberMembers.every((name) => isCanonicalMember(jwk[name]))
-  if (!isCanonical) throw invalidKey('malformed')
+  // Issuers may pad or use the alphabet of base64; the key of a proof must be base64url (RFC 7515 §2).
+  const isBase64url = numberMembers.every((name) => isBase64urlMember(jwk[name]))
+  if (!isBase64url) throw invalidKey('malformed')
   const key = importJwk(jwk)
   if (typeof key === 'string') throw invalidKey(key)
   // RFC 8725 §3.1
@@ -51,7 +51,7 @@ function calculateThumbprint(
   return sha256(JSON.stringify(required, Object.keys(required).sort()))
 }
 
-function isCanonicalMember(value: unknown): boolean {
+function isBase64urlMember(value: unknown): boolean {
   return typeof value !== 'string' || decodeBase64url(value) !== undefined
 }
 

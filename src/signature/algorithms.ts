@@ -41,7 +41,8 @@ export interface KeyType {
   readonly acceptsShortCoordinates: boolean
   /**
    * The relative cost of one verification, in octets of an RSA modulus. Capped at 1,024, the cost of RSA
-   * with 8192 bits, so that 4 keys are always tried. Absent for RSA: the cost is the length of the modulus.
+   * with 8192 bits, so that 4 keys fit into `maxCost` of `pipeline/verify-signature.ts`. Absent for RSA:
+   * the cost is the length of the modulus.
    */
   readonly verificationCost: number | undefined
   /**
@@ -108,7 +109,7 @@ const p384: KeyType = {
   ...ec,
   crv: 'P-384',
   coordinateLength: 48,
-  // 450 µs
+  // 450 µs, capped
   verificationCost: 1_024,
   spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
 }
@@ -116,7 +117,7 @@ const p521: KeyType = {
   ...ec,
   crv: 'P-521',
   coordinateLength: 66,
-  // 1,000 µs
+  // 1,000 µs, capped
   verificationCost: 1_024,
   spkiPrefix: Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex'),
 }

@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
  * Converts R followed by S, both of the same length (RFC 7518 §3.4), to a DER-encoded Ecdsa-Sig-Value,
  * a SEQUENCE of two INTEGERs.
  *
- * @param signature At most 246 octets: the length of a DER value must fit in one octet.
+ * @param signature At most 248 octets: the SEQUENCE has up to 6 more, and its length must fit in one octet.
  * @see {@link https://www.rfc-editor.org/rfc/rfc3279#section-2.2.3 | RFC 3279, section 2.2.3}
  */
 export function encodeEcdsaSignature(signature: Buffer): Buffer {

@@ -10,13 +10,16 @@ import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
 
 /**
  * The version of what one copy of the package reads of another: {@link Authentication} and the
- * members of {@link MiddlewareContext} that it uses. A change that breaks them increments it.
+ * members of {@link MiddlewareContext} that `findAuthentication` and `authorize` of the other copy
+ * use. A change that breaks them increments it.
  */
 export const recordVersion = 1
 
 /** What one mounted `authenticate` was created with. */
 export interface MiddlewareContext {
   readonly recordVersion: number
+  /** Whether `onEvent` receives what the two functions throw; false for a wrapper of a validator. */
+  readonly reportsErrors: boolean
   readonly passErrors: boolean
   readonly optional: boolean
   /** @param previousToken The token of an earlier authentication of the same request. */

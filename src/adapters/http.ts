@@ -51,8 +51,8 @@ export type HttpMetadataHandler = (
  *
  * Without `next` there is no error handling to hand errors to: what the application's own functions
  * throw results in a 500 without a body, and is reported through `onEvent` as `callback.failed`. The
- * promise rejects where the request or the response throws. With `passErrors` it rejects with refusals
- * and all other errors, and no response is sent.
+ * promise rejects where the request, the response or a wrapper of a validator throws. With `passErrors`
+ * it rejects with refusals and all other errors, and no response is sent.
  *
  * @throws TypeError for a wrong option.
  */
@@ -148,7 +148,7 @@ function handleError(
   }
   if (passErrors) throw error
   const failure = sendInternalServerError(response as Response)
-  // Rejects only with errors of the request or the response: `onEvent` has reported all others.
+  // Rejects only with errors of request, response and wrapper: `onEvent` has reported all others.
   if (error !== thrown || !isReported(error)) throw error
   if (failure !== undefined) throw failure
   return null

@@ -56,6 +56,7 @@ export function createMiddlewareContext<C extends object>(
   const pipeline = pipelineOf(validator)
   return {
     recordVersion,
+    reportsErrors: pipeline !== undefined,
     optional: checkBoolean(options.optional, 'authenticate.optional'),
     passErrors: checkBoolean(options.passErrors, 'authenticate.passErrors'),
     ...(pipeline === undefined
@@ -145,7 +146,9 @@ export function authenticateRequest(
     },
     (error: unknown) => {
       clearAuthentication(carrier, holder)
-      if (!context.optional || !(error instanceof MissingTokenError)) throw markReported(error)
+      if (!context.optional || !(error instanceof MissingTokenError)) {
+        throw context.reportsErrors ? markReported(error) : toError(error)
+      }
       recordAnonymous(context, carrier)
       return undefined
     },
@@ -172,10 +175,11 @@ export function authorizeRequest(
     // Never `undefined`: `context.authorize` throws if there is no token.
     return record.token as AccessToken
   }
-  const checked = record.context.authorize(record.token, requirement, record.authorized)
+  const { context } = record
+  const checked = context.authorize(record.token, requirement, record.authorized)
   if (!isPromise(checked)) return pass()
   return checked.then(pass, (error: unknown) => {
-    throw markReported(error)
+    throw context.reportsErrors ? markReported(error) : toError(error)
   })
 }
 
@@ -188,7 +192,7 @@ function markReported(thrown: unknown): Error {
   return error
 }
 
-/** Whether the validator has reported this error; false for a failure of request or response. */
+/** Whether the validator has reported this error; false for those of request, response and wrapper. */
 export function isReported(error: Error): boolean {
   return reportedErrors.has(error)
 }

@@ -16,6 +16,7 @@ import type {
   IntrospectionOnlyInactiveEvent,
   IntrospectionRateLimitedEvent,
 } from './events/introspection.ts'
+import type { FetchFailureReason } from './internal/fetch-failure.ts'
 
 export type {
   ClientAuthenticationMethod,
@@ -26,6 +27,7 @@ export type {
   IntrospectionOnlyInactiveEvent,
   IntrospectionRateLimitedEvent,
 } from './events/introspection.ts'
+export type { FetchFailureReason } from './internal/fetch-failure.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {
@@ -163,19 +165,6 @@ export type KeySkipReason =
   | 'size'
   | 'exponent'
   | 'malformed'
-
-/** Why an outbound request failed. */
-export type FetchFailureReason =
-  | 'network'
-  | 'timeout'
-  | 'status'
-  | 'redirect'
-  | 'too_large'
-  | 'not_json'
-  | 'not_metadata'
-  | 'issuer_mismatch'
-  | 'not_a_key_set'
-  | 'no_usable_key'
 
 export type ValidatorEvent =
   | TokenAcceptedEvent

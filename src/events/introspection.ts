@@ -1,5 +1,5 @@
 /** @module The events about introspection. Types only. */
-import type { FetchFailureReason } from '../events.ts'
+import type { FetchFailureReason } from '../internal/fetch-failure.ts'
 
 /** A request to the introspection endpoint failed. The token's request was answered with 503. */
 export interface IntrospectionFailedEvent {

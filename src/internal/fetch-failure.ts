@@ -1,10 +1,21 @@
 /**
  * @module The error of an outbound request, with a message for the operator, and the classification of
- * network errors. Imports only the shared events.
+ * network errors.
  */
-
-import type { FetchFailureReason } from '../events.ts'
 import { printable } from './printable.ts'
+
+/** Why an outbound request failed. */
+export type FetchFailureReason =
+  | 'network'
+  | 'timeout'
+  | 'status'
+  | 'redirect'
+  | 'too_large'
+  | 'not_json'
+  | 'not_metadata'
+  | 'issuer_mismatch'
+  | 'not_a_key_set'
+  | 'no_usable_key'
 
 /** The failure of one outbound request. Internal: callers use it as the `cause` of their own errors. */
 export class FetchFailure extends Error {

@@ -10,6 +10,7 @@ import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { findPublishedUrlProblem } from '../internal/secure-url.ts'
 import { checkList, isFilledString } from '../options/checks.ts'
 import { type IdentifiedResource, metadataUrl } from '../options/resource.ts'
+import type { TokenLocation } from '../options/types.ts'
 import { readAdditionalMembers } from './additional-members.ts'
 
 export interface ResourceMetadata {
@@ -28,8 +29,8 @@ export const defaultMaxAge = 3600
 export interface ResourceContext {
   /** The issuer identifiers; `undefined` where `issuer` is a function. */
   readonly issuers: readonly string[] | undefined
-  /** The option `tokenLocations`. A location that is an object is not a method of RFC 6750. */
-  readonly tokenLocations: readonly (string | object)[]
+  /** The option `tokenLocations`. */
+  readonly tokenLocations: readonly TokenLocation[]
   readonly dpop?: { readonly algorithms: readonly string[]; readonly required: boolean } | undefined
   /** Whether tokens that are bound to a client certificate are accepted. */
   readonly mtls?: boolean | undefined
@@ -64,7 +65,9 @@ function createBehaviourMembers(
   { tokenLocations, dpop, mtls }: ResourceContext,
 ): JsonObject {
   // RFC 6750 §2.1: the header is always supported.
-  const otherMethods = ['body', 'query'].filter((method) => tokenLocations.includes(method))
+  const otherMethods = (['body', 'query'] as const).filter((method) =>
+    tokenLocations.includes(method),
+  )
   return {
     resource: identifier,
     // RFC 9728 §2: an empty array says that no method for bearer tokens is supported.

@@ -183,9 +183,8 @@ describe('bearer_methods_supported', () => {
       ['header', 'body', 'query'],
       ['header', 'body', 'query'],
     ],
-    [['header', { header: 'X-Token' }], ['header']],
     [[], ['header']],
-  ])('9728-2-d for the token locations %j is %j', (tokenLocations, expected) => {
+  ] as const)('9728-2-d for the token locations %j is %j', (tokenLocations, expected) => {
     expect(documentOf({}, { tokenLocations }).bearer_methods_supported).toEqual(expected)
   })
 

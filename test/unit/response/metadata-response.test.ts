@@ -6,7 +6,7 @@ import {
   createMetadataResponse,
 } from '../../../src/response/metadata-response.ts'
 
-const context = { issuers: ['https://as.test'], tokenLocations: ['header'] }
+const context = { issuers: ['https://as.test'], tokenLocations: ['header'] as const }
 const entry = (identifier: string, maxAge?: number) =>
   createMetadataEntry(
     createResourceMetadata(

@@ -1,7 +1,7 @@
 /**
  * @module What the adapters write to a response: the headers and the body of a refusal, and
- * `Cache-Control: private`. Any method of a response may throw: the error is returned, and goes to the
- * framework.
+ * `Cache-Control: private`. Any method of a response may throw: `refuseRequest` then returns the error
+ * for the framework; the other functions throw what the response threw.
  */
 import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
@@ -24,8 +24,9 @@ export type SendRefusal = (response: Response, error: AccessTokenError) => void
 /**
  * Responds to a request that is refused.
  *
- * @returns `undefined` if the response was sent; otherwise the error that must go to the framework. With
- * `passErrors` that is the refusal, even if the response throws; without, it is what the response threw.
+ * @returns `undefined` if the response was sent; otherwise the error for the framework: `thrown`
+ * itself if it is no refusal, or if `passErrors` is set or the headers are sent; else what the response
+ * threw.
  */
 export function refuseRequest(
   response: object,

@@ -15,7 +15,7 @@ import { readMetadataEntry, type ValidatorWithMetadata } from './serve-metadata.
 
 /** The options of `authenticate`. */
 export interface FetchAuthenticateOptions {
-  /** The requirement for every request that passes through this middleware. */
+  /** The requirement for every request that this function authenticates. */
   readonly requirement?: Requirement | undefined
 }
 

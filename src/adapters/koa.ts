@@ -67,7 +67,7 @@ export function authenticate<C extends object>(
   }
 }
 
-/** An application that is mounted in another server gets a shortened URL from it. */
+// Mounted in Express, Koa's own `originalUrl` is already shortened; the whole one is in `req.originalUrl`.
 function getOriginalUrl({ req, originalUrl }: KoaContext): string | undefined {
   return req.originalUrl ?? originalUrl
 }
@@ -77,8 +77,8 @@ function authenticateContext(middlewareContext: MiddlewareContext, context: KoaC
   const originalUrl = getOriginalUrl(context)
   const { headers, rawHeaders, socket, stream } = req as HttpRequest & { stream?: unknown }
   const { body } = request as { body?: unknown }
-  const presented = { method, url, originalUrl, headers, rawHeaders, body, socket, stream }
-  return authenticateRequest(middlewareContext, presented, context.res, req, context.state)
+  const httpRequest = { method, url, originalUrl, headers, rawHeaders, body, socket, stream }
+  return authenticateRequest(middlewareContext, httpRequest, context.res, req, context.state)
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * @module MCP servers on the official TypeScript SDK, versions 1 and 2, in Express. Declares no global
- * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. Re-exports
- * everything of `./express`, so that an application does not need both.
+ * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. Exports
+ * the same functions as `./express`, so that an application does not need both; `authenticate` is its own.
  */
 import type { AccessToken } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'

@@ -37,13 +37,6 @@ export interface TokenVerifier {
   ) => MaybePromise<VerificationResult>
 }
 
-/**
- * Verifies that a request proves possession of the key that its token is bound to. Runs on every
- * request, for cached tokens too.
- *
- * @returns The proofs that were verified; an empty list for a token that is not bound.
- * @throws AccessTokenError, synchronously or by rejecting.
- */
 export interface ProofVerifier {
   /**
    * Reads what a token is bound to, and validates that this request can prove it: the options and the
@@ -56,6 +49,13 @@ export interface ProofVerifier {
     claims: Claims,
     context: ValidationContext,
   ) => Confirmation | undefined
+  /**
+   * Verifies that a request proves possession of the key that its token is bound to. Runs on every
+   * request, for cached tokens too.
+   *
+   * @returns The proofs that were verified; an empty list for a token that is not bound.
+   * @throws AccessTokenError, synchronously or by rejecting.
+   */
   readonly verify: (
     result: VerificationResult,
     context: ValidationContext,

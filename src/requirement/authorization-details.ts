@@ -1,6 +1,6 @@
 /**
- * @module The claim `authorization_details`: only a well-formed claim reaches the application, and
- * of that only the details that are for this API.
+ * @module The claim `authorization_details`: the function of a requirement gets only a well-formed
+ * claim, and of that only the details that are for this API.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9396 | RFC 9396}
  */
@@ -22,11 +22,11 @@ const malformed = withoutDetails('the claim authorization_details is malformed')
 const elsewhere = withoutDetails('locations of authorization_details do not name this API')
 
 /**
- * Creates a function that reads the claim, once for each verified token: a cached token keeps the
- * list of its claim.
+ * Creates a function that reads the claim. The result is cached by the claim's array, so a cached token
+ * is read once.
  *
- * @param identifiers The URLs of this API, with which `locations` are compared. If none is a URL,
- * `locations` are left to the application.
+ * @param identifiers The identifiers of this API: audiences and resource identifier. Those that are
+ * URLs are compared with `locations`; if none is, `locations` are left to the application.
  */
 export function createDetailsReader(
   identifiers: readonly string[],
@@ -88,7 +88,7 @@ function isWithin(location: string, api: string): boolean {
   if (!URL.canParse(location)) return false
   const { origin, pathname } = new URL(location)
   const base = new URL(api)
-  // Two URLs of other schemes have the same opaque origin, which is the text 'null'.
+  // `origin` is 'null' for schemes such as `urn:`, so two such URLs would compare as equal.
   if (origin === 'null' || origin !== base.origin || base.search !== '') return false
   const path = base.pathname.replace(/\/$/, '')
   return pathname === path || pathname.startsWith(`${path}/`)

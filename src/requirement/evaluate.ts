@@ -26,7 +26,10 @@ export interface EvaluationSettings {
   readonly now: () => number
   readonly clockTolerance: number
   readonly expandScopes?: ExpandScopes | undefined
-  /** The URLs of this API: its resource identifier and audiences. */
+  /**
+   * The identifiers of this API: audiences and resource identifier. Those that are URLs are compared
+   * with `locations`; if none is, `locations` are left to the application.
+   */
   readonly identifiers?: readonly string[] | undefined
 }
 

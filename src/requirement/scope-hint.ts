@@ -1,6 +1,6 @@
 /**
  * @module Names the likely mistake where a token does not grant a required scope. Every hint is a fixed
- * sentence with the name of a well-known claim.
+ * sentence; most name a well-known claim.
  */
 import type { AccessToken } from '../access-token.ts'
 import { getOwn } from '../internal/own-property.ts'

@@ -1,6 +1,7 @@
 /**
- * @module The members of the metadata document that have no option of their own. They are published
- * as they are; those that RFC 9728 defines are checked first.
+ * @module The option `resource.metadata`. Members that have an option of their own are treated as that
+ * option (see `createOptionMembers`); the rest are published as they are. Those of the rest that RFC 9728
+ * defines are checked first.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */

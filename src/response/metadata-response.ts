@@ -63,7 +63,7 @@ export function createMetadataEntry({ url, document, maxAge }: ResourceMetadata)
 
 /**
  * Creates the response to a request for the metadata URL; `undefined` for every other request. Path
- * and query are compared exactly, and nothing else of the request has an effect.
+ * and query are compared exactly, and nothing else decides whether the request is for this URL.
  *
  * @param target The request target, which may be absolute. Where a router rewrites it, pass the
  * original one.

@@ -23,7 +23,7 @@ const malformedHeader = 'The Authorization header field is not a scheme followed
  * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme.
  *
  * @throws InvalidRequestError for repeated fields, for a value that is not a string, and where no space
- * and token follow the scheme. Does not validate the text: see {@link validateToken68}.
+ * and token follow the scheme. Does not validate the text: see {@link findToken68Error}.
  */
 export function readAuthorizationToken(
   request: HttpRequest,
@@ -51,12 +51,10 @@ export function hasAuthorization(request: HttpRequest): boolean {
 }
 
 /**
- * Validates that a token from the header is a token68 (RFC 6750 §2.1). Elsewhere any text is allowed
- * (RFC 6750 §2.2, §2.3). Called only if the token could not be parsed: a parsed token is always a token68.
- *
- * @returns The error, if any.
+ * Returns an error if a token from the header is not a token68 (RFC 6750 §2.1). Elsewhere any text is allowed
+ * (RFC 6750 §2.2, §2.3). Not called for a token that was parsed: that is always a token68.
  */
-export function validateToken68({
+export function findToken68Error({
   token,
   location,
 }: PresentedToken): InvalidRequestError | undefined {

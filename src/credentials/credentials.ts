@@ -31,7 +31,7 @@ export interface CredentialsOptions {
  *
  * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, for a
  * field value that is not a string, and where no space and token follow the scheme. Does not
- * validate the text in the header: see `validateToken68`.
+ * validate the text in the header: see `findToken68Error`.
  */
 export function readCredentials(
   request: HttpRequest,

@@ -1,6 +1,7 @@
 /**
  * @module Stops requests while the introspection endpoint is down, and finds out with one request at a time
- * whether it is back. One failed request does not open the circuit, because its token may be the cause.
+ * whether it is back. One failure that the token may have caused does not open the circuit; one that no
+ * token can cause does.
  */
 import { createBackOff } from '../keys/back-off.ts'
 import type { IntrospectionFailure } from './failure.ts'

@@ -4,8 +4,8 @@
  */
 
 /**
- * Minimum streak to report. One client's expired tokens cause fewer responses; a deployment, during which a
- * new issuer is asked about old tokens, is shorter.
+ * Minimum streak to report. `responses`: more than one client's expired tokens cause. `seconds`: longer than
+ * a deployment in which a new issuer is asked about old tokens.
  */
 const initialThreshold = { responses: 20, seconds: 600 }
 /** Where a token was active before, the configuration is right. A few invented strings must not suffice. */

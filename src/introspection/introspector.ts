@@ -122,7 +122,7 @@ export function createIntrospector<R extends Expiring>(
     const requestedAt = seconds()
     let isAccepted = false
     const run = async () => {
-      const fetched = await fetchResponse(() => client.introspect(token), attempt)
+      const fetched = await callClient(() => client.introspect(token), attempt)
       if ('failure' in fetched) return fetched
       attempt.succeed()
       reports.recordResponse(fetched.response.active, seconds())
@@ -151,7 +151,7 @@ export function createIntrospector<R extends Expiring>(
   }
 
   /** Calls the client, and records and reports its failure. */
-  async function fetchResponse<T>(
+  async function callClient<T>(
     call: () => Promise<T>,
     attempt: IntrospectionAttempt,
   ): Promise<T | Pause> {
@@ -190,8 +190,8 @@ export function createIntrospector<R extends Expiring>(
     if (pause !== undefined) throw createUnavailableError(pause, issuer)
     const attempt = outages.begin(noToken, true)
     try {
-      const found = await fetchResponse(client.findEndpoint, attempt)
-      if (found !== undefined) throw createUnavailableError(found, issuer)
+      const failed = await callClient(client.findEndpoint, attempt)
+      if (failed !== undefined) throw createUnavailableError(failed, issuer)
     } finally {
       attempt.end()
     }

@@ -1,6 +1,7 @@
 /**
  * @module Which requests wait after a failed introspection. Tokens that were accepted before do not wait
- * because of failures for tokens that were not accepted before, because any client can send those.
+ * because of failures for tokens that were not accepted before, because any client can send those; except
+ * after a failure that no token can cause, such as no connection.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'

@@ -25,7 +25,7 @@ import type { IssuerOptions, Profile, ScopeClaim, ValidatorOptions } from './typ
 /** The options of one issuer, checked and complete. */
 export interface IssuerSettings {
   readonly issuer: string
-  /** `false`: any audience, or none, is accepted. */
+  /** `false`: any audience is accepted; with the profile `jwt`, none too. */
   readonly audience: readonly string[] | false
   readonly profile: Profile
   /** Seconds. */

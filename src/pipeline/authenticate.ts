@@ -95,8 +95,8 @@ async function verifyAndDecide(
   try {
     let result = pendingResult === undefined ? undefined : await pendingResult
     if (result === undefined) {
-      // Step 2 for a JWT. The result does not depend on the request: see TokenVerifier. `readBinding` also
-      // refuses early if this request cannot prove the binding.
+      // Step 2 for a JWT. The result does not depend on the request. `readAndValidateBinding` also refuses
+      // early if this request cannot prove the binding.
       const { decrypt, issuers, seconds } = context.pipeline
       const decryption = decrypt?.(presented.token)
       const decrypted = decryption === undefined ? undefined : await decryption

@@ -67,7 +67,8 @@ const identityMembers = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 
 
 /**
  * Combines a response with the JWT that it is about. What the token grants comes from the response alone.
- * What identifies the token must agree, and comes from the JWT where the response leaves it out.
+ * `sub`, `client_id` and `cnf` must agree. The {@link identityMembers} that the response leaves out come from
+ * the JWT.
  */
 function combineWithJwt(response: Claims, jwt: VerificationResult): Claims {
   requireEqual('sub', getOwn(response, 'sub'), jwt.subject)

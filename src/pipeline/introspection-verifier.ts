@@ -3,7 +3,7 @@
  * issuer's keys, for signed responses, and with the rules for claims. Contains the verifier of opaque tokens,
  * and the step that asks about a JWT which was verified locally.
  */
-import { validateToken68 } from '../credentials/authorization-header.ts'
+import { findToken68Error } from '../credentials/authorization-header.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { createIntrospectionEndpoint } from '../introspection/endpoint.ts'
@@ -41,7 +41,7 @@ const vschars = /^[\x20-\x7e]+$/
 
 /** The Authorization header allows only token68; a form or query allows all of VSCHAR. */
 function isSendable(presented: PresentedToken): boolean {
-  return validateToken68(presented) === undefined && vschars.test(presented.token)
+  return findToken68Error(presented) === undefined && vschars.test(presented.token)
 }
 
 /** Asks about a JWT too, after the claims and the signature were verified, if its issuer has `tokens: 'all'`. */
@@ -57,8 +57,9 @@ export function introspectJwtIfRequired(
 }
 
 /**
- * Selects the rules for the claims of a JWT. If its issuer is asked about it afterwards, the response may
- * name the audience instead, as that of Keycloak does for its lightweight tokens.
+ * Selects the rules for the claims of a JWT. With the profile `jwt`, a JWT may lack `aud` if its issuer is
+ * asked about it afterwards: the response may name the audience instead, as that of Keycloak does for its
+ * lightweight tokens.
  */
 export function selectRules(issuer: TrustedIssuer, claims: Claims): ClaimRules {
   const mayResponseNameAudience =
@@ -79,7 +80,7 @@ function introspect(
   return result
 }
 
-/** The introspection client of each issuer that has one, with its limits and its back-off. */
+/** The introspector of each issuer that has introspection, with its limits and its back-off. */
 export interface Introspectors {
   readonly get: (issuer: TrustedIssuer) => Introspector<VerificationResult>
 }

@@ -3,7 +3,7 @@
  * of the error.
  */
 import type { AccessToken, JoseHeader } from '../access-token.ts'
-import { validateToken68 } from '../credentials/authorization-header.ts'
+import { findToken68Error } from '../credentials/authorization-header.ts'
 import { hintForMissingToken } from '../credentials/credentials.ts'
 import {
   AccessTokenError,
@@ -54,6 +54,7 @@ export function reportAccepted(token: AccessToken, context: ValidationContext): 
  */
 export function reportRefusal(thrown: unknown, context: ValidationContext): Error {
   const { observer } = context.pipeline
+  // A text that is not a token68 is a 400, whatever it was refused for.
   const error = findMalformedRequest(context) ?? thrown
   if (!isRefusal(error)) {
     const cause = toError(error)
@@ -126,9 +127,12 @@ function isRefusal(error: unknown): error is AnyAccessTokenError {
   return error instanceof AccessTokenError
 }
 
-/** Returns the error (400) for a text that is not a token68. A token that was parsed is one. */
+/**
+ * Returns the error (400) for a text that is not a token68. Checked only for refusals. A token that was
+ * parsed is always a token68.
+ */
 function findMalformedRequest({ presented, header }: ValidationContext) {
-  return presented === undefined || header !== undefined ? undefined : validateToken68(presented)
+  return presented === undefined || header !== undefined ? undefined : findToken68Error(presented)
 }
 
 /** Adds to a refusal the likely mistake and, where known, the issuer, the algorithm and the key. */

@@ -20,7 +20,8 @@ import type { VerificationResult } from './verification-result.ts'
 
 /**
  * @returns Whether the result is still valid. If not, the token must be verified anew.
- * @throws AccessTokenError where the token cannot be valid any more.
+ * @throws AccessTokenError: the token is not valid now, or its issuer or keys are not available. Also by
+ * rejecting.
  */
 export function revalidateCached(
   result: VerificationResult,
@@ -44,8 +45,8 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // Taken before the keys are requested, so that the response counts as requested after the arrival: if
-  // the token is verified anew, the same keys are not fetched twice.
+  // Taken before the keys are requested: a fetch that starts now then has a higher order than the token, and
+  // its response is accepted for it without a second fetch.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)

@@ -1,7 +1,7 @@
 /**
- * @module Calls the application's function `revoked`, on every request. Requests with the same token share
- * a call that began after each of them did, because an earlier one may have read an older state. A request
- * waits for at most two calls. No result is kept.
+ * @module Calls the application's function `revoked`, on every request. A request uses a call for the
+ * same token only if that call began after the request arrived, because an earlier one may have read an older
+ * state. A request waits for at most two calls. No result is kept.
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'

@@ -29,7 +29,7 @@ const maxCost = 4_096
  * @param now Seconds since 1970.
  * @param arrival When the token began to wait. The limit of its whole wait is `keys.timeout`.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
- * signed with. That is not an error here, because V8 does not optimise a function that always throws.
+ * signed with. That is not an error here: the caller throws it.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError. Also by rejecting.
  */
 export function verifySignature(

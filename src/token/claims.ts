@@ -15,8 +15,8 @@ const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
 
 /**
- * Validates every claim except `iss`, which selects the rules, the values of `exp`, `nbf` and `iat`, and
- * `cnf`.
+ * Validates `aud`, `sub`, `client_id` and `jti`, and that `iat` is present if the profile requires it. Does
+ * not validate `iss`, `cnf` or the values of the times.
  *
  * @throws InvalidTokenError
  */

@@ -1,5 +1,5 @@
 import type { HttpRequest, TokenLocation } from 'oauth-resource-server'
-import { validateToken68 } from '../../src/credentials/authorization-header.ts'
+import { findToken68Error } from '../../src/credentials/authorization-header.ts'
 import { readCredentials } from '../../src/credentials/credentials.ts'
 
 export const everywhere: readonly TokenLocation[] = ['header', 'body', 'query']
@@ -12,7 +12,7 @@ export function presentedBy(
   dpop?: object,
 ) {
   const credentials = readCredentials(request, { tokenLocations, dpop })
-  const error = credentials && validateToken68(credentials)
+  const error = credentials && findToken68Error(credentials)
   if (error !== undefined) throw error
   return credentials
 }

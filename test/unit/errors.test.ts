@@ -321,3 +321,15 @@ describe('the response to the client', () => {
     expect(error.body).toBeUndefined()
   })
 })
+
+describe('ServiceUnavailableError', () => {
+  it.each([
+    ['keys', 'The keys of the authorization server are unavailable'],
+    ['introspection', 'The access token cannot be introspected at present'],
+    ['replay_store', 'The store of used DPoP proofs is unavailable'],
+    ['issuer_resolver', 'The configuration of the issuer is unavailable'],
+    ['revocation', 'The revocation status of the access token is unavailable'],
+  ] as const)('has a fixed message for the service %s', (service, message) => {
+    expect(new ServiceUnavailableError(service, 1).message).toBe(message)
+  })
+})

@@ -63,6 +63,21 @@ describe('the hint for a token of another kind', () => {
     expect(await hintFor(t0(claims, { typ: 'JWT' }))).toEqual(['wrong_audience', idToken])
   })
 
+  it.each([
+    ['client_id is its audience', { aud: 'client-1', client_id: 'client-1', nonce: 'n' }],
+    ['azp is its audience', { aud: 'client-1', azp: 'client-1', client_id: 'other', nonce: 'n' }],
+  ])('recognises an ID token whose %s', async (_, claims) => {
+    expect(await hintFor(t0(claims, { typ: 'JWT' }))).toEqual(['wrong_audience', idToken])
+  })
+
+  it.each([
+    ['another client as azp', { aud: 'client-1', azp: 'other', client_id: 'client-1', nonce: 'n' }],
+    ['another client as client_id', { aud: 'client-1', client_id: 'other', nonce: 'n' }],
+    ['two audiences', { aud: ['client-1', 'client-2'], client_id: undefined, nonce: 'n' }],
+  ])('is absent for a token with %s', async (_, claims) => {
+    expect(await hintFor(t0(claims, { typ: 'JWT' }))).toEqual(['wrong_audience', undefined])
+  })
+
   it('recognises an ID token by its type', async () => {
     const claims = { aud: 'client-1', at_hash: 'x' }
     const strict = { profile: 'rfc9068' } as const

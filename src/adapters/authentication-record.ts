@@ -18,7 +18,7 @@ export const recordVersion = 1
 /** What one mounted `authenticate` was created with. */
 export interface MiddlewareContext {
   readonly recordVersion: number
-  /** Whether `onEvent` receives what the two functions throw; false for a wrapper of a validator. */
+  /** Whether `onEvent` receives what `authenticate` and `authorize` throw; false for a wrapper of a validator. */
   readonly reportsErrors: boolean
   readonly passErrors: boolean
   readonly optional: boolean

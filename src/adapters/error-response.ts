@@ -24,8 +24,8 @@ export type SendRefusal = (response: Response, error: AccessTokenError) => void
 /**
  * Responds to a request that is refused.
  *
- * @returns `undefined` if the response was sent; otherwise the error for the framework: `thrown`
- * itself if it is no refusal, or if `passErrors` is set or the headers are sent; else what the response
+ * @returns `undefined` if the response was sent; otherwise the error for the framework: `thrown`,
+ * as an Error, if it is no refusal, or if `passErrors` is set or the headers are sent; else what the response
  * threw.
  */
 export function refuseRequest(

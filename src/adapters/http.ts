@@ -148,7 +148,7 @@ function handleError(
   }
   if (passErrors) throw error
   const failure = sendInternalServerError(response as Response)
-  // Rejects only with errors of request, response and wrapper: `onEvent` has reported all others.
+  // Rejects only with what `onEvent` has not reported: see `isReported`.
   if (error !== thrown || !isReported(error)) throw error
   if (failure !== undefined) throw failure
   return null

@@ -192,7 +192,10 @@ function markReported(thrown: unknown): Error {
   return error
 }
 
-/** Whether the validator has reported this error; false for those of request, response and wrapper. */
+/**
+ * Whether the validator has reported this error; false for what a wrapper throws, and for what is thrown
+ * while the outcome is recorded or the response is written.
+ */
 export function isReported(error: Error): boolean {
   return reportedErrors.has(error)
 }

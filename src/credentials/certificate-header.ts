@@ -94,7 +94,7 @@ function readXfcc(value: string): string | undefined {
   const hash = hex === undefined ? undefined : Buffer.from(hex, 'hex').toString('base64url')
   const thumbprint =
     pem === undefined ? undefined : calculateCertificateThumbprint(decodePemOrBase64(pem))
-  // Each one that is present must be readable.
+  // Each one that is present must be readable, and both must have the same thumbprint.
   if (hashCount === 0) return thumbprint
   return certificateCount === 0 || hash === thumbprint ? hash : undefined
 }

@@ -24,7 +24,7 @@ export interface CircuitBreaker {
   /** Seconds until the next attempt is due. */
   readonly remaining: () => number
   readonly begin: () => Attempt
-  /** Records a success outside this circuit breaker. */
+  /** Forgets the tokens that failed, after a success. */
   readonly recordOtherSuccess: () => void
 }
 

@@ -44,7 +44,7 @@ export function toServerFailure(error: unknown): IntrospectionFailure {
 }
 
 /**
- * Converts the error of a request that sent a token. A status such as 400 or 500, or a malformed body, may be
+ * Converts any error of an introspection. For a `FetchFailure`, the token was sent: a status such as 400 or 500, or a malformed body, may be
  * due to that token: an attacker must not be able to stop introspection with one.
  */
 export function toTokenFailure(error: unknown): IntrospectionFailure {

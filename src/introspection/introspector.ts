@@ -100,8 +100,8 @@ export function createIntrospector<R extends Expiring>(
   }
 
   /**
-   * Waits for a request that is not older than a cached result may be. An older one may have been made
-   * before a revocation.
+   * Uses the outcome of a request in flight that began at most `maxAge` before this call. Waits for an
+   * older one to end, because it may have been made before a revocation, and then uses or makes a newer one.
    */
   async function share(first: RunningRequest<R>, token: string, key: string, jwt: R | undefined) {
     const earliest = seconds() - options.maxAge

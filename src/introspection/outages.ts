@@ -1,7 +1,8 @@
 /**
- * @module Which requests wait after a failed introspection. Tokens that were accepted before do not wait
- * because of failures for tokens that were not accepted before, because any client can send those; except
- * after a failure that no token can cause, such as no connection.
+ * @module Which requests wait after a failed introspection. Tokens are of two kinds: genuine (accepted before,
+ * or a JWT that was verified locally) and unknown (all others, which any client can invent). Failures for
+ * unknown tokens make only unknown tokens wait, and those for genuine tokens make all wait. A failure that no
+ * token can cause, such as no connection, makes all wait at once.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'

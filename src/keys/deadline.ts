@@ -44,13 +44,17 @@ async function runOnce<T>(limit: number, work: (signal: AbortSignal) => Promise<
  * @param limit Milliseconds.
  */
 export function settlesWithin(work: Promise<void>, limit: number): Promise<boolean> {
+  // Without a timer, because the time is up: only work that has settled already counts.
+  if (limit <= 0) {
+    return Promise.race([work.then(() => true), Promise.resolve().then(() => false)])
+  }
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout
     const start = (mayRepeat: boolean): void => {
       const startedAt = performance.now()
       const end = () => (mayRepeat && isSuspended(startedAt, limit) ? start(false) : resolve(false))
       // Rounded up, because Node drops the fraction and the timer would fire early.
-      timer = setTimeout(end, Math.max(0, Math.ceil(limit)))
+      timer = setTimeout(end, Math.ceil(limit))
     }
     start(true)
     void work.then(() => {

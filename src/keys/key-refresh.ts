@@ -23,7 +23,10 @@ interface Attempt {
   readonly done: Promise<void>
   /** By `performance.now()`. */
   readonly startedAt: number
-  /** Whether requests wait for this fetch. They do if the set had expired when it began. */
+  /**
+   * Whether requests that only need a current set wait for this fetch: if it began without a fresh set.
+   * Requests with an unknown key wait for every fetch.
+   */
   readonly requestsWait: boolean
 }
 

@@ -1,9 +1,10 @@
 /**
- * @module Keeps the key set of one issuer. Only requests start fetches; there are no timers. A fetch
- * starts (1) when a request needs keys and there are none, (2) in the background from three quarters of
- * the set's lifetime on; if the set has already expired by then, requests wait for it for up to 1 s, and
- * (3) within a rate limit, when a token names a key that is not in the set. There is one key fetch at a
- * time; a metadata refresh may fetch keys in parallel. While fetches fail, an expired set is still used.
+ * @module Keeps the key set of one issuer. Requests and `ready()` start fetches; there are no timers. A
+ * fetch starts (1) when a request needs keys and there are none that may be used; (2) in the background, at
+ * the first request after three quarters of the set's lifetime; (3) within a rate limit, when a token names
+ * a key that is not in the set. If a fetch of kind (2) starts only after the set has expired, requests wait
+ * for it for up to 1 s. There is one such fetch at a time, besides one that a metadata refresh may cause.
+ * While fetches fail, an expired set is still used.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'

@@ -45,8 +45,8 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // Taken before the keys are requested: a fetch that starts now then has a higher order than the token, and
-  // its response is accepted for it without a second fetch.
+  // Taken before `current()`, which may start a fetch: that fetch then counts as requested after the token
+  // arrived, so its keys are new enough for this token.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)

@@ -90,7 +90,8 @@ export function createRevocationCheck(
   }
 
   return (token) => {
-    // No digest is needed without calls in progress, where the function returns a boolean.
+    // While no call is in progress, there is none to share: a function that returns a boolean at once never
+    // costs a digest.
     const key = running.size === 0 ? undefined : digestToken(token.token)
     const shared = key === undefined ? undefined : running.get(key)
     if (key !== undefined && shared !== undefined) return share(shared, token, key)

@@ -91,7 +91,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   async function verify(presentation: DpopPresentation): Promise<DpopResult> {
     const { request, targetUri, token, jkt, issuer } = presentation
     const proof = parseDpopProof(getDpopHeader(request))
-    // The header of a cached key was parsed before, and depends on nothing but these algorithms.
+    // The header of a cached key has passed `parseProofHeader`, and would pass again: that depends only on
+    // its text and on `algorithms`, which do not change.
     const keyOrHeader = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
     const { method } = request
     const rules = { method, targetUri, token, maxAge, clockTolerance }

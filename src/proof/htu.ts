@@ -6,7 +6,7 @@
  */
 import { removeQuery } from '../internal/remove-query.ts'
 
-/** Longer URIs match nothing. Node accepts request headers of 16 KiB in all. */
+/** Longer URIs match only an identical one. Node accepts request headers of 16 KiB in all. */
 const maxUriLength = 16_384
 
 /**

@@ -78,8 +78,8 @@ export function findAuthenticationProblem(
 
 /**
  * Returns what satisfies all requirements at once: the smallest `maxAge`, and the values that all
- * lists have in common. Where lists have nothing in common, no token satisfies them, and the last
- * list is named.
+ * lists have in common. Lists are combined in turn: one that has nothing in common with those before it
+ * replaces them, because no token satisfies all.
  */
 export function combineAuthentication(
   requirements: readonly { readonly authentication: CompiledAuthentication | undefined }[],

@@ -78,7 +78,7 @@ function createBehaviourMembers(
   }
 }
 
-/** The members that have an option. Where only `metadata` has the member, it is used as the option. */
+/** The members that have an option. A member that is set only in `metadata` is checked like the option, and used. */
 function createOptionMembers(
   options: IdentifiedResource,
   { issuers }: ResourceContext,

@@ -98,8 +98,8 @@ function isResponse(message: object): boolean {
 }
 
 /**
- * Returns `undefined` if there is no Mcp-Method, or not exactly one protocol version from 2026-07-28 on.
- * Servers of older versions do not compare headers with the body.
+ * Returns `undefined` without Mcp-Method, and where MCP-Protocol-Version is missing, repeated, malformed or
+ * before 2026-07-28. Servers of older versions do not compare headers with the body.
  */
 function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | undefined {
   const [version, ...otherVersions] = readHeader(request, 'mcp-protocol-version')
@@ -137,7 +137,8 @@ function decodeName(value: string | undefined): string | undefined {
   return isExact ? name : undefined
 }
 
-// RFC 9110 §5.6.6, without tabs and escapes: a parser of JSON reads every type that this accepts.
+// RFC 9110 §5.6.6, narrower: without tabs and escapes, so that `express.json()` parses the body of every
+// type that matches.
 const jsonType =
   /^application\/json(?: *; *[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[ !#-[\]-~]*"))* *$/i
 

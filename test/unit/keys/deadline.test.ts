@@ -52,6 +52,7 @@ describe('settlesWithin', () => {
     expect(await settlesWithin(wait(5), 1_000)).toBe(true)
     expect(await settlesWithin(wait(1_000), 5)).toBe(false)
     expect(await settlesWithin(new Promise(() => {}), -1)).toBe(false)
+    expect(await settlesWithin(Promise.resolve(), -1)).toBe(true)
   })
 
   it('does not count the time in which the process was suspended', async () => {

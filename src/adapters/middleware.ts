@@ -11,6 +11,7 @@ import type { ValidatorOptions } from '../options/types.ts'
 import { authenticate } from '../pipeline/authenticate.ts'
 import { authorizeToken, refuseAnonymous } from '../pipeline/authorize.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
+import { isCallbackFailure } from '../pipeline/report.ts'
 import { type CompiledRequirement, compileRequirement } from '../requirement/requirement.ts'
 import { createValidator, pipelineOf, type Validator } from '../validator.ts'
 import {
@@ -147,7 +148,7 @@ export function authenticateRequest(
     (error: unknown) => {
       clearAuthentication(carrier, holder)
       if (!context.optional || !(error instanceof MissingTokenError)) {
-        throw context.reportsErrors ? markReported(error) : toError(error)
+        throw markIfReported(error, context)
       }
       recordAnonymous(context, carrier)
       return undefined
@@ -179,21 +180,21 @@ export function authorizeRequest(
   const checked = context.authorize(record.token, requirement, record.authorized)
   if (!isPromise(checked)) return pass()
   return checked.then(pass, (error: unknown) => {
-    throw context.reportsErrors ? markReported(error) : toError(error)
+    throw markIfReported(error, context)
   })
 }
 
 const reportedErrors = new WeakSet<Error>()
 
-/** Notes that the validator has reported this error through `onEvent`. */
-function markReported(thrown: unknown): Error {
+/** Notes that the validator, or the one that a wrapper calls, has reported this error. */
+function markIfReported(thrown: unknown, { reportsErrors }: MiddlewareContext): Error {
   const error = toError(thrown)
-  reportedErrors.add(error)
+  if (reportsErrors || isCallbackFailure(error)) reportedErrors.add(error)
   return error
 }
 
 /**
- * Whether the validator has reported this error; false for what a wrapper throws, and for what is thrown
+ * Whether the validator has reported this error; false for what a wrapper itself throws, and for what is thrown
  * while the outcome is recorded or the response is written.
  */
 export function isReported(error: Error): boolean {

@@ -47,6 +47,13 @@ export function reportAccepted(token: AccessToken, context: ValidationContext): 
   return token
 }
 
+const failuresOfCallbacks = new WeakSet<Error>()
+
+/** Whether an event has reported this error as the failure of a function of the application. */
+export function isCallbackFailure(error: Error): boolean {
+  return failuresOfCallbacks.has(error)
+}
+
 /**
  * Emits the event of a refusal, and completes its error.
  *
@@ -59,6 +66,7 @@ export function reportRefusal(thrown: unknown, context: ValidationContext): Erro
   if (!isRefusal(error)) {
     const cause = toError(error)
     observer.emit({ type: 'callback.failed', cause })
+    failuresOfCallbacks.add(cause)
     return cause
   }
   if (error.code === 'invalid_token') completeDetail(error, context)

@@ -2,7 +2,7 @@
  * Tokens with an unknown key while responses are slow, and keys that were compromised or moved, with
  * simulated time and network.
  */
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { ISS, rsa1 } from '../../support/fixture.ts'
 import { lasting, late, madeUpKid, rsa2, simulation } from '../../support/outage-simulation.ts'
 import {
@@ -135,4 +135,23 @@ it('no request waits longer than keys.timeout, with a cached token whose key was
   expect(await secondsUntil(result)).toBeLessThanOrEqual(2.1)
   expect(await result).toBe('T401 unknown_key')
   expect(issuer.count().jwks).toBe(before + 1)
+})
+
+describe('9068-4-exp-a a token that expires while keys are fetched', () => {
+  const slow = { clockTolerance: 0, keys: { maxAge: 60, staleIfError: 0, timeout: 5 } } as const
+
+  it.each([
+    ['is verified for the first time', false],
+    ['is cached', true],
+  ])('is refused if it %s', async (_, isCached) => {
+    const { issuer, outcomeFor } = simulation(slow)
+    const now = Math.floor(Date.now() / 1000)
+    const token = lasting({ exp: now + 62 })
+    if (isCached) expect(await outcomeFor(token)).toBe('OK')
+    await pass(61)
+    issuer.jwks = late(3, () => json({ keys: issuer.keys }))
+    const result = outcomeFor(token)
+    await secondsUntil(result)
+    expect(await result).toBe('T401 expired')
+  })
 })

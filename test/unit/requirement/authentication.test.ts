@@ -186,7 +186,7 @@ describe('a requirement of authentication', () => {
     expect(refusal(token(fresh), [stepUp])).toBeUndefined()
   })
 
-  it('refuses with everything that is required, whichever part is missing', () => {
+  it('names every requirement in the refusal, also those that the token meets', () => {
     for (const claims of [{}, { acr: 'gold' }, { auth_time: now }, { ...fresh, acr: 'x' }]) {
       const error = refusal(token(claims), [stepUp])
       expect(error).toBeInstanceOf(InsufficientAuthenticationError)

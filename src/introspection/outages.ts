@@ -72,6 +72,7 @@ export function createOutages(now: () => number): Outages {
     },
     begin(token, isGenuine) {
       const globalAttempt = globalBreaker.begin()
+      // Genuine tokens have no breaker of their own: their failures make all tokens wait.
       const kindAttempt = isGenuine ? globalAttempt : unknownTokensBreaker.begin()
       return {
         succeed() {

@@ -11,8 +11,8 @@ export interface HttpRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   /**
-   * The whole request target where a router has shortened `url`. Express and connect set it. DPoP proofs
-   * are compared with it.
+   * The whole request target, where a router has shortened `url`. Express and connect set it. The URL in
+   * a DPoP proof is compared with it.
    */
   readonly originalUrl?: string | undefined
   /**
@@ -27,11 +27,11 @@ export interface HttpRequest {
     | undefined
   /** Node's list of header names and values as received. It shows repeated fields. */
   readonly rawHeaders?: readonly string[] | undefined
-  /** Node's headers with every repeated field. Read if there are no `rawHeaders`. */
+  /** Node's header values in arrays, with every repeated field. Read if there are no `rawHeaders`. */
   readonly headersDistinct?: Readonly<Record<string, readonly string[] | undefined>> | undefined
   /** A form that the application's parser has read. Read only if `tokenLocations` has 'body'. */
   readonly body?: unknown
-  /** A TLSSocket shows the certificate of the client. */
+  /** The connection. If it is a `TLSSocket`, the client certificate is read from it. */
   readonly socket?: unknown
 }
 
@@ -48,7 +48,7 @@ export interface JoseHeader {
 }
 
 /**
- * The claims of a token. The types of the named ones have been checked. Every other claim is `unknown`,
+ * The claims of a token. The types of the named claims have been checked. Every other claim is `unknown`,
  * because the issuer may put any value there.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-2.2 | RFC 9068, section 2.2}
@@ -83,8 +83,8 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
   /**
-   * The claim `exp`: seconds since 1970. Where an introspection response has no `exp`, the end of the time
-   * for which it is cached, ten seconds ahead at least.
+   * The claim `exp`: seconds since 1970. If an introspection response has no `exp`: the time until which
+   * the result may be cached, or ten seconds after the introspection if that is later.
    */
   readonly expiresAt: number
   /** The scheme of the `Authorization` header; `Bearer` for a token from elsewhere. */
@@ -93,7 +93,7 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly proofs: readonly Proof[]
   readonly claims: Readonly<C>
   /**
-   * The header of the JWT; for an encrypted token, of the JWT in it. Absent if the token was
+   * The header of the JWT; for an encrypted token, the header of the JWT in it. Absent if the token was
    * introspected.
    */
   readonly header?: Readonly<JoseHeader>
@@ -104,8 +104,9 @@ export interface AccessToken<C extends object = JwtClaims> {
 /**
  * What a route requires of a verified token. Every condition that is set must be fulfilled.
  *
- * The order of the checks is: `authentication`, scopes, `authorizationDetails`, `check`. A token that lacks both
- * authentication and scopes is refused with 401, and that challenge names the scopes too.
+ * The order of the checks is: `authentication`, scopes, `authorizationDetails`, `check`. A token that
+ * fulfils neither `authentication` nor the scopes is refused with 401, and the challenge names the scopes
+ * too.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -114,18 +115,19 @@ export interface Requirement {
   readonly scopes?: string | readonly string[] | undefined
   /** At least one of these scopes. */
   readonly anyScope?: string | readonly string[] | undefined
-  /** How and when the user must have authenticated. Any other token is refused with 401. */
+  /** How and when the user must have authenticated. A token that does not show it is refused with 401. */
   readonly authentication?: AuthenticationRequirement | undefined
   /**
    * Receives the details that the token grants at this API. Any result except `true` is refused with 403
-   * `insufficient_scope`. So is a token whose claim is missing, empty or malformed, without a call.
+   * `insufficient_scope`. A token whose claim is missing, empty or malformed is refused in the same way,
+   * without a call.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-9 | RFC 9396, section 9}
    */
   readonly authorizationDetails?: ((details: readonly AuthorizationDetail[]) => boolean) | undefined
   /**
-   * Runs after every other check. Any result except `true` is refused with 403 `insufficient_scope`. A
-   * thrown error or a rejection becomes the `cause` of an Error, which leads to a 500.
+   * Runs after every other check. Any result except `true` is refused with 403 `insufficient_scope`. What
+   * it throws or rejects with becomes the `cause` of an Error, which results in a 500.
    */
   readonly check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
 }
@@ -146,14 +148,14 @@ export interface AuthenticationRequirement {
 }
 
 /**
- * One element of the claim `authorization_details`. The types of the named members have been checked;
- * every other member is `unknown`.
+ * One element of the claim `authorization_details`. The types of the named members have been checked.
+ * Every other member is `unknown`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-2 | RFC 9396, section 2}
  */
 export interface AuthorizationDetail {
   readonly type: string
-  /** Where the detail can be used. If there are any, at least one is this API. */
+  /** Where the detail can be used. If locations are listed, at least one is this API. */
   readonly locations?: readonly string[]
   readonly actions?: readonly string[]
   readonly datatypes?: readonly string[]

@@ -16,8 +16,8 @@ export interface Validator<C extends object = JwtClaims> {
   /**
    * Authenticates a request: finds its access token and validates it.
    *
-   * @throws AccessTokenError with everything that the response needs; Error, whose `cause` is what a
-   * function of the application threw.
+   * @throws AccessTokenError with everything that the response needs; an Error if a function of the
+   * application failed, with what it threw as `cause`.
    */
   readonly authenticate: (
     request: HttpRequest,
@@ -37,10 +37,10 @@ export interface Validator<C extends object = JwtClaims> {
    */
   readonly authorize: (token: AccessToken<C>, requirement: Requirement) => Promise<void>
   /**
-   * Fetches metadata and keys that are not fresh: for start-up and health checks. Resolves in an
-   * outage while expired keys may be used. Rejects as soon as one issuer has no keys, even if others
-   * have. An issuer with `introspection` whose metadata has no `jwks_uri` needs no keys: its introspection
-   * endpoint must be known instead. With a function as `issuer`, it covers the issuers with a verified
+   * Fetches metadata and keys that are not fresh: for start-up and health checks. In an outage, resolves
+   * as long as expired keys may be used. Rejects as soon as one issuer has no keys, even if others have.
+   * An issuer with `introspection` whose metadata has no `jwks_uri` needs no keys: its introspection
+   * endpoint must be known instead. If `issuer` is a function, covers the issuers that have a verified
    * token and a current result of the function.
    *
    * @throws ServiceUnavailableError, whose `cause` distinguishes an outage from a wrong issuer.
@@ -60,19 +60,19 @@ export interface Validator<C extends object = JwtClaims> {
 
 const pipelines = new WeakMap<object, Pipeline>()
 
-/** Returns the pipeline of a validator; `undefined` for an object of the application around one. */
+/** Returns the pipeline of a validator; `undefined` for an object of the application that wraps one. */
 export function pipelineOf(validator: Validator<object>): Pipeline | undefined {
   return pipelines.get(validator)
 }
 
 /**
- * Creates a validator for the access tokens of this API: JWTs that one of the trusted issuers signed,
- * encrypted where the issuer has `decryptionKeys`, and opaque tokens of issuers with `introspection`.
+ * Creates a validator for the access tokens of this API: JWTs that a trusted issuer has signed (and
+ * encrypted, if it has `decryptionKeys`), and opaque tokens of issuers with `introspection`.
  * Fetches nothing until the first token arrives or {@link Validator.ready} is called.
  *
  * Does not check whether a JWT was revoked, unless `introspection.tokens` is `'all'` or the option
- * `revoked` does: it is valid until it expires or its key is removed. Accepts tokens that are bound to a key
- * only with the options `dpop` and `mtls`.
+ * `revoked` is set: a JWT is valid until it expires or the issuer removes its key. Accepts tokens that are
+ * bound to a key only with the option `dpop` or `mtls`.
  *
  * @throws TypeError for a wrong option, which it names.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}

@@ -15,8 +15,8 @@ export interface ErrorDetail {
   readonly expected?: string
   readonly actual?: string
   /**
-   * The likely mistake. A fixed sentence, except for one, which contains the name of the MCP tool
-   * (untrusted).
+   * The likely mistake. May contain configured values, text from the issuer's servers, and the name of
+   * an MCP tool from the request (untrusted).
    */
   readonly hint?: string
   /** The trusted issuer whose rules refused the token. */
@@ -44,7 +44,7 @@ export interface ErrorResponseBody {
   readonly error_description: string
 }
 
-// In the global symbol registry, which all copies of the package share.
+// From the global symbol registry, so that all copies of the package have the same one.
 const brand = Symbol.for('oauth-resource-server.error')
 const isOrdinaryInstance = Function.prototype[Symbol.hasInstance]
 
@@ -60,7 +60,7 @@ export abstract class AccessTokenError extends Error {
   abstract readonly status: number
   /** Whether `message` may be shown to the client. */
   abstract readonly expose: boolean
-  /** Complete, like `headers`, when a validator throws the error. */
+  /** `detail` and `headers` are complete when a validator throws the error. */
   declare detail: ErrorDetail
   declare headers: ErrorResponseHeaders
   declare readonly body: ErrorResponseBody | undefined

@@ -57,7 +57,7 @@ export class InvalidDpopProofError extends AccessTokenError {
 
 /**
  * The DPoP proof is valid, but does not contain a current nonce of this server: 401
- * `use_dpop_nonce`. The response carries one in `DPoP-Nonce`, with which the client tries again.
+ * `use_dpop_nonce`. The response has a nonce in `DPoP-Nonce`. The client tries again with it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-9 | RFC 9449, section 9}
  */

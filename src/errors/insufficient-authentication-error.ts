@@ -1,4 +1,4 @@
-/** @module The error of a user authentication that does not suffice. Imports only the base class. */
+/** @module The error for a user authentication that is too weak or too old. Imports only the base class. */
 import { AccessTokenError, type ErrorDetail } from './access-token-error.ts'
 
 /**
@@ -11,9 +11,9 @@ export class InsufficientAuthenticationError extends AccessTokenError {
   declare readonly code: 'insufficient_user_authentication'
   declare readonly status: 401
   declare readonly expose: true
-  /** Accepted values of `acr`, in order of preference; empty if any is. */
+  /** Accepted values of `acr`, in order of preference; empty if any value is accepted. */
   declare readonly acrValues: readonly string[]
-  /** Seconds since the authentication; `undefined` for no limit. */
+  /** Maximum seconds since the authentication; `undefined` for no limit. */
   declare readonly maxAge: number | undefined
   /** The scopes that the route requires: all of them, granted or not. */
   declare readonly scopes: readonly string[]

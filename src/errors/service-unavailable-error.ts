@@ -1,4 +1,4 @@
-/** @module The error of a service that cannot be reached. Imports only the base class. */
+/** @module The error for a service that is unavailable. Imports only the base class. */
 import { AccessTokenError, type ErrorDetail } from './access-token-error.ts'
 
 /** What is unavailable. A closed list: it can label a metric. */
@@ -26,7 +26,7 @@ export class ServiceUnavailableError extends AccessTokenError {
   declare readonly status: 503
   declare readonly expose: false
   declare readonly service: UnavailableService
-  /** Seconds until a request makes the next attempt. */
+  /** Seconds after which the client may send the request again: the value of `Retry-After`. */
   declare readonly retryAfter: number
 
   constructor(

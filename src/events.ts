@@ -1,7 +1,8 @@
 /**
- * @module The events that a validator emits for the operator. Their members are configured names,
- * values of closed lists, and short sanitized texts; only `detail` and `cause` vary freely. No event
- * contains a part of a token. Types only.
+ * @module The events that a validator emits for the operator. Except for `detail` and `cause`, their
+ * members are numbers, booleans, configured names, values of closed lists, and short sanitized texts. No
+ * event contains a part of a token, except single decoded values: the client id, and those in
+ * {@link ErrorDetail}. Types only.
  */
 import type { Proof } from './access-token.ts'
 import type {
@@ -70,7 +71,7 @@ export interface TokenRefusedEvent {
 /** A request had no token. On a route with `optional` the request is not refused. */
 export interface TokenMissingEvent {
   readonly type: 'token.missing'
-  /** What it had instead: a scheme other than Bearer, or a token in a location that is not enabled. */
+  /** What the request had instead: another scheme, or a token in a location that is not enabled. */
   readonly hint?: string | undefined
 }
 
@@ -80,7 +81,7 @@ export interface TokenMissingEvent {
  */
 export interface CallbackFailedEvent {
   readonly type: 'callback.failed'
-  /** An Error. If a callback threw, the message names the callback, and its own `cause` is what was thrown. */
+  /** An Error. If a callback threw, the message names the callback, and `cause.cause` is what was thrown. */
   readonly cause: unknown
 }
 
@@ -103,7 +104,7 @@ export interface KeysFailedEvent {
   readonly issuer: string
   readonly reason: FetchFailureReason
   readonly cause: unknown
-  /** Whether an older set is still used. */
+  /** What is used meanwhile: keys that are `fresh`, or expired (`stale`), or no keys. */
   readonly serving: 'stale' | 'fresh' | 'nothing'
   /** Seconds until a request makes the next attempt. */
   readonly retryAfter: number
@@ -124,7 +125,8 @@ export interface IssuersRateLimitedEvent {
   readonly type: 'issuers.rate_limited'
   /**
    * The limit that is reached: calls of the function in progress (100), key sets being fetched (50), or
-   * requests (600, and 10 more each second), all for issuers without a verified token.
+   * HTTP requests to issuers (600, and 10 more each second). Each limit covers all issuers without a
+   * verified token together.
    */
   readonly limit: 'resolver_calls' | 'fetches_in_flight' | 'requests_per_minute'
 }

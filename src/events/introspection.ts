@@ -1,7 +1,10 @@
 /** @module The events about introspection. Types only. */
 import type { FetchFailureReason } from '../internal/fetch-failure.ts'
 
-/** A request to the introspection endpoint failed. The token's request was answered with 503. */
+/**
+ * A request to the introspection endpoint, or for the metadata that names the endpoint, failed. The API
+ * requests that waited for it got a 503.
+ */
 export interface IntrospectionFailedEvent {
   readonly type: 'introspection.failed'
   readonly issuer: string
@@ -14,15 +17,15 @@ export interface IntrospectionFailedEvent {
   readonly hint: string
   readonly cause: unknown
   /**
-   * Seconds until a request makes the next attempt. 0: the failure may be due to this one token, so
-   * other tokens are introspected as before.
+   * Seconds for which other tokens wait too. 0: the failure may be due to this one token, so other
+   * tokens are introspected as before.
    */
   readonly retryAfter: number
   readonly durationMs: number
 }
 
 /**
- * A token that was not accepted before was answered with 503, because too many such tokens came.
+ * A request got a 503, because too many tokens that were not accepted before need an introspection.
  * Emitted at most once a second for each issuer.
  */
 export interface IntrospectionRateLimitedEvent {
@@ -32,11 +35,14 @@ export interface IntrospectionRateLimitedEvent {
 }
 
 /**
- * No token was active since the start, for at least ten minutes and 20 responses; or since the last active
- * one, for at least an hour and 100 responses. Emitted once until one is active. Invented strings alone can
- * cause it if no client sends a valid token. Otherwise, these causes are likely: some servers respond
- * `active: false` to a caller that the token is not for (Keycloak since 26.6 requires the client id of this
- * API in the token's `aud`), or the tokens are of another environment.
+ * Every response for a long time said that the token is not active: since the start, for at least ten
+ * minutes and 20 responses; since the last active token, for at least an hour and 100 responses. Emitted
+ * once, and again only after a token was active. Likely causes:
+ *
+ * - The server responds `active: false` to a caller that the token is not for. Keycloak since 26.6 requires
+ *   the client id of this API in the token's `aud`.
+ * - The tokens are of another environment.
+ * - Clients send only invented strings.
  */
 export interface IntrospectionOnlyInactiveEvent {
   readonly type: 'introspection.only_inactive'
@@ -44,17 +50,17 @@ export interface IntrospectionOnlyInactiveEvent {
   readonly clientId?: string | undefined
   /** Responses since the last one with an active token. */
   readonly responses: number
-  /** The time in which they came. */
+  /** Seconds from the first of these responses to the latest. */
   readonly seconds: number
   readonly hint: string
 }
 
-/** The issuer's metadata does not list the method by which this API authenticates. It is used anyway. */
+/** The issuer's metadata does not list the authentication method of this API. The method is used anyway. */
 export interface IntrospectionMethodUnlistedEvent {
   readonly type: 'introspection.method_unlisted'
   readonly issuer: string
   readonly method: ClientAuthenticationMethod
-  /** `introspection_endpoint_auth_methods_supported`, as text. */
+  /** `introspection_endpoint_auth_methods_supported` of the metadata, as text. */
   readonly listed: string
 }
 

@@ -1,6 +1,4 @@
-/**
- * @module Passes events to the application's function `onEvent` and to the diagnostics channel.
- */
+/** @module Passes events to the application's function `onEvent` and to the diagnostics channel. */
 import { channel } from 'node:diagnostics_channel'
 import type { ValidatorEvent } from '../events.ts'
 import { messageOf } from '../internal/callback.ts'
@@ -10,14 +8,13 @@ import { printable } from '../internal/printable.ts'
 /** The name of the `diagnostics_channel` on which every event is published. */
 const channelName = 'oauth-resource-server'
 
-/** Passes events to `onEvent` and to the diagnostics channel. */
 export interface Observer {
   /** Returns whether there is a listener: without one, no event needs to be created. */
   readonly listening: () => boolean
   readonly emit: (event: ValidatorEvent) => void
 }
 
-/** Makes the issuer printable, because a function given as `issuer` may accept any name. */
+/** Makes the issuer's name printable, because a function given as `issuer` may accept any name. */
 function sanitize(event: ValidatorEvent): ValidatorEvent {
   if (!('issuer' in event) || event.issuer === undefined) return event
   const issuer = printable(event.issuer)
@@ -28,7 +25,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   const diagnostics = channel(channelName)
   let warned = false
 
-  // A failing listener must not fail the request, but must be reported once.
+  // A failure of `onEvent` must not fail the request. It is reported once.
   function warn(error: unknown): void {
     if (warned) return
     warned = true

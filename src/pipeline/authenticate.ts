@@ -1,9 +1,9 @@
 /**
  * @module The decision about one request, in five steps. `decide` runs steps 1 and 2 and calls
  * `verifyProofAndAuthorize` for step 3, which calls `checkRevocationAndAuthorize` for step 4; step 5 is the
- * response. `verifyAndDecide` has step 2 for a JWT that is not cached. Each step returns its result or throws
- * one AccessTokenError. Cheap checks run before expensive ones. For a cached token no promise is created,
- * unless a step has to wait.
+ * response. `verifyAndDecide` contains step 2 for a JWT that is not cached. Each step returns its result or
+ * throws an AccessTokenError. Cheap checks run before expensive ones. For a cached token no promise is
+ * created, unless a step has to wait.
  */
 import type { AccessToken, HttpRequest, Proof, Requirement } from '../access-token.ts'
 import { readCredentials } from '../credentials/credentials.ts'
@@ -84,8 +84,9 @@ function decide(
 }
 
 /**
- * Continues {@link decide} with a token that has to be verified, or awaited. One function, because each
- * call between a throw and its catch adds 0.3 µs to a refusal, and each promise 0.2 µs to a new token.
+ * Continues {@link decide} if the token has to be verified, or if its result has to be awaited. One
+ * function, because each call between a throw and its catch adds 0.3 µs to a refusal, and each promise
+ * 0.2 µs to a new token.
  */
 async function verifyAndDecide(
   pendingResult: Promise<VerificationResult | undefined> | undefined,
@@ -164,7 +165,7 @@ function recordVerified(
   pipeline.cache?.set(token, lookup, decrypted === undefined ? result.header : undefined, result)
 }
 
-/** Depends on the request, so it runs on every request, for cached tokens too. */
+/** Steps 3 and 4. They depend on the request, so they run on every request, for cached tokens too. */
 function verifyProofAndAuthorize(
   result: VerificationResult,
   context: ValidationContext,
@@ -228,7 +229,7 @@ function verifyCachedOrOpaque(
   context.lookup = lookup
   const result = lookup.value
   if (result === undefined) {
-    // The form decides, and not the outcome: a JWT that fails is never tried as an opaque token.
+    // Only the form of the token decides: a JWT that is not valid is never tried as an opaque token.
     const isJwt = opaqueIssuers.length === 0 || !isOpaque(presented.token)
     return isJwt ? undefined : opaqueVerifier.verify(presented, context)
   }

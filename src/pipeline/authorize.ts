@@ -13,7 +13,7 @@ import { getRequirements } from './verified-token.ts'
 const none: readonly CompiledRequirement[] = Object.freeze([])
 
 /**
- * Checks a requirement, besides that of the validator, against a token that was verified before.
+ * Checks a requirement, and that of the validator, against a token that was verified before.
  *
  * @param authorized The requirements that the same request has passed since its authentication. They are
  * not checked again, but the challenge names them.
@@ -29,9 +29,9 @@ export function authorizeToken(
     context.scheme = token.scheme
     context.verified = token
     addRequirement(requirement, context)
-    const ofAuthentication = getRequirements(token) ?? none
+    const requiredByAuthenticate = getRequirements(token) ?? none
     const previousRequirements =
-      authorized.length === 0 ? ofAuthentication : [...ofAuthentication, ...authorized]
+      authorized.length === 0 ? requiredByAuthenticate : [...requiredByAuthenticate, ...authorized]
     const pending = pipeline.evaluateRequirements(token, context.requirements, previousRequirements)
     return pending?.then(undefined, (error) => refuse(error, context))
   } catch (error) {
@@ -39,7 +39,7 @@ export function authorizeToken(
   }
 }
 
-/** Refuses an anonymous request with a challenge that names all requirements. */
+/** Refuses an anonymous request with a challenge that names the scopes of all requirements. */
 export function refuseAnonymous(
   pipeline: Pipeline,
   requirements: readonly CompiledRequirement[],

@@ -1,7 +1,4 @@
-/**
- * @module The state of the decision about one request. The steps set its members, and the reports
- * read them.
- */
+/** @module The state of the decision about one request. The steps set its members; `report.ts` reads them. */
 import type { AccessToken, HttpRequest, JoseHeader, Requirement } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -17,18 +14,18 @@ export interface ValidationContext {
   readonly pipeline: Pipeline
   /** `undefined` for a token that the caller passed without a request. */
   readonly request: HttpRequest | undefined
-  /** The start in milliseconds; 0 if no listener needs the duration. */
+  /** When the decision began, by `performance.now()`; 0 if no listener needs the duration. */
   readonly startedAt: number
-  /** When the token began to wait for its issuer or keys. The limit for both together is `keys.timeout`. */
+  /** When the token began to wait for its issuer or keys. `keys.timeout` limits both waits together. */
   arrival: Arrival | undefined
   /** The requirements of the validator and of this request. */
   requirements: readonly CompiledRequirement[]
   presented: PresentedToken | undefined
-  /** What the cache has for the token. */
+  /** The result of the cache lookup for the token. */
   lookup: CacheLookup<VerificationResult>
   /** The scheme of the credentials; `undefined` without credentials. */
   scheme: 'Bearer' | 'DPoP' | undefined
-  /** The token of an earlier authentication of the same request. */
+  /** The access token from an earlier authentication of the same request. */
   readonly earlier: AccessToken | undefined
   /** The result of verifying the DPoP proof of the request. */
   dpop: DpopResult | undefined
@@ -68,9 +65,13 @@ export function createContext(
   }
 }
 
-/** @throws TypeError for a wrong requirement. */
+/**
+ * Compiles a requirement and adds it to those of the context.
+ *
+ * @throws TypeError for a wrong requirement.
+ */
 export function addRequirement(requirement: Requirement, context: ValidationContext): void {
   const compiled = compileRequirement(requirement, 'requirement')
-  const own = context.requirements
-  context.requirements = own.length === 0 ? [compiled] : [...own, compiled]
+  const existing = context.requirements
+  context.requirements = existing.length === 0 ? [compiled] : [...existing, compiled]
 }

@@ -1,6 +1,6 @@
 /**
- * @module Connects the decryption of tokens with the issuers: whose keys are tried, and which issuers
- * send encrypted tokens only.
+ * @module Connects the decryption of tokens with the issuers: whose keys are tried, and which issuers send
+ * only encrypted tokens.
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import { createFairQueue, QueueFullError } from '../internal/fair-queue.ts'
@@ -21,8 +21,8 @@ import {
 export type DecryptToken = (token: string) => Promise<DecryptedToken> | undefined
 
 /**
- * Decryptions in progress and waiting. Two leave the other threads of the pool to signatures; a hundred
- * that wait are done within about a second.
+ * The maximum numbers of decryptions in progress and waiting. Two in progress leave the other threads of
+ * the pool to signatures. A hundred waiting ones are done within about a second.
  */
 const limits = { running: 2, waiting: 100 }
 
@@ -67,8 +67,9 @@ async function runTask<T>(work: () => Promise<T>, release: () => void): Promise<
 }
 
 /**
- * A function finds issuers by name, so the name must be outside the encryption (RFC 7519 §5.3). It only
- * selects the keys: the signed JWT is from the same issuer, or it is refused.
+ * Decrypts a token if the option `issuer` is a function. The function gets the issuer's name, so the name must
+ * also be in the header, which is not encrypted (RFC 7519 §5.3). The name only selects the keys: a token whose
+ * signed JWT is from another issuer is refused.
  */
 async function decryptForNamedIssuer(
   token: string,
@@ -86,7 +87,8 @@ async function decryptForNamedIssuer(
 }
 
 /**
- * Validates that the encryption of a token is the one that its issuer uses.
+ * Validates that a token was encrypted if its issuer has `decryptionKeys`, and that the encrypted token and
+ * the JWT in it agree.
  *
  * @param decrypted `undefined` for a token that was not encrypted.
  * @throws InvalidTokenError

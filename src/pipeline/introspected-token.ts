@@ -18,25 +18,21 @@ import {
   type VerificationResult,
 } from './verification-result.ts'
 
-/**
- * Minimum seconds from now to `expiresAt` if there is no `exp`, because libraries refuse a token that expires
- * now.
- */
+/** Minimum seconds from now to `expiresAt`: other libraries refuse a token that expires now. */
 const minLifetime = 10
 
-/** The rules for a response. */
 export interface IntrospectionRules {
   readonly issuer: TrustedIssuer
-  /** Seconds from now to `expiresAt` if there is no `exp`; {@link minLifetime} if that is more. */
+  /** Seconds from now to `expiresAt` if the response has no `exp`, but at least {@link minLifetime}. */
   readonly maxAge: number
 }
 
 /**
- * Validates the members of a response for an active token. What the token is bound to is read, and has to
- * be proven by each request.
+ * Validates the members of a response for an active token. Reads what the token is bound to; each request
+ * has to prove it.
  *
  * @param now Seconds since 1970.
- * @param jwt The result for the same token, if it is a JWT that was verified locally.
+ * @param jwt The result of the local verification, if the token is a JWT.
  * @throws InvalidTokenError
  */
 export function validateIntrospectedToken(
@@ -52,7 +48,7 @@ export function validateIntrospectedToken(
   // The profile of RFC 9068 does not apply to an introspection response.
   validateAudience(members, { ...issuer, profile: 'jwt' })
   const confirmation = readConfirmation(members)
-  // A NumericDate, like that of a token with `exp`. Rounded up, so that it does not shorten the cache.
+  // Whole seconds, as in most tokens. Rounded up, because the result is not cached after `expiresAt`.
   const exp = Number.isFinite(times.exp)
     ? Math.min(times.exp, jwt?.exp ?? times.exp)
     : Math.ceil(now + Math.max(maxAge, minLifetime))
@@ -88,11 +84,12 @@ function requireEqual(name: string, actual: unknown, expected: unknown): void {
 
 function readTimes(response: Claims): TimeClaims {
   if (getOwn(response, 'exp') !== undefined) return readTimeClaims(response)
+  // `readTimeClaims` requires an `exp`.
   const { nbf, iat } = readTimeClaims({ ...response, exp: 0 })
   return { exp: Number.POSITIVE_INFINITY, nbf, iat }
 }
 
-// RFC 7662 §2.2: `scope` is a string here, and an array grants nothing. Other claims are read as in a JWT.
+// RFC 7662 §2.2: `scope` is a string, so an array grants nothing. Any other claim is read as in a JWT.
 function readGrantedScopes(
   claims: Claims,
   { scopeClaim = 'scope' }: TrustedIssuer,

@@ -25,7 +25,7 @@ import type { TokenVerifier } from './pipeline.ts'
 import type { VerificationResult } from './verification-result.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** Verifies opaque tokens: the issuer that the prefix of the token selects is asked about it. */
+/** Verifies an opaque token: the prefix of the token selects the issuer that is asked about it. */
 export const opaqueVerifier: TokenVerifier = {
   verify(presented, context) {
     if (!isSendable(presented)) throw malformed('a character that no access token has')
@@ -44,7 +44,7 @@ function isSendable(presented: PresentedToken): boolean {
   return findToken68Error(presented) === undefined && vschars.test(presented.token)
 }
 
-/** Asks about a JWT too, after the claims and the signature were verified, if its issuer has `tokens: 'all'`. */
+/** Introspects a JWT whose claims and signature were verified, if its issuer has `tokens: 'all'`. */
 export function introspectJwtIfRequired(
   result: VerificationResult,
   { token }: PresentedToken,
@@ -80,20 +80,21 @@ function introspect(
   return result
 }
 
-/** The introspector of each issuer that has introspection, with its limits and its back-off. */
+/** The introspectors of the issuers, each with its own limits and back-off. */
 export interface Introspectors {
   readonly get: (issuer: TrustedIssuer) => Introspector<VerificationResult>
 }
 
 /**
- * @param maxEntries Results that are cached, of all issuers together. 0: results of active tokens are not cached.
+ * @param maxEntries The maximum number of cached results of accepted tokens, of all issuers together. 0: such
+ * results are not cached.
  */
 export function createIntrospectors(
   environment: IssuerEnvironment,
   maxEntries: number,
 ): Introspectors {
   const cache = createIntrospectionCache<VerificationResult>(maxEntries)
-  const introspectors = new WeakMap<TrustedIssuer, ReturnType<Introspectors['get']>>()
+  const introspectors = new WeakMap<TrustedIssuer, Introspector<VerificationResult>>()
   let created = 0
 
   function create(issuer: TrustedIssuer) {
@@ -103,8 +104,8 @@ export function createIntrospectors(
     const { now, observer } = environment
     return createIntrospector<VerificationResult>({
       issuer: issuer.issuer,
-      // An issuer with changed options is another object, and results by its old options are not
-      // used.
+      // An issuer whose options changed is a new object. The counter keeps it from using results that were
+      // obtained with the old options.
       cacheScope: `${created++} ${issuer.issuer}`,
       authentication,
       client: createClient(issuer, introspection, environment),
@@ -156,12 +157,12 @@ function createClient(
 }
 
 function createVerifySigned(
-  trusted: TrustedIssuer,
+  trustedIssuer: TrustedIssuer,
   { signedFor }: ResolvedIntrospection,
   now: () => number,
 ) {
   if (signedFor === undefined) return undefined
-  const { issuer, algorithms, clockTolerance } = trusted
+  const { issuer, algorithms, clockTolerance } = trustedIssuer
   const seconds = () => now() / 1000
   return (text: string) =>
     verifySignedResponse(
@@ -171,7 +172,7 @@ function createVerifySigned(
         audiences: signedFor,
         algorithms,
         clockTolerance,
-        findKey: (response) => verifySignature(response, trusted, seconds(), recordArrival()),
+        findKey: (response) => verifySignature(response, trustedIssuer, seconds(), recordArrival()),
       },
       seconds(),
     )

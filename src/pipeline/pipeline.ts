@@ -1,6 +1,6 @@
 /**
  * @module Everything that one validator uses for its decisions, created once from its options. Declares
- * the interfaces of the two extension points: a form of token, and a proof of possession.
+ * the interfaces of two steps: the verification of a token, and the verification of its proofs.
  */
 import type { Proof } from '../access-token.ts'
 import type { PresentedToken } from '../credentials/presented-token.ts'
@@ -39,8 +39,8 @@ export interface TokenVerifier {
 
 export interface ProofVerifier {
   /**
-   * Reads what a token is bound to, and validates that this request can prove it: the options and the
-   * scheme allow it. Does not verify the proofs. Runs before keys are fetched.
+   * Reads what a token is bound to, and validates that the options and the scheme of the request allow a
+   * proof of it. Does not verify the proofs. Runs before keys are fetched.
    *
    * @returns `undefined`: the token is not bound.
    * @throws AccessTokenError
@@ -68,7 +68,7 @@ export interface Pipeline {
   readonly issuers: TrustedIssuers
   /** `undefined`: no token is cached. */
   readonly cache: TokenCache<VerificationResult> | undefined
-  /** Listed issuers with introspection. Empty: opaque tokens are refused. */
+  /** Issuers with introspection; none if `issuer` is a function. Empty: opaque tokens are refused. */
   readonly opaqueIssuers: readonly TrustedIssuer[]
   readonly introspectors: Introspectors
   /** `undefined`: encrypted tokens are refused. */
@@ -94,7 +94,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
   const { now, maxCachedTokens, clockTolerance, realm, dpop } = options
   const seconds = () => now() / 1000
   const observer = createObserver(options.onEvent)
-  const requirement = compileOwnRequirement(options)
+  const requirements = compileOwnRequirements(options)
   const resourceMetadata = describeResource(options)
   const environment = { ...options, observer }
   const issuers = createTrustedIssuers(options.issuers, environment)
@@ -108,7 +108,7 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
     decrypt: createDecryption(options.issuers, issuers),
     proof: createProofVerifier(options),
     checkRevocation: createRevocationCheck(options, observer),
-    requirements: requirement,
+    requirements,
     evaluateRequirements: createRequirementEvaluator({
       now: seconds,
       clockTolerance,
@@ -125,11 +125,11 @@ export function createPipeline(options: ResolvedOptions): Pipeline {
   }
 }
 
-function compileOwnRequirement({ requirement }: ResolvedOptions): readonly CompiledRequirement[] {
+function compileOwnRequirements({ requirement }: ResolvedOptions): readonly CompiledRequirement[] {
   return requirement === undefined ? [] : [compileRequirement(requirement, 'requirement')]
 }
 
-/** Creates the metadata document from the options of the validator, so that the two agree. */
+/** Creates the metadata document from the options of the validator, so that it agrees with them. */
 function describeResource(options: ResolvedOptions): ResourceMetadata | undefined {
   const { resource, issuers, tokenLocations, dpop, mtls } = options
   if (resource === undefined) return undefined

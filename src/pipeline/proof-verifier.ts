@@ -1,6 +1,6 @@
 /**
- * @module Verifies what a request proves about the keys that its token is bound to. Connects the
- * confirmation methods of a token with the proofs of a request: mutual TLS first, because it costs less
+ * @module Verifies that a request proves possession of the keys that its token is bound to. Connects the
+ * confirmation methods of the token with the proofs of the request: mutual TLS first, because it costs less
  * than DPoP.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7800#section-3.1 | RFC 7800, section 3.1}
@@ -57,8 +57,8 @@ export function createProofVerifier({
     claims: Claims,
     context: ValidationContext,
   ): Confirmation | undefined {
-    const isOff = dpop === undefined && mtls === undefined
-    if (isOff && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', offHint)
+    const isDisabled = dpop === undefined && mtls === undefined
+    if (isDisabled && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', disabledHint)
     const confirmation = readConfirmation(claims)
     validateBinding(confirmation, context)
     return confirmation
@@ -80,7 +80,7 @@ export function createProofVerifier({
     // RFC 9449 §7.2: a DPoP-bound token must not be accepted as a bearer token.
     if (jkt !== undefined && scheme !== 'DPoP') throw mismatch('cnf.jkt', downgradeHint)
     if (jkt === undefined && (scheme === 'DPoP' || dpop?.required)) {
-      // A request without a proof is refused for that first, by `getDpopHeader`.
+      // A missing proof is reported first: `getDpopHeader` throws.
       if (scheme === 'DPoP' && request !== undefined) getDpopHeader(request)
       throw new InvalidTokenError('missing_claim', { name: 'cnf.jkt', hint: unboundHint })
     }
@@ -151,7 +151,7 @@ function createVerifyDpop(
   }
 }
 
-const offHint =
+const disabledHint =
   'the options dpop and mtls are not set, so tokens that are bound to a key are refused'
 const dpopHint = 'the option dpop is not set, so tokens that are bound by DPoP are refused'
 const mtlsHint = 'the option mtls is not set, so tokens that are bound to a certificate are refused'

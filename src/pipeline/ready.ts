@@ -1,4 +1,4 @@
-/** @module Whether the issuers of a validator can be used: the check of `Validator.ready`. */
+/** @module Prepares the issuers of a validator, for `Validator.ready`. */
 import { ServiceUnavailableError } from '../errors.ts'
 import { MissingUrlFailure } from '../issuer/discovery.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -14,15 +14,15 @@ export async function prepareIssuers({ issuers, introspectors }: Pipeline): Prom
     try {
       await issuer.keys.current()
     } catch (error) {
-      // An issuer may have opaque tokens only. Then it has no keys, and needs none.
-      if (issuer.introspection === undefined || !isWithoutKeys(error)) throw error
+      // An issuer that issues only opaque tokens may publish no keys, and needs none.
+      if (issuer.introspection === undefined || !isMissingJwksUri(error)) throw error
       await introspectors.get(issuer).ready()
     }
   }
   await Promise.all([...issuers.inUse()].map(prepare))
 }
 
-function isWithoutKeys(error: unknown): boolean {
+function isMissingJwksUri(error: unknown): boolean {
   const cause = error instanceof ServiceUnavailableError ? error.cause : undefined
   return cause instanceof MissingUrlFailure && cause.member === 'jwks_uri'
 }

@@ -1,6 +1,6 @@
 /**
- * @module Reports the outcome of a decision: to the operator by an event, to the client by the headers
- * of the error.
+ * @module Reports the outcome of a decision: to the operator by an event, to the client by the headers of
+ * the error.
  */
 import type { AccessToken, JoseHeader } from '../access-token.ts'
 import { findToken68Error } from '../credentials/authorization-header.ts'
@@ -30,7 +30,7 @@ export function createMissingTokenError({
   return new MissingTokenError(challengeScopes(requirements), hint === undefined ? {} : { hint })
 }
 
-/** @returns The token. */
+/** Emits the event of an accepted token. Returns the token. */
 export function reportAccepted(token: AccessToken, context: ValidationContext): AccessToken {
   const { pipeline, cached, startedAt } = context
   if (pipeline.observer.listening()) {
@@ -47,11 +47,11 @@ export function reportAccepted(token: AccessToken, context: ValidationContext): 
   return token
 }
 
-const failuresOfCallbacks = new WeakSet<Error>()
+const callbackFailures = new WeakSet<Error>()
 
 /** Whether an event has reported this error as the failure of a function of the application. */
 export function isCallbackFailure(error: Error): boolean {
-  return failuresOfCallbacks.has(error)
+  return callbackFailures.has(error)
 }
 
 /**
@@ -61,12 +61,12 @@ export function isCallbackFailure(error: Error): boolean {
  */
 export function reportRefusal(thrown: unknown, context: ValidationContext): Error {
   const { observer } = context.pipeline
-  // A text that is not a token68 is a 400, whatever it was refused for.
+  // A text that is not a token68 gets 400, even if it was refused for another reason.
   const error = findMalformedRequest(context) ?? thrown
   if (!isRefusal(error)) {
     const cause = toError(error)
     observer.emit({ type: 'callback.failed', cause })
-    failuresOfCallbacks.add(cause)
+    callbackFailures.add(cause)
     return cause
   }
   if (error.code === 'invalid_token') completeDetail(error, context)
@@ -102,8 +102,8 @@ function getClientId(verified: VerifiedToken): string | undefined {
 }
 
 /**
- * Rejects one microtask later, because Node takes 1 µs to record a promise that rejects immediately
- * as unhandled.
+ * Rejects with the reported error, one microtask later: a promise that rejects immediately costs 1 µs more,
+ * because Node records it as unhandled.
  */
 export async function refuse(error: unknown, context: ValidationContext): Promise<never> {
   await undefined
@@ -126,11 +126,11 @@ function selectScheme(
   { code }: AnyAccessTokenError,
   { scheme, presented }: ValidationContext,
 ): 'Bearer' | 'DPoP' | undefined {
-  // A comma separates Authorization fields that something in front of this process has joined.
+  // A comma separates Authorization fields that a `Headers` object or a proxy has joined.
   return code === 'invalid_request' && presented?.token.includes(',') ? undefined : scheme
 }
 
-/** Any other error was thrown by the application. The type is the union, which `code` narrows. */
+/** Whether an error is a refusal. The application threw any other error. */
 function isRefusal(error: unknown): error is AnyAccessTokenError {
   return error instanceof AccessTokenError
 }
@@ -143,11 +143,11 @@ function findMalformedRequest({ presented, header }: ValidationContext) {
   return presented === undefined || header !== undefined ? undefined : findToken68Error(presented)
 }
 
-/** Adds to a refusal the likely mistake and, where known, the issuer, the algorithm and the key. */
+/** Adds to the error the likely mistake and, where known, the issuer, the algorithm and the key. */
 function completeDetail(error: InvalidTokenError, context: ValidationContext): void {
   const { issuer, header, claims } = context
   if (header === undefined) {
-    // An opaque token, of an issuer that was found by its prefix, or no token.
+    // An opaque token, or a text that is no token. The prefix of an opaque token selects the issuer.
     if (issuer !== undefined) error.detail = { issuer: printable(issuer.issuer), ...error.detail }
     else if (isOpaqueForFunction(error, context)) error.detail = { hint: opaqueForFunctionHint }
     return

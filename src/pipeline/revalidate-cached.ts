@@ -1,12 +1,12 @@
 /**
  * @module Validates a cached result again, on every request.
  *
- * Runs again, because time can change it: whether the issuer is trusted, with the same options; `exp`,
- * `nbf`, `iat` and `maxTokenAge`; whether the issuer still publishes the key. A key that the issuer
- * removed may be compromised, so its tokens are refused, although their signatures were verified.
+ * Checks what time can change: whether the issuer is trusted, with the same options; `exp`, `nbf`, `iat` and
+ * `maxTokenAge`; whether the issuer still publishes the key. A key that the issuer removed may be
+ * compromised, so its tokens are refused, although their signatures were verified.
  *
- * Does not run again, because a token cannot change: parsing, the other claims, the signature. The
- * token is identified by the SHA-256 of its whole text.
+ * Does not repeat what depends on the token alone: parsing, the other claims, the signature. The cache
+ * identifies the token by the SHA-256 of its whole text.
  *
  * Proof and requirement depend on the request. They are not part of the result and are checked later.
  */
@@ -19,9 +19,9 @@ import type { ValidationContext } from './context.ts'
 import type { VerificationResult } from './verification-result.ts'
 
 /**
- * @returns Whether the result is still valid. If not, the token must be verified anew.
- * @throws AccessTokenError: the token is not valid now, or its issuer or keys are not available. Also by
- * rejecting.
+ * @returns `true`: the result is still valid. `false`: it is not, and the token must be verified anew.
+ * @throws AccessTokenError if the token is not valid now, or if its issuer or keys are not available. Also
+ * by rejecting.
  */
 export function revalidateCached(
   result: VerificationResult,

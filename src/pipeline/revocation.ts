@@ -1,7 +1,7 @@
 /**
- * @module Calls the application's function `revoked`, on every request. A request uses a call for the
- * same token only if that call began after the request arrived, because an earlier one may have read an older
- * state. A request waits for at most two calls. No result is kept.
+ * @module Calls the application's function `revoked`, on every request. Concurrent requests with the same
+ * token share a call. A request uses only a call that began after the request arrived, because an earlier
+ * call may have read an older state. So it waits for at most two calls. No result is kept.
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
@@ -13,13 +13,13 @@ import type { ResolvedOptions } from '../options/resolve.ts'
 import { digestToken } from './token-cache.ts'
 
 /**
- * Checks that a token was not revoked. Returns without a promise where the function does.
+ * Checks that a token was not revoked. Returns no promise if the application's function returns none.
  *
  * @throws InvalidTokenError with `revoked`, or ServiceUnavailableError, synchronously or by rejecting.
  */
 export type CheckRevocation = (token: AccessToken) => Promise<void> | undefined
 
-/** What the function returned, or why it failed. Every request gets an error of its own from it. */
+/** What the function returned, or why it failed. Each request creates its own error from it. */
 type Outcome = { readonly isRevoked: boolean } | { readonly failure: Error }
 
 interface RunningCall {
@@ -78,29 +78,30 @@ export function createRevocationCheck(
     return outcome
   }
 
+  /** Waits for a call in progress. If it began too early, uses the next one, or makes it. */
   async function share(first: RunningCall, token: AccessToken, key: string): Promise<undefined> {
     const arrivedAt = performance.now()
     let shared: RunningCall | undefined = first
     while (shared !== undefined) {
       const outcome = await shared.outcome
-      if (shared.startedAt >= arrivedAt) return settle(outcome)
+      if (shared.startedAt >= arrivedAt) return requireNotRevoked(outcome)
       shared = running.get(key)
     }
-    return settle(await begin(token))
+    return requireNotRevoked(await begin(token))
   }
 
   return (token) => {
-    // While no call is in progress, there is none to share: a function that returns a boolean at once never
-    // costs a digest.
+    // Without a call in progress there is none to share, and no digest is needed: a function that returns a
+    // boolean never needs one.
     const key = running.size === 0 ? undefined : digestToken(token.token)
     const shared = key === undefined ? undefined : running.get(key)
     if (key !== undefined && shared !== undefined) return share(shared, token, key)
     const outcome = begin(token)
-    return isPromise(outcome) ? outcome.then(settle) : settle(outcome)
+    return isPromise(outcome) ? outcome.then(requireNotRevoked) : requireNotRevoked(outcome)
   }
 }
 
-function settle(outcome: Outcome): undefined {
+function requireNotRevoked(outcome: Outcome): undefined {
   if ('failure' in outcome) {
     const hint = 'the function given as revoked failed'
     throw new ServiceUnavailableError('revocation', 1, { hint }, outcome.failure)

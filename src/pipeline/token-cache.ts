@@ -1,6 +1,6 @@
 /**
- * @module Caches results by the SHA-256 of the whole token. The token itself is not kept, so a memory
- * dump contains no credentials. Bounded: what was not used for a long time is removed first.
+ * @module Caches results by the SHA-256 of the whole token. The token itself is not kept, so the cache
+ * contains no credentials. Its size is limited: entries that were not used for a long time are removed first.
  */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
@@ -8,9 +8,9 @@ import type { JoseHeader } from '../access-token.ts'
 import { oneShotHash } from '../internal/sha256.ts'
 import { maxTokenLength } from '../token/token-text.ts'
 
-/** What the cache has for a token. Each member is set only if the previous one is. */
+/** The result of a lookup. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {
-  /** The header, if a cached token has the same one: it need not be parsed again. */
+  /** The header of the token, if a cached token has the same: it need not be parsed again. */
   readonly cachedHeader: CachedHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
@@ -18,8 +18,8 @@ export interface CacheLookup<V> {
 
 export interface TokenCache<V> {
   /**
-   * Looks a token up. If no cached token has the same header, the token is not cached either. This test
-   * takes a tenth of the time of a digest.
+   * Looks up a token. Compares the header first, which takes a tenth of the time of a digest: if no cached
+   * token has the same header, the token is not cached.
    */
   readonly lookUp: (token: string) => CacheLookup<V>
   /**
@@ -48,9 +48,9 @@ export function digestToken(token: string): string {
 }
 
 interface CachedHeader {
-  /** The first part of the token, with its dot. */
+  /** The first part of the token, including the dot. */
   readonly segment: string
-  /** `undefined` if the segment is the header of a JWE. It must not be used as a JWT header. */
+  /** `undefined` if the segment is the header of a JWE, which must not be used as the header of the JWT. */
   readonly header: JoseHeader | undefined
 }
 
@@ -64,11 +64,11 @@ interface Entry<V> {
 interface Generation<V> {
   readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, CachedHeader>
-  /** The characters of all tokens: the memory that their claims take is in proportion. */
+  /** The length of all tokens together, in characters. The memory for their claims is in proportion. */
   length: number
 }
 
-/** The characters of a typical token. With longer tokens, fewer than `maxEntries` are cached. */
+/** The length of a typical token, in characters. If tokens are longer, fewer than `maxEntries` are cached. */
 const typicalLength = 1_024
 
 /**
@@ -130,7 +130,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 }
 
-/** Looks a token up that was not validated yet: it may be of any type and length. */
+/** Looks up a text that was not validated yet: it may be of any type and length. */
 export function lookUpToken<V>(cache: TokenCache<V> | undefined, token: string): CacheLookup<V> {
   const canBeCached = typeof token === 'string' && token.length <= maxTokenLength
   return cache !== undefined && canBeCached ? cache.lookUp(token) : notCached

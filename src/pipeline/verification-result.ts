@@ -1,6 +1,4 @@
-/**
- * @module The result of verifying a token: what all requests with the same token share.
- */
+/** @module The result of verifying a token: what all requests with the same token share. */
 import type { JoseHeader, JwtClaims } from '../access-token.ts'
 import { freezeDeep } from '../internal/deep-freeze.ts'
 import { sharedLists } from '../internal/interned-lists.ts'
@@ -23,7 +21,7 @@ export interface VerificationResult extends TimeClaims {
   readonly scopes: readonly string[]
   /** What the token is bound to; `undefined` for a bearer token. */
   readonly confirmation: Confirmation | undefined
-  /** The claim `exp`. The member `exp` is Infinity for an introspected token without one. */
+  /** The claim `exp`, in seconds. (The member `exp` is Infinity if an introspection response has none.) */
   readonly expiresAt: number
   readonly claims: Readonly<JwtClaims>
   /** `undefined` where the result comes from introspection. */
@@ -42,7 +40,7 @@ const listOfOne = sharedLists((text) => [text])
 /**
  * Creates the result for claims that have been validated.
  *
- * @param key What the token is signed with; `undefined` for an introspection response.
+ * @param key The key that the token is signed with; `undefined` for an introspection response.
  */
 export function createVerificationResult(
   content: VerifiedContent,

@@ -10,13 +10,13 @@ import type { CompiledRequirement } from '../requirement/requirement.ts'
 import type { ValidationContext } from './context.ts'
 import type { VerificationResult } from './verification-result.ts'
 
-// In the global registry, so that an adapter of another copy of the package can read them.
+// From the global symbol registry, so that an adapter of another copy of the package can read them.
 const locationKey: unique symbol = Symbol.for('oauth-resource-server.location')
 const nonceKey: unique symbol = Symbol.for('oauth-resource-server.dpop-nonce')
 
 /**
- * A class, because one is created for every request and this is the fastest way to a frozen object
- * with a member that is not enumerable: `defineProperty` takes eight times as long.
+ * A class, because an instance is created for every request, and a class is the fastest way to create a
+ * frozen object with a member that is not enumerable: `defineProperty` takes eight times as long.
  */
 class VerifiedToken implements AccessToken {
   declare readonly issuer: string
@@ -91,12 +91,12 @@ export function getTokenLocation(token: AccessToken): TokenLocation | undefined 
   return (token as Partial<VerifiedToken>)[locationKey]
 }
 
-/** Returns the DPoP nonce that the response should offer, if there is one. */
+/** Returns the new DPoP nonce that the response should contain, if there is one. */
 export function getNextNonce(token: AccessToken): string | undefined {
   return (token as Partial<VerifiedToken>)[nonceKey]
 }
 
-/** Returns the result of the DPoP proof; `undefined` without one, or for a token of another copy. */
+/** Returns the result of the DPoP proof; `undefined` without a proof, or for a token of another copy. */
 export function getDpopResult(token: AccessToken): DpopResult | undefined {
   return VerifiedToken.getDpopResult(token)
 }

@@ -1,6 +1,6 @@
 /**
- * @module Verifies the signature of a token: finds the keys of the issuer that it may be signed with,
- * and tries them.
+ * @module Verifies the signature of a token: finds the keys of the issuer that the token may be signed
+ * with, and tries them.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
@@ -17,8 +17,8 @@ import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import type { ParsedJwt } from '../token/jws.ts'
 
 /**
- * What the verifications for one token may cost, in octets of RSA moduli: 4 keys of 8192 bits, or 8 of
- * 4096 bits. A token without `kid` is tried with no more keys than that, and with 10 at most.
+ * The maximum cost of the verifications for one token, in octets of RSA moduli: 4 keys of 8192 bits, or 8
+ * of 4096 bits. A token without `kid` is tried with at most 10 keys, and with fewer if they cost more.
  */
 const maxCost = 4_096
 
@@ -43,7 +43,7 @@ export function verifySignature(
   )
 }
 
-/** @param isRefreshed Whether this is the second key set that is tried, and so the last one. */
+/** @param isRefreshed Whether this is the second, and last, key set that is tried. */
 function tryKeySet(
   keySet: KeySet,
   isRefreshed: boolean,
@@ -64,7 +64,7 @@ function tryKeySet(
   })
 }
 
-/** Tries the keys that are newer than `keySet`. There are none if the rate limit is reached. */
+/** Tries a key set that is newer than `keySet`. There is none if the rate limit is reached. */
 function tryNewerKeys(
   keySet: KeySet,
   candidates: readonly VerificationKey[],

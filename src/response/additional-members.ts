@@ -1,7 +1,7 @@
 /**
- * @module The option `resource.metadata`. Members that have an option of their own are treated as that
- * option (see `createOptionMembers`); the rest are published as they are. Those of the rest that RFC 9728
- * defines are checked first.
+ * @module The option `resource.metadata`. Checks the members that RFC 9728 defines and that neither have an
+ * option of their own nor follow from other options: `metadata-document.ts` checks those. All other members
+ * are published as they are.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
@@ -36,7 +36,7 @@ function copyJson(metadata: object): JsonObject {
   }
 }
 
-/** What is wrong with a member, by name; `undefined` if nothing. */
+/** The checks of members, by name. Each returns what is wrong with the value; `undefined` if nothing is. */
 const checks: Readonly<Record<string, (value: unknown) => string | undefined>> = {
   jwks_uri: (value) =>
     findPublishedUrlProblem(value, { allowInsecureHttp: false }) && 'must be an https URL',
@@ -58,7 +58,7 @@ function findAlgorithmProblem(value: unknown): string | undefined {
   )
 }
 
-// RFC 9728 §2.2: a signed JWT with the claim iss, which does not contain signed_metadata again.
+// RFC 9728 §2.2: a signed JWT with the claim iss and without the claim signed_metadata.
 function findSignedMetadataProblem(value: unknown): string | undefined {
   const parts = typeof value === 'string' ? value.split('.') : []
   if (parts.length !== 3 || parts.some((part) => !part || !decodeBase64url(part))) {

@@ -23,8 +23,8 @@ export interface ChallengeSettings {
 }
 
 /**
- * The challenges that a validator offers, without an error. At least one of the two is set. Created
- * once for each validator.
+ * The challenges that a validator offers, without an error. At least one is set. Created once for each
+ * validator.
  */
 export interface Challenges {
   readonly bearer: string | undefined
@@ -51,8 +51,8 @@ function quoted(text: string): string {
 /**
  * Creates the headers of an error response.
  *
- * @param scheme The scheme that the request used; `undefined` if it used none, or more than one. Then
- * every challenge carries the error.
+ * @param scheme The scheme that the request used. Its challenge contains the error. `undefined` if the
+ * request used none, or more than one: then every challenge contains the error.
  */
 export function createErrorHeaders(
   error: AnyAccessTokenError,
@@ -72,7 +72,7 @@ export function createErrorHeaders(
   return headers
 }
 
-/** Creates the challenges, each of which becomes a header line of its own. */
+/** Creates the challenges. Each becomes a header line of its own. */
 function createChallengeLines(
   error: AnyAccessTokenError,
   { bearer, dpop }: Challenges,
@@ -81,8 +81,8 @@ function createChallengeLines(
   const parameters = createErrorParameters(error)
   if (bearer === undefined) return [`${dpop}${parameters}`]
   if (dpop === undefined) return [bearer + parameters]
-  // RFC 9449 §7.2: the error belongs in the challenge of the scheme that was used. Without a token
-  // there is no error, and the scopes belong in both.
+  // RFC 9449 §7.2: the error belongs in the challenge of the scheme that was used. Without a token there is
+  // no error, and the scopes belong in both challenges.
   const isForBoth = error.code === 'missing_token' || scheme === undefined
   return [
     isForBoth || scheme === 'Bearer' ? bearer + parameters : bearer,

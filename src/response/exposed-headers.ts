@@ -1,6 +1,6 @@
 /**
- * @module Which response headers a script of another origin can read. Where the application allows
- * the origin, the challenge must be readable too, because a browser client cannot act on it otherwise.
+ * @module Which response headers a script of another origin can read. If the application allows the origin,
+ * the script must be able to read the challenge too, because it cannot act on it otherwise.
  *
  * @see {@link https://fetch.spec.whatwg.org/#http-access-control-expose-headers | Fetch Standard}
  */
@@ -11,7 +11,7 @@
  * @param allowOrigin `Access-Control-Allow-Origin` of the response, as `getHeader` returns it.
  * @param exposed `Access-Control-Expose-Headers` of the response, as `getHeader` returns it.
  * @param names The header names that the response needs to expose.
- * @returns The new value; `undefined` if the response allows no other origin or exposes all names.
+ * @returns The new value; `undefined` if the response allows no other origin, or exposes all `names` already.
  */
 export function exposeHeaders(
   allowOrigin: unknown,
@@ -20,7 +20,7 @@ export function exposeHeaders(
 ): string | undefined {
   if (allowOrigin === undefined || allowOrigin === null || allowOrigin === '') return undefined
   const present = parseNames(exposed)
-  // `*` does not cover requests with credentials, so names are added to it too.
+  // `*` does not apply to requests with credentials, so names are added even to `*`.
   const lowerCase = present.map((name) => name.toLowerCase())
   const missing = names.filter((name) => !lowerCase.includes(name.toLowerCase()))
   return missing.length === 0 ? undefined : [...present, ...missing].join(', ')

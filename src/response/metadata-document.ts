@@ -22,7 +22,7 @@ export interface ResourceMetadata {
   readonly maxAge: number
 }
 
-/** Seconds. */
+/** The default of the option `resource.maxAge`, in seconds. */
 export const defaultMaxAge = 3600
 
 /** The behaviour of the validator that the document must describe. */
@@ -49,8 +49,8 @@ export function createResourceMetadata(
   const additional = readAdditionalMembers(options.metadata)
   const behaviour = createBehaviourMembers(identifier, context)
   refuseContradictions(additional, behaviour)
-  const configured = createOptionMembers(options, context, additional)
-  const members = { ...additional, ...behaviour, ...configured }
+  const optionMembers = createOptionMembers(options, context, additional)
+  const members = { ...additional, ...behaviour, ...optionMembers }
   const present = Object.entries(members).filter(isPresent)
   // Not an object literal: a member may have the name __proto__.
   const document = freezeDeep(Object.fromEntries(present))
@@ -78,12 +78,13 @@ function createBehaviourMembers(
   }
 }
 
-/** The members that have an option. A member that is set only in `metadata` is checked like the option, and used. */
+/** The members that have an option. They may be set in `metadata` instead, with the same checks. */
 function createOptionMembers(
   options: IdentifiedResource,
   { issuers }: ResourceContext,
   additionalMembers: JsonObject,
 ): JsonObject {
+  /** Reads a member from its option, or else from `metadata`. */
   const read = (
     name: keyof IdentifiedResource,
     member: string,
@@ -125,7 +126,7 @@ function checkServers(
     ? `${label}:`
     : 'resource.authorizationServers is required, because the issuer'
   for (const server of servers) {
-    // An issuer that the validator trusts may have been allowed to use http.
+    // The options of a trusted issuer decide whether it may use http.
     const allowInsecureHttp = issuers?.includes(server) ?? false
     const problem = findPublishedUrlProblem(server, { allowInsecureHttp })
     if (problem === undefined && !server.includes('?')) continue
@@ -139,7 +140,7 @@ function checkScopesSupported(value: unknown, label: string): readonly string[] 
   const list = typeof value === 'string' ? splitScopes(value) : value
   if (Array.isArray(list) && list.length === 0) return undefined
   const scopes = checkList(list, label, 'a scope or a list of scopes', isScope)
-  // MCP: servers should not list offline_access, which is between client and authorization server.
+  // MCP: a server should not list offline_access, which concerns only client and authorization server.
   return scopes && [...new Set(scopes)].filter((scope) => scope !== 'offline_access')
 }
 
@@ -162,7 +163,7 @@ function checkMaxAge(value: unknown): number {
   throw new TypeError('resource.maxAge must be a whole number of seconds between 0 and 31536000')
 }
 
-// RFC 9728 §2: booleans that are absent are false.
+// RFC 9728 §2: a boolean that is absent is false. Every other member without a value is a list.
 const defaultValues: JsonObject = {
   dpop_bound_access_tokens_required: false,
   tls_client_certificate_bound_access_tokens: false,
@@ -178,7 +179,7 @@ function refuseContradictions(additionalMembers: JsonObject, behaviour: JsonObje
   }
 }
 
-/** Whether two JSON values are equal; lists only if their elements have the same order. */
+/** Whether two JSON values have the same text. The order of elements and of members counts. */
 function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }

@@ -1,6 +1,6 @@
 /**
- * @module The HTTP responses of a metadata URL, for any framework. The document is public: no
- * token is needed, and scripts of every origin may read it.
+ * @module The HTTP responses of a metadata URL, for any framework. The document is public: no token is
+ * needed, and scripts of every origin may read it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3.2 | RFC 9728, section 3.2}
  */
@@ -62,10 +62,10 @@ export function createMetadataEntry({ url, document, maxAge }: ResourceMetadata)
 }
 
 /**
- * Creates the response to a request for the metadata URL; `undefined` for every other request. Path
- * and query are compared exactly, and nothing else decides whether the request is for this URL.
+ * Creates the response to a request for the metadata URL; `undefined` for a request for any other URL.
+ * Compares only path and query, and these exactly.
  *
- * @param target The request target, which may be absolute. Where a router rewrites it, pass the
+ * @param target The request target, which may be a whole URL. Where a router rewrites it, pass the
  * original one.
  */
 export function createMetadataResponse(
@@ -86,8 +86,7 @@ export function createMetadataResponse(
   }
 }
 
-// RFC 9112 §3.2.2: a request target may be a whole URL. Its host is ignored. `//host/path` is treated as a
-// path.
+// RFC 9112 §3.2.2: a request target may be a whole URL. Its host is ignored. `//host/path` is a path.
 function toOriginForm(target: string): string {
   return target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
 }

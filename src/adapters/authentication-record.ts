@@ -1,6 +1,6 @@
 /**
- * @module What `authenticate` records on a request, and `authorize` reads. Another copy of the package
- * can read the record, so its form has a version.
+ * @module The record that `authenticate` sets on a request, and `authorize` reads. Another copy of the
+ * package may read it, so its format has a version.
  */
 import type { AccessToken, HttpRequest } from '../access-token.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
@@ -9,16 +9,19 @@ import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
 
 /**
- * The version of what one copy of the package reads of another: {@link Authentication} and the
- * members of {@link MiddlewareContext} that `findAuthentication` and `authorize` of the other copy
- * use. A change that breaks them increments it.
+ * The version of what one copy of the package reads of another: {@link Authentication} and the members
+ * of {@link MiddlewareContext} that `findAuthentication` and `authorize` of the other copy use. Increment it
+ * with a change that breaks them.
  */
 export const recordVersion = 1
 
-/** What one mounted `authenticate` was created with. */
+/** The settings and functions of one mounted `authenticate`. */
 export interface MiddlewareContext {
   readonly recordVersion: number
-  /** Whether `onEvent` receives what `authenticate` and `authorize` throw; false for a wrapper of a validator. */
+  /**
+   * Whether an event reports every error that `authenticate` and `authorize` throw; false for an object of
+   * the application that wraps a validator.
+   */
   readonly reportsErrors: boolean
   readonly passErrors: boolean
   readonly optional: boolean
@@ -28,7 +31,7 @@ export interface MiddlewareContext {
     previousToken: AccessToken | undefined,
   ) => MaybePromise<AccessToken>
   /**
-   * Checks a requirement. Without a token, throws the error of a request without a token.
+   * Checks a requirement. Without a token, throws `MissingTokenError`.
    *
    * @param authorized The requirements of earlier `authorize` calls for the same request.
    * @throws AccessTokenError, at once or by rejecting.
@@ -45,14 +48,14 @@ export interface Authentication {
   readonly context: MiddlewareContext
   /** `undefined`: the request is anonymous. */
   readonly token: AccessToken | undefined
-  /** The requirements that `authorize` has checked since. */
+  /** The requirements that the token has passed in `authorize` since. */
   authorized: readonly CompiledRequirement[]
 }
 
 const noRequirements: readonly CompiledRequirement[] = Object.freeze([])
 
-// A body parser cannot forge a property under a symbol. The global registry shares it with other
-// copies of the package. (A WeakMap would keep every request alive until a full garbage collection.)
+// A body parser cannot create a property under a symbol. All copies of the package share this symbol. (A
+// WeakMap would keep every request alive until a full garbage collection.)
 const authentication: unique symbol = Symbol.for('oauth-resource-server.authentication')
 
 /** The request that carries the record. */
@@ -65,7 +68,7 @@ function setRecord(carrier: object, record: Authentication | undefined): void {
   target[authentication] = record
 }
 
-/** Where the application finds the token: the request, or Koa's `ctx.state`. */
+/** The object on which the application finds the token: the request, or Koa's `ctx.state`. */
 export interface AuthHolder {
   auth?: unknown
 }
@@ -83,7 +86,10 @@ export function clearAuthentication(carrier: object, holder: AuthHolder): Access
   return previous?.token
 }
 
-/** Records a verified token on the request. Where something throws, nothing is recorded. */
+/**
+ * Records a verified token on the request, and sets the headers that the response needs for this token. If
+ * anything throws, nothing is recorded.
+ */
 export function recordAuthentication(
   context: MiddlewareContext,
   carrier: object,
@@ -104,7 +110,7 @@ export function recordAuthentication(
   }
 }
 
-/** Records that a request without a token is anonymous. */
+/** Records that a request is anonymous. */
 export function recordAnonymous(context: MiddlewareContext, carrier: object): void {
   setRecord(carrier, { context, token: undefined, authorized: noRequirements })
 }
@@ -112,15 +118,15 @@ export function recordAnonymous(context: MiddlewareContext, carrier: object): vo
 // The application may authorize the request of a WebSocket again for every message.
 const maxAuthorized = 32
 
-/** Keeps a requirement for later challenges: each once, and 32 at most. */
+/** Records a requirement that the token has passed, for later challenges: each once, and 32 at most. */
 export function recordAuthorized(record: Authentication, requirement: CompiledRequirement): void {
   const { authorized } = record
   if (authorized.length >= maxAuthorized || authorized.includes(requirement)) return
   record.authorized = [...authorized, requirement]
 }
 
-/** @throws Error where no `authenticate` ran before, or the request is anonymous. */
-export function recordedToken(carrier: object): AccessToken {
+/** @throws Error if no `authenticate` ran before, or if the request is anonymous. */
+export function getRecordedToken(carrier: object): AccessToken {
   const { token } = findAuthentication(carrier, 'accessToken()')
   if (token !== undefined) return token
   throw new Error(
@@ -128,7 +134,7 @@ export function recordedToken(carrier: object): AccessToken {
   )
 }
 
-/** @throws Error where no `authenticate` ran before, or one of a version that cannot be read. */
+/** @throws Error if no `authenticate` ran before, or if its record has another version. */
 export function findAuthentication(carrier: object, caller: string): Authentication {
   const found = (carrier as Carrier)[authentication]
   if (found === undefined) {

@@ -9,15 +9,15 @@ import { type CompiledRequirement, compileRequirement } from '../requirement/req
 import {
   type AuthHolder,
   findAuthentication,
+  getRecordedToken,
   type MiddlewareContext,
-  recordedToken,
 } from './authentication-record.ts'
 import { refuseRequest, type SendRefusal } from './error-response.ts'
 import { authenticateRequest, authorizeRequest } from './middleware.ts'
 import { callNext, type Next } from './next.ts'
 import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './serve-metadata.ts'
 
-/** Accepts any request, whatever other packages declare `req.auth` to be, and any response. */
+/** Accepts any request, whatever type other packages declare for `req.auth`, and any response. */
 export type ConnectMiddleware = (request: HttpRequest, response: object, next: Next) => void
 
 /**
@@ -42,7 +42,7 @@ export function authenticateConnect(
   callNextAfter(outcome, response, next, passErrors)
 }
 
-/** Checks what `authenticate` verified against a requirement. Handles errors in the same way. */
+/** Checks the recorded token against a requirement. Handles errors as {@link authenticateConnect} does. */
 export function authorizeConnect(
   required: CompiledRequirement,
   request: HttpRequest,
@@ -82,7 +82,7 @@ function callNextAfter(
 
 /**
  * Creates a middleware that checks the token which `authenticate` verified against a requirement.
- * Where no `authenticate` ran before, an Error goes to `next`, which makes it a 500.
+ * If no `authenticate` ran before, an Error goes to `next`, which results in a 500.
  *
  * @throws TypeError for a wrong requirement.
  */
@@ -117,10 +117,10 @@ export function resourceMetadata(validator: ValidatorWithMetadata): ConnectMiddl
  * Returns the verified token of a request. Reads what `authenticate` recorded, not `req.auth`, which
  * other packages may set.
  *
- * @throws Error where `authenticate` did not run, or the request is anonymous.
+ * @throws Error if `authenticate` did not run, or if the request is anonymous.
  */
 export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
-  return recordedToken(request) as unknown as AccessToken<C>
+  return getRecordedToken(request) as unknown as AccessToken<C>
 }
 
 function handleError(

@@ -1,7 +1,7 @@
 /**
- * @module What the adapters write to a response: the headers and the body of a refusal, and
- * `Cache-Control: private`. Any method of a response may throw: `refuseRequest` then returns the error
- * for the framework; the other functions throw what the response threw.
+ * @module What the adapters write to a response: the headers and the body of a refusal, and the headers that
+ * an accepted token needs. Any method of a response may throw: `refuseRequest` then returns the error for the
+ * framework; the other functions throw what the response threw.
  */
 import { AccessTokenError, type AnyAccessTokenError, type ErrorResponseHeaders } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
@@ -18,15 +18,15 @@ export interface Response {
   end(body: string): unknown
 }
 
-/** Sends status and body of a refusal once the headers are set. */
+/** Sends the body of a refusal, once status and headers are set on Node's response. */
 export type SendRefusal = (response: Response, error: AccessTokenError) => void
 
 /**
  * Responds to a request that is refused.
  *
- * @returns `undefined` if the response was sent; otherwise the error for the framework: `thrown`,
- * as an Error, if it is no refusal, or if `passErrors` is set or the headers are sent; else what the response
- * threw.
+ * @returns `undefined` if the response was sent. Otherwise the error for the framework: `thrown`, as an
+ * Error, if it is not a refusal, if `passErrors` is set, or if the headers were sent before; else what the
+ * response threw.
  */
 export function refuseRequest(
   response: object,
@@ -58,7 +58,7 @@ const bodyHeaders = [
   'Transfer-Encoding',
 ]
 
-/** Removes headers that the application set for another body: they do not describe this one. */
+/** Removes headers that the application set for another body: they do not describe that of the refusal. */
 function removeBodyHeaders(response: Response): void {
   for (const name of bodyHeaders) {
     if (response.getHeader(name) !== undefined) response.removeHeader(name)
@@ -67,8 +67,8 @@ function removeBodyHeaders(response: Response): void {
 
 /**
  * Sets status and headers of a refusal on the response, and keeps challenges that other code has set. Sets
- * the same headers in the error, because some error handlers copy them from it. Sets the status for error
- * handlers that set none: they would respond with 200.
+ * the same headers in the error, because some error handlers copy them from it. Sets the status because
+ * error handlers that set none would respond with 200.
  */
 function setErrorHeaders(response: Response, error: AccessTokenError): void {
   const own = ensureHeaders(error)
@@ -79,8 +79,8 @@ function setErrorHeaders(response: Response, error: AccessTokenError): void {
 }
 
 /**
- * Offers the next DPoP nonce. RFC 9449 §8.2: in a response that no cache keeps. A response without
- * header methods cannot offer it, and the client gets one with the next refusal.
+ * Sets the new DPoP nonce. RFC 9449 §8.2: the response must not be cached. A response without header
+ * methods cannot contain the nonce: the client gets one with the next refusal.
  */
 export function setDpopNonce(response: Response, nonce: string): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
@@ -90,10 +90,10 @@ export function setDpopNonce(response: Response, nonce: string): void {
   if (exposed !== undefined) response.setHeader('Access-Control-Expose-Headers', exposed)
 }
 
-// For an error that the application created: the realm of its validator is not known.
+// For errors that the application created: the realm of the validator is not known.
 const defaultChallenges = createChallenges({ realm: 'api' })
 
-/** Returns the headers of an error. Adds them to one that the application created. */
+/** Returns the headers of an error. If the application created it, it has none: they are added. */
 export function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   if (Object.keys(error.headers).length > 0) return error.headers
   const headers = createErrorHeaders(error as AnyAccessTokenError, defaultChallenges)
@@ -106,10 +106,10 @@ function setHeaders(error: AccessTokenError, headers: ErrorResponseHeaders): voi
   Reflect.set(error, 'headers', headers)
 }
 
-/** The headers of an error before they were merged, because the application may throw it again. */
+/** Maps merged headers to those of the error alone, because the application may throw the error again. */
 const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
-/** Keeps the challenges of others, and the names that the application exposes to browser clients. */
+/** Adds the challenges of other code, and the header names that the application exposes to browsers. */
 function mergePresentHeaders(
   response: Response,
   headers: ErrorResponseHeaders,
@@ -139,15 +139,15 @@ function exposeNames(response: Response, names: readonly string[]): string | und
   )
 }
 
-/** A browser client must be able to read these where it may read the response. */
+/** Headers that a browser client must be able to read if it may read the response. */
 const exposedNames = ['WWW-Authenticate', 'DPoP-Nonce']
 
-/** Returns the body of the response to a refusal; empty where RFC 6750 §3.1 requires no error code. */
+/** Returns the body of an error as JSON; empty if the error has none. */
 export function serializeBody(error: AccessTokenError): string {
   return error.body === undefined ? '' : JSON.stringify(error.body)
 }
 
-/** Sends the body of a refusal through Node's response, once the headers are set. */
+/** Sends the body of a refusal with the response of Node. The other headers are set before. */
 export function sendErrorResponse(response: Response, error: AccessTokenError): void {
   const body = serializeBody(error)
   response.setHeader('Content-Length', String(Buffer.byteLength(body)))
@@ -155,8 +155,9 @@ export function sendErrorResponse(response: Response, error: AccessTokenError): 
 }
 
 /**
- * RFC 6750 §2.3: a shared cache does not store the response to a request with `Authorization`, but it
- * may store that to a token in the body or the query. Without header methods there is nothing to set.
+ * Sets `Cache-Control: private`, because of a token in the body or the query. RFC 6750 §2.3: a shared cache
+ * may store the response otherwise, unlike that to a request with `Authorization`. Has no effect on a
+ * response without header methods.
  */
 export function setPrivate(response: Response): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
@@ -165,7 +166,7 @@ export function setPrivate(response: Response): void {
   response.setHeader('Cache-Control', 'private')
 }
 
-// RFC 9111 §5.2.2.7: with a list of fields, `private` covers these alone.
+// RFC 9111 §5.2.2.7: `private` with a list of fields covers only these fields, so it does not count.
 function isPrivate(cacheControl: string): boolean {
   const directives = cacheControl
     .replace(/"[^"]*"/g, '')

@@ -21,8 +21,8 @@ declare global {
 }
 
 /**
- * A middleware for Express; also for anything else that is connect-style. It accepts any request,
- * whatever other packages declare `req.auth` to be, and any response, because socket.io has none.
+ * A middleware for Express and other connect-style servers. Its type accepts any request, whatever type other
+ * packages declare for `req.auth`, and any response, because socket.io has no response object.
  */
 export type ExpressMiddleware = ConnectMiddleware
 

@@ -28,17 +28,17 @@ export type FetchAuthenticator<C extends object> = (
   request: Request,
 ) => Promise<AccessToken<C> | Response>
 
-// There is no response yet. Header setters ignore an object without `setHeader`.
+// There is no response yet. The functions that set headers ignore an object without `setHeader`.
 const noResponse: object = Object.freeze({})
 
 /**
  * Creates a function that verifies the access token of a request.
  *
- * Does not read the body, so the option `tokenLocations` must not contain `body`. A request does not show
- * its TLS connection, so `mtls` needs the certificate from a header or a function. Sets headers of refusals
- * only: a new DPoP nonce is sent with these, and the response to a token in the query does not become
- * private.
- * The promise rejects with an Error where a function of the application fails.
+ * Does not read the body, so the option `tokenLocations` must not contain `body`. A `Request` does not give
+ * access to its TLS connection, so `mtls` needs the certificate from a header or a function. Sets headers
+ * only on refusals: a new DPoP nonce is sent only with a refusal, and a response to a token in the query
+ * gets no `Cache-Control: private`. The promise rejects with an Error if a function of the application
+ * fails.
  *
  * @throws TypeError for a wrong option.
  */
@@ -91,7 +91,7 @@ function refuseBodyLocation(validator: Validator<object>): void {
 function createErrorResponse(error: AccessTokenError): Response {
   const headers = new Headers()
   for (const [name, value] of Object.entries(ensureHeaders(error))) {
-    // One line for each challenge, where the server does not join lines of the same name.
+    // Each challenge is a line of its own, unless the server joins lines of the same name.
     for (const line of [value].flat()) headers.append(name, line)
   }
   const body = serializeBody(error)
@@ -99,7 +99,7 @@ function createErrorResponse(error: AccessTokenError): Response {
   return createResponse(error.status, headers, body)
 }
 
-/** `Response` adds a Content-Type to a string body, even an empty one, and rejects it with 204. */
+/** `Response` adds a Content-Type for any string, even an empty one, and throws for a string with 204. */
 function createResponse(status: number, headers: Headers, body: string): Response {
   return new Response(body === '' ? null : body, { status, headers })
 }

@@ -8,7 +8,7 @@ import { isPromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
-import { findAuthentication, recordedToken } from './authentication-record.ts'
+import { findAuthentication, getRecordedToken } from './authentication-record.ts'
 import { type Response, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
@@ -23,12 +23,11 @@ import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './
 export type { AuthenticateOptions } from './middleware.ts'
 
 /**
- * Resolves to the verified token, to `null` when the request was refused, and to `undefined` when it
- * is anonymous, which only the option `optional` allows.
+ * Resolves to the verified token, to `null` if the request was refused, and to `undefined` if it is
+ * anonymous, which only the option `optional` allows.
  *
- * With `next` it is connect-style middleware: what is refused and not responded to goes to
- * `next(error)`, and the promise never rejects. What `next()` throws goes to `next(error)` too, as in
- * connect.
+ * With `next` it is connect-style middleware: errors that it does not respond to go to `next(error)`, and
+ * the promise never rejects. What `next()` throws goes to `next(error)` too, as in connect.
  */
 export type HttpMiddleware<C extends object> = (
   request: HttpRequest,
@@ -37,8 +36,8 @@ export type HttpMiddleware<C extends object> = (
 ) => Promise<AccessToken<C> | null | undefined>
 
 /**
- * Resolves to `true` when it has responded, and to `false` for every other URL. With `next` it is
- * connect-style middleware, and the promise never rejects.
+ * Resolves to `true` if it has responded, and to `false` for every other URL. With `next` it is connect-style
+ * middleware: the promise never rejects, and is `true` too if an error went to `next(error)`.
  */
 export type HttpMetadataHandler = (
   request: HttpRequest,
@@ -49,10 +48,10 @@ export type HttpMetadataHandler = (
 /**
  * Creates a function that lets only requests with a valid access token pass, and sets `req.auth`.
  *
- * Without `next` there is no error handling to hand errors to: what the application's own functions
- * throw results in a 500 without a body, and is reported through `onEvent` as `callback.failed`. The
- * promise rejects where the request, the response or a wrapper of a validator throws. With `passErrors`
- * it rejects with refusals and all other errors, and no response is sent.
+ * Without `next` there is no error handling. What the application's own functions throw results in a 500
+ * without a body, and in the event `callback.failed`. The promise rejects if the request, the response or a
+ * wrapper of a validator throws. With `passErrors` it rejects with refusals and all other errors, and no
+ * response is sent.
  *
  * @throws TypeError for a wrong option.
  */
@@ -76,10 +75,12 @@ export function authenticate<C extends object = JwtClaims>(
 
 /**
  * Creates a function that checks the token which `authenticate` verified against a requirement. It
- * resolves to the token, or to `null` when the request was refused.
+ * resolves to the token, or to `null` if the request was refused.
  *
- * @throws TypeError for a wrong requirement. Where no `authenticate` ran before, the response is a bare
- * 500, and the promise rejects.
+ * If no `authenticate` ran before, an Error goes to `next`. Without `next`, the response is a 500 without a
+ * body, and the promise rejects.
+ *
+ * @throws TypeError for a wrong requirement.
  */
 export function authorize<C extends object = JwtClaims>(
   requirement: Requirement,
@@ -103,8 +104,7 @@ export function authorize<C extends object = JwtClaims>(
 
 /**
  * Creates a function that serves the metadata document of the API at its URL, without a token. Call it
- * before `authenticate`. The promise rejects where the request or the response throws and there is no
- * `next`.
+ * before `authenticate`. Without `next`, the promise rejects if the request or the response throws.
  *
  * @throws TypeError for a validator without the option `resource`.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3 | RFC 9728, section 3}
@@ -128,10 +128,10 @@ export function resourceMetadata(validator: ValidatorWithMetadata): HttpMetadata
  * Returns the verified token of a request. Reads what `authenticate` recorded, not `req.auth`, which
  * other packages may set.
  *
- * @throws Error where `authenticate` did not run, or the request is anonymous.
+ * @throws Error if `authenticate` did not run, or if the request is anonymous.
  */
 export function accessToken<C extends object = JwtClaims>(request: object): AccessToken<C> {
-  return recordedToken(request) as unknown as AccessToken<C>
+  return getRecordedToken(request) as unknown as AccessToken<C>
 }
 
 function handleError(
@@ -148,13 +148,13 @@ function handleError(
   }
   if (passErrors) throw error
   const failure = sendInternalServerError(response as Response)
-  // Rejects only with what `onEvent` has not reported: see `isReported`.
+  // Throws only errors that no event has reported, so that the caller does not report them again.
   if (error !== thrown || !isReported(error)) throw error
   if (failure !== undefined) throw failure
   return null
 }
 
-/** Responds with 500 and nothing else, where that is possible. */
+/** Responds with 500 and no body, unless the headers were sent. Returns what the response threw. */
 function sendInternalServerError(response: Response): Error | undefined {
   try {
     if (response.headersSent) return undefined

@@ -1,6 +1,4 @@
-/**
- * @module Koa 2 and 3. Holds only what is Koa's; the rest is in `middleware.ts`.
- */
+/** @module Koa 2 and 3. Holds only what is specific to Koa; the rest is in `middleware.ts`. */
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { AccessTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
@@ -11,8 +9,8 @@ import type { MetadataEntry } from '../response/metadata-response.ts'
 import type { Validator } from '../validator.ts'
 import {
   findAuthentication,
+  getRecordedToken,
   type MiddlewareContext,
-  recordedToken,
 } from './authentication-record.ts'
 import { refuseRequest, serializeBody } from './error-response.ts'
 import {
@@ -67,7 +65,7 @@ export function authenticate<C extends object>(
   }
 }
 
-// Mounted in Express, Koa's own `originalUrl` is already shortened; the whole one is in `req.originalUrl`.
+// If the Koa application is mounted in Express, `ctx.originalUrl` is shortened; `req.originalUrl` is whole.
 function getOriginalUrl({ req, originalUrl }: KoaContext): string | undefined {
   return req.originalUrl ?? originalUrl
 }
@@ -83,7 +81,7 @@ function authenticateContext(middlewareContext: MiddlewareContext, context: KoaC
 
 /**
  * Creates a middleware that checks the token which `authenticate` verified against a requirement.
- * Where no `authenticate` ran before, it throws an Error, which makes it a 500.
+ * If no `authenticate` ran before, it throws an Error, which results in a 500.
  *
  * @throws TypeError for a wrong requirement.
  */
@@ -115,7 +113,7 @@ export function resourceMetadata(validator: ValidatorWithMetadata): KoaMiddlewar
   return async function resourceMetadata(context, next) {
     let isServed: boolean
     try {
-      isServed = serveContext(entry, context)
+      isServed = serveMetadataInContext(entry, context)
     } catch (error) {
       throw toError(error)
     }
@@ -123,13 +121,13 @@ export function resourceMetadata(validator: ValidatorWithMetadata): KoaMiddlewar
   }
 }
 
-function serveContext(entry: MetadataEntry, context: KoaContext): boolean {
+function serveMetadataInContext(entry: MetadataEntry, context: KoaContext): boolean {
   const { res, method, url } = context
   const originalUrl = getOriginalUrl(context)
   return serveMetadata(entry, { method, url, originalUrl }, res, (response, found) => {
     context.status = found.status
     context.body = found.body
-    // Koa sets these for an empty body too.
+    // Koa sets these headers even for an empty body.
     for (const name of ['Content-Type', 'Content-Length']) response.removeHeader(name)
     setMetadataHeaders(response, found)
   })
@@ -139,12 +137,12 @@ function serveContext(entry: MetadataEntry, context: KoaContext): boolean {
  * Returns the verified token of a request. Reads what `authenticate` recorded, not `ctx.state.auth`,
  * which other packages may set.
  *
- * @throws Error where `authenticate` did not run, or the request is anonymous.
+ * @throws Error if `authenticate` did not run, or if the request is anonymous.
  */
 export function accessToken<C extends object = JwtClaims>(context: {
   readonly req: object
 }): AccessToken<C> {
-  return recordedToken(context.req) as unknown as AccessToken<C>
+  return getRecordedToken(context.req) as unknown as AccessToken<C>
 }
 
 function handleError(context: KoaContext, thrown: unknown, passErrors: boolean | undefined): void {
@@ -161,7 +159,7 @@ function respondToError(
     const error = refuseRequest(context.res, thrown, passErrors, (response, refusal) => {
       context.status = refusal.status
       context.body = serializeBody(refusal)
-      // Koa declares an empty body to be text.
+      // Koa sets `Content-Type: text/plain` even for an empty body.
       if (refusal.body === undefined) response.removeHeader('Content-Type')
     })
     if (passErrors && error instanceof AccessTokenError) setStatus(context, error.status)
@@ -171,11 +169,11 @@ function respondToError(
   }
 }
 
-/** Sets the status, because Koa would otherwise set 200 with the first body of an error handler. */
+/** Sets the status, because Koa would otherwise set 200 when an error handler sets a body. */
 function setStatus(context: KoaContext, status: number): void {
   try {
     context.status = status
   } catch {
-    // The refusal is what the error handler must get.
+    // The error handler must get the refusal, not this error.
   }
 }

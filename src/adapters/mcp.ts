@@ -1,7 +1,7 @@
 /**
  * @module MCP servers on the official TypeScript SDK, versions 1 and 2, in Express. Declares no global
- * types, so that it compiles beside the SDK, which declares `req.auth` in its own way. Exports
- * the same functions as `./express`, so that an application does not need both; `authenticate` is its own.
+ * types, because the SDK declares `req.auth` with another type. Exports all functions of `./express`, so that
+ * an application does not need both; only `authenticate` differs.
  */
 import type { AccessToken } from '../access-token.ts'
 import type { ValidatorOptions } from '../options/types.ts'
@@ -43,7 +43,7 @@ export function authenticate<C extends object>(
   }
 }
 
-/** Puts the token on the request in the form of the SDK. */
+/** Creates a holder that sets `req.auth` to the `AuthInfo` of the token. */
 function createHolder(request: object, resource: string | undefined): AuthHolder {
   const target: { auth?: unknown } = request
   return {

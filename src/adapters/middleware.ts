@@ -1,6 +1,7 @@
 /**
- * @module What every adapter does: clears an earlier outcome, authenticates, and records the token or
- * that the request is anonymous. Names no framework. `error-response.ts` responds to refusals.
+ * @module What every adapter does: clears an earlier outcome, authenticates, and records the token, or that
+ * the request is anonymous. Depends on no framework. `error-response.ts` responds to refusals. A *wrapper* is
+ * an object of the application that has the methods of a validator and calls one.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { MissingTokenError } from '../errors.ts'
@@ -33,8 +34,8 @@ export interface AuthenticateOptions {
    */
   readonly optional?: boolean | undefined
   /**
-   * Hands refusals to the framework's error handling, with the headers of the response already set,
-   * instead of responding. A response object without header methods is enough.
+   * Passes refusals to the framework's error handling instead of responding. The headers of the response
+   * are already set. The response object may lack header methods.
    * @defaultValue false
    */
   readonly passErrors?: boolean | undefined
@@ -85,7 +86,6 @@ function createPipelineChecks(
   }
 }
 
-/** For an object of the application that has the methods of a validator. */
 function createWrapperChecks(
   validator: Validator<object>,
   requirement: CompiledRequirement | undefined,
@@ -96,7 +96,7 @@ function createWrapperChecks(
     authenticate: (request) => callValidator(request, requirement),
     async authorize(token, required) {
       if (token !== undefined) return validator.authorize(token, required)
-      // Without a token, the validator refuses with the challenge for the requirement.
+      // The validator refuses a request without a token, with a challenge that names the scopes.
       await callValidator({ headers: {} }, required)
       throw new TypeError('The validator accepted a request without a token')
     },
@@ -121,8 +121,8 @@ function isValidator(value: Validator<object> | ValidatorOptions): value is Vali
  *
  * @param carrier The object that gets the record, which `authorize` reads.
  * @param holder The object that gets `auth`.
- * @returns The token, or `undefined` for an anonymous request; without a promise where the outcome is
- * known at once.
+ * @returns The token; `undefined` for an anonymous request. A promise only if something has to be awaited, or
+ * if the request is refused or anonymous.
  * @throws Whatever the validator, the request or the response throws; also by rejecting.
  */
 export function authenticateRequest(
@@ -134,6 +134,7 @@ export function authenticateRequest(
 ): MaybePromise<AccessToken | undefined> {
   const previousToken = clearAuthentication(carrier, holder)
   const decided = context.authenticate(request, previousToken)
+  // Checks `then` first for speed: see `MaybeThenable`. Only the pipeline returns a token without a promise.
   if ((decided as MaybeThenable).then === undefined || !isPromise(decided)) {
     const token = decided as AccessToken
     recordAuthentication(context, carrier, holder, response, token)
@@ -156,13 +157,13 @@ export function authenticateRequest(
   )
 }
 
-// An object of the application around a validator may resolve to anything.
+// A wrapper may resolve to any value.
 function isObject(token: unknown): token is AccessToken {
   return typeof token === 'object' && token !== null
 }
 
 /**
- * Checks what `authenticate` recorded against a requirement.
+ * Checks the token that `authenticate` recorded against a requirement. Records the requirement if it passes.
  *
  * @returns The token, without a promise if nothing has to be awaited.
  * @throws AccessTokenError, or what a function of the application throws; also by rejecting.
@@ -171,22 +172,22 @@ export function authorizeRequest(
   requirement: CompiledRequirement,
   record: Authentication,
 ): MaybePromise<AccessToken> {
-  const pass = () => {
+  const recordAndReturn = () => {
     recordAuthorized(record, requirement)
     // Never `undefined`: `context.authorize` throws if there is no token.
     return record.token as AccessToken
   }
   const { context } = record
   const checked = context.authorize(record.token, requirement, record.authorized)
-  if (!isPromise(checked)) return pass()
-  return checked.then(pass, (error: unknown) => {
+  if (!isPromise(checked)) return recordAndReturn()
+  return checked.then(recordAndReturn, (error: unknown) => {
     throw markIfReported(error, context)
   })
 }
 
 const reportedErrors = new WeakSet<Error>()
 
-/** Notes that the validator, or the one that a wrapper calls, has reported this error. */
+/** Marks an error that an event of the validator, or of the one that a wrapper calls, has reported. */
 function markIfReported(thrown: unknown, { reportsErrors }: MiddlewareContext): Error {
   const error = toError(thrown)
   if (reportsErrors || isCallbackFailure(error)) reportedErrors.add(error)
@@ -194,7 +195,7 @@ function markIfReported(thrown: unknown, { reportsErrors }: MiddlewareContext): 
 }
 
 /**
- * Whether the validator has reported this error; false for what a wrapper itself throws, and for what is thrown
+ * Whether an event has reported this error; false for what a wrapper itself throws, and for what is thrown
  * while the outcome is recorded or the response is written.
  */
 export function isReported(error: Error): boolean {

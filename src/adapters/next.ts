@@ -1,19 +1,19 @@
 /**
- * @module The `next` of connect-style middleware. Calling it must neither throw into the promise of an
- * adapter, which nothing awaits, nor lose an error.
+ * @module Calls the `next` of connect-style middleware. What it throws must not reject the promise of an
+ * adapter, which nothing awaits, and must not be lost.
  */
 import { messageOf, toError } from '../internal/callback.ts'
 
-/** The `next` of connect: without an argument it runs what comes after, with one the error handlers. */
+/** The `next` of connect: `next()` runs the next middleware, and `next(error)` the error handlers. */
 export type Next = (error?: unknown) => unknown
 
 let warned = false
 
 /**
- * Calls `next` once, with an Error or with nothing. Where `next()` throws or its promise rejects, the
- * error goes to `next(error)`, as connect and Express do with what a later middleware throws: that
- * runs error handlers, and no handler twice. Where `next(error)` fails too, nothing is left that could
- * handle the error, and a process warning reports it, once per process.
+ * Calls `next` with an Error or with nothing. If `next()` throws or its promise rejects, calls
+ * `next(error)`, as connect and Express do when a later middleware throws: error handlers run, and no
+ * middleware runs twice. If `next(error)` fails too, no handler is left, and a process warning reports the
+ * failure, once per process.
  */
 export function callNext(next: Next, error?: Error): void {
   try {

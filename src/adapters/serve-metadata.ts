@@ -1,7 +1,6 @@
 /**
- * @module Serves the metadata document of a resource, in every adapter. Names no framework.
+ * @module Serves the metadata document of an API, in every adapter. Depends on no framework.
  */
-
 import { defaultMaxAge, type ResourceMetadata } from '../response/metadata-document.ts'
 import {
   createMetadataEntry,
@@ -12,7 +11,7 @@ import {
 import type { Validator } from '../validator.ts'
 import type { Response } from './error-response.ts'
 
-/** A validator, or an object of the application around one. */
+/** A validator, or an object of the application that wraps one. */
 export type ValidatorWithMetadata = Pick<Validator, 'resourceMetadata'>
 
 /** @throws TypeError for a validator without the option `resource`. */
@@ -25,7 +24,7 @@ export function readMetadataEntry(validator: ValidatorWithMetadata): MetadataEnt
   return createMetadataEntry({ url, document, maxAge })
 }
 
-/** The part of a request that decides about the response. */
+/** The members of a request that determine the response. */
 interface MetadataRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -35,7 +34,7 @@ interface MetadataRequest {
 /**
  * Responds to a request for the metadata URL.
  *
- * @returns Whether it has responded: it does not for any other URL.
+ * @returns `true` if it has responded; `false` for any other URL.
  * @throws Whatever the request or the response throws.
  */
 export function serveMetadata(
@@ -58,6 +57,6 @@ function sendMetadata(response: Response, found: MetadataResponse): void {
 
 export function setMetadataHeaders(response: Response, { headers }: MetadataResponse): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // Credentials are not allowed together with the origin `*`, so remove what a CORS middleware set.
+  // Credentials are not allowed together with the origin `*`, so remove what a CORS middleware has set.
   response.removeHeader('Access-Control-Allow-Credentials')
 }

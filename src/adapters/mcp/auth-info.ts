@@ -1,11 +1,11 @@
 /**
- * @module The form in which the MCP SDK takes a verified token. Typed structurally: the SDK is not a
- * dependency.
+ * @module Converts a verified token to the `AuthInfo` of the MCP SDK. Typed structurally, because the SDK is
+ * not a dependency.
  */
 import type { AccessToken } from '../../access-token.ts'
 import type { ValidatorWithMetadata } from '../serve-metadata.ts'
 
-/** Is assignable to `AuthInfo` of the MCP SDK, in 1.x and 2.x. */
+/** A verified token in the form of the MCP SDK. Assignable to the SDK's `AuthInfo`, in 1.x and 2.x. */
 export interface AuthInfo {
   /** The token itself. Do not log this object; `extra.accessToken` is safe to log. */
   token: string
@@ -22,7 +22,7 @@ export interface AuthInfo {
   }
 }
 
-/** Returns the identifier of the API that a validator protects. */
+/** Returns the resource identifier of the API; `undefined` without the option `resource`. */
 export function getResource({ resourceMetadata }: ValidatorWithMetadata): string | undefined {
   const identifier = resourceMetadata?.document.resource
   return typeof identifier === 'string' ? identifier : undefined

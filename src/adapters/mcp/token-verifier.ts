@@ -1,6 +1,6 @@
 /**
- * @module The verifier for the MCP SDK's own middleware, `requireBearerAuth`. That middleware knows
- * only the errors of the SDK and turns all others into a 500.
+ * @module The verifier for the MCP SDK's own middleware, `requireBearerAuth`. That middleware recognises only
+ * the errors of the SDK, and responds to all others with 500.
  */
 import type { AccessToken } from '../../access-token.ts'
 import { AccessTokenError, InsufficientScopeError, ServiceUnavailableError } from '../../errors.ts'
@@ -12,13 +12,13 @@ type ErrorClass = new (message: string) => Error
 
 export interface TokenVerifierOptions {
   /**
-   * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only instances of its own class.
-   * SDK 2.x needs none.
+   * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only instances of its own classes.
+   * Not needed for SDK 2.x.
    */
   readonly InvalidTokenError?: ErrorClass | undefined
   /**
-   * The class `InsufficientScopeError` of the MCP SDK 1.x. Without it, SDK 1.x responds with 500 to a token
-   * without a scope that the validator requires.
+   * The class `InsufficientScopeError` of the MCP SDK 1.x. Without this option, SDK 1.x responds with 500
+   * if the token lacks a scope that the validator requires.
    */
   readonly InsufficientScopeError?: ErrorClass | undefined
 }
@@ -29,8 +29,8 @@ export interface TokenVerifier {
 }
 
 /**
- * Creates a verifier for `requireBearerAuth` of the MCP SDK. A token that is not valid gets 401 there.
- * An outage never does: the SDK responds with 500. `authenticate` of this package responds with 503.
+ * Creates a verifier for `requireBearerAuth` of the MCP SDK. The SDK responds with 401 to a token that is not
+ * valid, and with 500 in an outage. (`authenticate` of this package responds with 503 in an outage.)
  *
  * The verifier gets no request, so it refuses tokens that are bound to a key.
  *
@@ -72,7 +72,7 @@ function createSdkError(code: string, SdkError: ErrorClass | undefined, cause: A
     : Object.assign(new SdkError(cause.message), { cause })
 }
 
-// SDK 2.x recognises its errors by this brand, so that several copies of it work together.
+// SDK 2.x recognises its errors by this brand, so that several copies of the SDK work together.
 const brands = Symbol.for('mcp.sdk.errorBrands')
 const oauthErrorBrand = 'mcp.OAuthError'
 

@@ -1,7 +1,7 @@
 /**
- * @module Finds the tools that an MCP request calls. Reads every message of the body, because the
- * server executes the body. Reads the headers that repeat the body only for versions in which a
- * server must compare the two.
+ * @module Finds the tools that an MCP request calls. Reads every message of the body, because the server
+ * executes the body. Some headers repeat the body. They are read only for protocol versions in which a server
+ * must compare the two.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http | MCP, Streamable HTTP}
  */
@@ -22,7 +22,7 @@ export interface JsonRpcError {
 }
 
 const noCalls: ToolCalls = new Set()
-// The first version in which a server must compare the headers with the body.
+// The first protocol version in which a server must compare the headers with the body.
 const firstVersionWithHeaders = '2026-07-28'
 
 const invalidMessage: JsonRpcError = {
@@ -58,8 +58,8 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
   if (inHeaders !== undefined && 'code' in inHeaders) return inHeaders
   const { body } = request
   if (typeof body !== 'object' || body === null || body instanceof Uint8Array) {
-    // express.json() ignores other media types. SDK versions before 1.13 parse some of them, so they must
-    // be refused.
+    // express.json() ignores other media types. SDK versions before 1.13 parse some of them, so requests with
+    // another type must be refused.
     if (!hasJsonType(request)) return unsupportedMediaType
     if (inHeaders !== undefined) return inHeaders
     if (!hasBody(request)) return invalidMessage
@@ -71,8 +71,8 @@ export function findToolCalls(request: HttpRequest): ToolCalls | JsonRpcError {
 }
 
 /**
- * @param body If a member name is repeated, the JSON parser keeps the last one, and the server executes
- * that one.
+ * @param body The parsed body. If a member name was repeated, the parser kept the last member, which is also
+ * what the server executes.
  */
 function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   const messages: readonly unknown[] = Array.isArray(body) ? body : [body]
@@ -98,8 +98,9 @@ function isResponse(message: object): boolean {
 }
 
 /**
- * Returns `undefined` without Mcp-Method, and where MCP-Protocol-Version is missing, repeated, malformed or
- * before 2026-07-28. Servers of older versions do not compare headers with the body.
+ * Finds the tool that Mcp-Method and Mcp-Name name. Returns `undefined` without Mcp-Method, and if
+ * MCP-Protocol-Version is missing, repeated, malformed or before 2026-07-28: servers of older versions do not
+ * compare headers with the body.
  */
 function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | undefined {
   const [version, ...otherVersions] = readHeader(request, 'mcp-protocol-version')
@@ -122,17 +123,17 @@ function readHeader({ headers, headersDistinct }: HttpRequest, name: string): re
   return [lines].flat() as string[]
 }
 
-const prefix = '=?base64?'
-const suffix = '?='
+const base64Prefix = '=?base64?'
+const base64Suffix = '?='
 
 /** Decodes Mcp-Name: names that are not plain ASCII are sent as Base64 of their UTF-8. */
 function decodeName(value: string | undefined): string | undefined {
-  if (value === undefined || !value.startsWith(prefix) || !value.endsWith(suffix)) return value
-  const encoded = value.slice(prefix.length, -suffix.length)
+  if (!value?.startsWith(base64Prefix) || !value.endsWith(base64Suffix)) return value
+  const encoded = value.slice(base64Prefix.length, -base64Suffix.length)
   const bytes = Buffer.from(encoded, 'base64')
   if (bytes.toString('base64') !== encoded) return undefined
   const name = bytes.toString()
-  // A byte order mark is dropped by some decoders, so it could hide a name.
+  // Some decoders drop a byte order mark, and so would read another name.
   const isExact = Buffer.from(name).equals(bytes) && !name.startsWith('\ufeff')
   return isExact ? name : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * @module Scopes for each tool of an MCP server. They are enforced before the MCP SDK sees the
- * request, because only an HTTP response makes clients ask for a token with more scopes.
+ * @module Requires scopes for each tool of an MCP server. Checks them before the MCP SDK gets the request,
+ * because only a challenge in the HTTP response makes clients request a token with more scopes.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization | MCP, authorization}
  */
@@ -29,13 +29,13 @@ export interface ToolScopesOptions {
 }
 
 /**
- * Creates a middleware that requires scopes of the calls of tools. Mount it after `authenticate` and
- * `express.json()`, and before the transport of the MCP SDK. A call without its scopes gets 403, with
- * every scope that the request needs in the challenge; of a batch, all calls must be allowed. Other
- * methods than `tools/call` pass.
+ * Creates a middleware that requires scopes for tool calls. Mount it after `authenticate` and
+ * `express.json()`, and before the transport of the MCP SDK. If the token lacks a scope, the response is 403,
+ * and the challenge names every scope that the request needs. In a batch, every call must be allowed.
+ * Messages with a method other than `tools/call` pass.
  *
- * A call of a tool that is not listed gets 403 without `error` and `scope` in the challenge, because no
- * token with more scopes would help. The body is a JSON-RPC error.
+ * Unless `otherwise` is `'allow'`, a call of a tool that is not listed gets 403, without `error` and `scope`
+ * in the challenge, because more scopes would not help. The body is a JSON-RPC error.
  *
  * @param scopes The scopes of each tool, by its exact name; an empty list requires none.
  * @throws TypeError for a wrong scope or option, and for a table without a tool unless other tools are
@@ -45,17 +45,17 @@ export function toolScopes(
   scopes: Readonly<Record<string, string | readonly string[]>>,
   options: ToolScopesOptions = {},
 ): ConnectMiddleware {
-  const requirementOf = compileTools(scopes, options)
+  const findRequirement = compileTools(scopes, options)
   return function toolScopes(request, response, next) {
     let required: CompiledRequirement | undefined
     try {
       findAuthentication(request, 'toolScopes()')
       const calls = findToolCalls(request)
       if ('code' in calls) {
-        sendMalformed(response as Response, calls)
+        refuseUnreadable(response as Response, calls)
         return
       }
-      required = requirementOf(calls)
+      required = findRequirement(calls)
     } catch (error) {
       callNext(next, toError(error))
       return
@@ -65,7 +65,7 @@ export function toolScopes(
   }
 }
 
-/** Returns a function that finds what a request must be allowed; `undefined`: nothing. */
+/** Returns a function that finds the requirement for tool calls; `undefined` if they need none. */
 function compileTools(
   scopes: Readonly<Record<string, string | readonly string[]>>,
   options: ToolScopesOptions,
@@ -106,10 +106,12 @@ function compileTool(tool: string, scopes: string | readonly string[]): readonly
   return checkScopes(scopes ?? null, `toolScopes.${tool}`) ?? []
 }
 
-const hintForUnlisted = (tool: string): string =>
-  `toolScopes does not list the tool "${printable(tool)}", so no token allows it`
+function hintForUnlisted(tool: string): string {
+  return `toolScopes does not list the tool "${printable(tool)}", so no token allows it`
+}
 
-function sendMalformed(response: Response, error: JsonRpcError): void {
+/** Refuses a request whose tool calls cannot be read. */
+function refuseUnreadable(response: Response, error: JsonRpcError): void {
   response.setHeader('Cache-Control', 'no-store')
   sendJsonRpcError(response, error)
 }
@@ -121,12 +123,19 @@ const unlistedTool: JsonRpcError = {
   message: 'The tool is unknown, or no access token allows it',
 }
 
-/** Sends a JSON-RPC error where the refusal has no body: MCP clients show it. */
+/**
+ * Creates the function that sends a refusal if the request calls an unlisted tool. The body is a JSON-RPC
+ * error, which MCP clients show.
+ *
+ * @returns `undefined` for a requirement of scopes: its refusals are sent as usual.
+ */
 function createSender({ denial }: CompiledRequirement): SendRefusal | undefined {
   if (denial === undefined) return undefined
   return (response, error) => {
-    // The request may also be refused for another reason, for example because it is anonymous.
-    if (error.detail.hint === denial) sendJsonRpcError(response, unlistedTool)
+    // The hint is the denial if that is why the request is refused. There are other reasons: the request may
+    // be anonymous, or a requirement of the validator may not be fulfilled.
+    const isDenied = error.detail.hint === denial
+    if (isDenied) sendJsonRpcError(response, unlistedTool)
     else sendErrorResponse(response, error)
   }
 }

@@ -1,7 +1,7 @@
 /**
- * @module Error classes, one per kind of refusal: those of RFC 6750 here, the others in `errors/`. Each
- * has what a server needs to respond, and a `detail` for the operator. No error contains a part of the
- * token except single decoded values in {@link ErrorDetail}.
+ * @module Error classes, one per kind of refusal: those of RFC 6750 here, the others in `errors/`. Each error
+ * has what a server needs to respond, and a `detail` for the operator. No error contains a part of the token,
+ * except single decoded values in {@link ErrorDetail}.
  */
 import { AccessTokenError, type ErrorDetail } from './errors/access-token-error.ts'
 import type { DpopNonceRequiredError, InvalidDpopProofError } from './errors/dpop-errors.ts'
@@ -141,7 +141,7 @@ export class InsufficientScopeError extends AccessTokenError {
   declare readonly code: 'insufficient_scope'
   declare readonly status: 403
   declare readonly expose: true
-  /** The scopes that the route requires: all of them, not only the missing ones. */
+  /** All scopes that the route requires, not only the missing ones. Empty if scopes would not help. */
   declare readonly scopes: readonly string[]
 
   /**

@@ -31,7 +31,8 @@ export const invalidDpopProofReasons: readonly InvalidDpopProofReason[] = Object
 
 /**
  * The request does not prove possession of the key that the token is bound to: 401
- * `invalid_dpop_proof`. The token itself is valid.
+ * `invalid_dpop_proof`. The token itself is valid, except where the proof is missing or malformed: that may be
+ * reported before the token is verified.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
  */

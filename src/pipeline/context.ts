@@ -26,7 +26,7 @@ export interface ValidationContext {
   /** The scheme of the credentials; `undefined` without credentials. */
   scheme: 'Bearer' | 'DPoP' | undefined
   /** The access token from an earlier authentication of the same request. */
-  readonly earlier: AccessToken | undefined
+  readonly previousToken: AccessToken | undefined
   /** The result of verifying the DPoP proof of the request. */
   dpop: DpopResult | undefined
   /** The header of a token that could be parsed. */
@@ -44,7 +44,7 @@ export interface ValidationContext {
 export function createContext(
   pipeline: Pipeline,
   request: HttpRequest | undefined,
-  earlier?: AccessToken,
+  previousToken?: AccessToken,
 ): ValidationContext {
   return {
     pipeline,
@@ -55,7 +55,7 @@ export function createContext(
     presented: undefined,
     lookup: notCached,
     scheme: undefined,
-    earlier,
+    previousToken,
     dpop: undefined,
     header: undefined,
     claims: undefined,

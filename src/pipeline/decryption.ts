@@ -46,6 +46,7 @@ function createDecryptionQueue(): RunInTurn {
   const queue = createFairQueue(limits)
   return (work) =>
     new Promise((resolve, reject) => {
+      // One owner for all: decryptions run in the order of arrival, and none continues an earlier one.
       const isAccepted = queue.run(
         '',
         (release) => runTask(work, release).then(resolve, reject),

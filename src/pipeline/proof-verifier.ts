@@ -138,14 +138,14 @@ function createVerifyDpop(
   return async (jkt, issuer, context, proofs) => {
     const request = context.request as HttpRequest
     const { token } = context.presented as PresentedToken
-    const { earlier } = context
+    const { previousToken } = context
     context.dpop = await verifier.verify({
       request,
       targetUri: getTargetUri(request),
       token,
       jkt,
       issuer,
-      earlier: earlier && getDpopResult(earlier),
+      earlier: previousToken && getDpopResult(previousToken),
     })
     return proofs
   }

@@ -6,7 +6,7 @@ import type { AccessToken, HttpRequest } from '../access-token.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
 import { getNextNonce, getTokenLocation } from '../pipeline/verified-token.ts'
 import type { CompiledRequirement } from '../requirement/requirement.ts'
-import { type Response, setDpopNonce, setPrivate } from './error-response.ts'
+import { type NodeResponse, setCacheControlPrivate, setDpopNonce } from './error-response.ts'
 
 /**
  * The version of what one copy of the package reads of another: {@link Authentication} and the members
@@ -98,9 +98,9 @@ export function recordAuthentication(
   token: AccessToken,
 ): void {
   const location = getTokenLocation(token)
-  if (location === 'body' || location === 'query') setPrivate(response as Response)
+  if (location === 'body' || location === 'query') setCacheControlPrivate(response as NodeResponse)
   const nonce = getNextNonce(token)
-  if (nonce !== undefined) setDpopNonce(response as Response, nonce)
+  if (nonce !== undefined) setDpopNonce(response as NodeResponse, nonce)
   try {
     holder.auth = token
     setRecord(carrier, { context, token, authorized: noRequirements })

@@ -9,7 +9,7 @@ import { createChallenges, createErrorHeaders } from '../response/challenge.ts'
 import { exposeHeaders } from '../response/exposed-headers.ts'
 
 /** The part of the responses of `node:http` and `node:http2` that is used. */
-export interface Response {
+export interface NodeResponse {
   readonly headersSent: boolean
   statusCode: number
   getHeader(name: string): unknown
@@ -19,7 +19,7 @@ export interface Response {
 }
 
 /** Sends the body of a refusal, once status and headers are set on Node's response. */
-export type SendRefusal = (response: Response, error: AccessTokenError) => void
+export type SendRefusal = (response: NodeResponse, error: AccessTokenError) => void
 
 /**
  * Responds to a request that is refused.
@@ -37,7 +37,7 @@ export function refuseRequest(
   const error = toError(thrown)
   if (!(error instanceof AccessTokenError)) return error
   try {
-    const target = response as Response
+    const target = response as NodeResponse
     if (target.headersSent) return error
     if (!passErrors) removeBodyHeaders(target)
     setErrorHeaders(target, error)
@@ -59,7 +59,7 @@ const bodyHeaders = [
 ]
 
 /** Removes headers that the application set for another body: they do not describe that of the refusal. */
-function removeBodyHeaders(response: Response): void {
+function removeBodyHeaders(response: NodeResponse): void {
   for (const name of bodyHeaders) {
     if (response.getHeader(name) !== undefined) response.removeHeader(name)
   }
@@ -70,7 +70,7 @@ function removeBodyHeaders(response: Response): void {
  * the same headers in the error, because some error handlers copy them from it. Sets the status because
  * error handlers that set none would respond with 200.
  */
-function setErrorHeaders(response: Response, error: AccessTokenError): void {
+function setErrorHeaders(response: NodeResponse, error: AccessTokenError): void {
   const own = ensureHeaders(error)
   response.statusCode = error.status
   const headers = mergePresentHeaders(response, own)
@@ -82,7 +82,7 @@ function setErrorHeaders(response: Response, error: AccessTokenError): void {
  * Sets the new DPoP nonce. RFC 9449 §8.2: the response must not be cached. A response without header
  * methods cannot contain the nonce: the client gets one with the next refusal.
  */
-export function setDpopNonce(response: Response, nonce: string): void {
+export function setDpopNonce(response: NodeResponse, nonce: string): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
   response.setHeader('DPoP-Nonce', nonce)
   response.setHeader('Cache-Control', 'no-store')
@@ -111,7 +111,7 @@ const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
 /** Adds the challenges of other code, and the header names that the application exposes to browsers. */
 function mergePresentHeaders(
-  response: Response,
+  response: NodeResponse,
   headers: ErrorResponseHeaders,
 ): ErrorResponseHeaders {
   const original = originals.get(headers) ?? headers
@@ -131,7 +131,7 @@ function mergePresentHeaders(
 }
 
 /** Returns `Access-Control-Expose-Headers` with these names; `undefined` if nothing has to be set. */
-function exposeNames(response: Response, names: readonly string[]): string | undefined {
+function exposeNames(response: NodeResponse, names: readonly string[]): string | undefined {
   return exposeHeaders(
     response.getHeader('Access-Control-Allow-Origin'),
     response.getHeader('Access-Control-Expose-Headers'),
@@ -148,7 +148,7 @@ export function serializeBody(error: AccessTokenError): string {
 }
 
 /** Sends the body of a refusal with the response of Node. The other headers are set before. */
-export function sendErrorResponse(response: Response, error: AccessTokenError): void {
+export function sendErrorResponse(response: NodeResponse, error: AccessTokenError): void {
   const body = serializeBody(error)
   response.setHeader('Content-Length', String(Buffer.byteLength(body)))
   response.end(body)
@@ -159,7 +159,7 @@ export function sendErrorResponse(response: Response, error: AccessTokenError): 
  * may store the response otherwise, unlike that to a request with `Authorization`. Has no effect on a
  * response without header methods.
  */
-export function setPrivate(response: Response): void {
+export function setCacheControlPrivate(response: NodeResponse): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
   const present = response.getHeader('Cache-Control')
   if (typeof present === 'string' && isPrivate(present)) return

@@ -9,7 +9,7 @@ import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { Validator } from '../validator.ts'
 import { findAuthentication, getRecordedToken } from './authentication-record.ts'
-import { type Response, refuseRequest } from './error-response.ts'
+import { type NodeResponse, refuseRequest } from './error-response.ts'
 import {
   type AuthenticateOptions,
   authenticateRequest,
@@ -147,7 +147,7 @@ function handleError(
     return null
   }
   if (passErrors) throw error
-  const failure = sendInternalServerError(response as Response)
+  const failure = sendInternalServerError(response as NodeResponse)
   // Throws only errors that no event has reported, so that the caller does not report them again.
   if (error !== thrown || !isReported(error)) throw error
   if (failure !== undefined) throw failure
@@ -155,7 +155,7 @@ function handleError(
 }
 
 /** Responds with 500 and no body, unless the headers were sent. Returns what the response threw. */
-function sendInternalServerError(response: Response): Error | undefined {
+function sendInternalServerError(response: NodeResponse): Error | undefined {
   try {
     if (response.headersSent) return undefined
     response.statusCode = 500

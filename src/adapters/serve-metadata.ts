@@ -9,7 +9,7 @@ import {
   type MetadataResponse,
 } from '../response/metadata-response.ts'
 import type { Validator } from '../validator.ts'
-import type { Response } from './error-response.ts'
+import type { NodeResponse } from './error-response.ts'
 
 /** A validator, or an object of the application that wraps one. */
 export type ValidatorWithMetadata = Pick<Validator, 'resourceMetadata'>
@@ -41,21 +41,21 @@ export function serveMetadata(
   entry: MetadataEntry,
   { method, url, originalUrl }: MetadataRequest,
   response: object,
-  send: (response: Response, found: MetadataResponse) => void = sendMetadata,
+  send: (response: NodeResponse, found: MetadataResponse) => void = sendMetadata,
 ): boolean {
   const found = createMetadataResponse(entry, method, originalUrl ?? url)
   if (found === undefined) return false
-  send(response as Response, found)
+  send(response as NodeResponse, found)
   return true
 }
 
-function sendMetadata(response: Response, found: MetadataResponse): void {
+function sendMetadata(response: NodeResponse, found: MetadataResponse): void {
   response.statusCode = found.status
   setMetadataHeaders(response, found)
   response.end(found.body)
 }
 
-export function setMetadataHeaders(response: Response, { headers }: MetadataResponse): void {
+export function setMetadataHeaders(response: NodeResponse, { headers }: MetadataResponse): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   // Credentials are not allowed together with the origin `*`, so remove what a CORS middleware has set.
   response.removeHeader('Access-Control-Allow-Credentials')

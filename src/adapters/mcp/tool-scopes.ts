@@ -16,7 +16,7 @@ import {
 import { checkScopes } from '../../requirement/scopes.ts'
 import { findAuthentication } from '../authentication-record.ts'
 import { authorizeConnect, type ConnectMiddleware } from '../connect.ts'
-import { type Response, type SendRefusal, sendErrorResponse } from '../error-response.ts'
+import { type NodeResponse, type SendRefusal, sendErrorResponse } from '../error-response.ts'
 import { callNext } from '../next.ts'
 import { findToolCalls, type JsonRpcError, type ToolCalls } from './tool-calls.ts'
 
@@ -52,7 +52,7 @@ export function toolScopes(
       findAuthentication(request, 'toolScopes()')
       const calls = findToolCalls(request)
       if ('code' in calls) {
-        refuseUnreadable(response as Response, calls)
+        refuseUnreadable(response as NodeResponse, calls)
         return
       }
       required = findRequirement(calls)
@@ -111,7 +111,7 @@ function hintForUnlisted(tool: string): string {
 }
 
 /** Refuses a request whose tool calls cannot be read. */
-function refuseUnreadable(response: Response, error: JsonRpcError): void {
+function refuseUnreadable(response: NodeResponse, error: JsonRpcError): void {
   response.setHeader('Cache-Control', 'no-store')
   sendJsonRpcError(response, error)
 }
@@ -140,7 +140,7 @@ function createSender({ denial }: CompiledRequirement): SendRefusal | undefined 
   }
 }
 
-function sendJsonRpcError(response: Response, { status, code, message }: JsonRpcError): void {
+function sendJsonRpcError(response: NodeResponse, { status, code, message }: JsonRpcError): void {
   const body = JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null })
   response.statusCode = status
   response.setHeader('Content-Type', 'application/json')

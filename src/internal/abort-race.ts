@@ -1,7 +1,7 @@
-/** @module Waits for promises until a signal fires, also for those that do not listen to it. */
+/** @module Waits for promises until a signal is aborted, even if their work ignores the signal. */
 
 export interface AbortRace {
-  /** Waits for a promise; rejects when the signal fires. */
+  /** Settles like the promise, or rejects when the signal is aborted. */
   readonly unlessAborted: <T>(promise: Promise<T>) => Promise<T>
   /** Stops listening to the signal. */
   readonly end: () => void

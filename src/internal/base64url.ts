@@ -1,6 +1,6 @@
 /**
- * @module Strict base64url, which `Buffer` does not offer: it skips padding, white space and foreign
- * characters silently.
+ * @module Decodes base64url strictly. `Buffer` silently skips padding, white space and characters outside
+ * the alphabet.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-2 | RFC 7515, section 2}
  */
@@ -8,8 +8,8 @@
 import { Buffer } from 'node:buffer'
 
 /**
- * Decodes canonical base64url: only characters of the alphabet, no padding, a possible length, and
- * unused bits of zero (RFC 4648 §3.5). The empty string is canonical.
+ * Decodes canonical base64url: only characters of the alphabet, no padding, a length that whole octets
+ * can have, and unused bits of zero (RFC 4648 §3.5). The empty string is canonical.
  *
  * @returns `undefined` for any other text.
  */
@@ -17,34 +17,37 @@ export function decodeBase64url(text: string): Buffer | undefined {
   return isAscii(text) ? decodeAsciiBase64url(text) : undefined
 }
 
-/** Returns whether all characters are ASCII. In UTF-8 exactly these take one octet each. */
+/** Returns whether all characters are ASCII: in UTF-8, every other character takes more than one octet. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }
 
-/** Does the same for text that is known to be ASCII: `Buffer` reads only the low octet of a character. */
+/**
+ * Does the same as {@link decodeBase64url} for text that is known to be ASCII. Accepts some other text,
+ * because `Buffer` reads only the low octet of a character.
+ */
 export function decodeAsciiBase64url(text: string): Buffer | undefined {
   // `Buffer` also decodes these two characters of base64, as - and _.
-  if (hasUnusedBits(text) || text.includes('+') || text.includes('/')) return undefined
+  if (hasInvalidEnd(text) || text.includes('+') || text.includes('/')) return undefined
   const bytes = Buffer.from(text, 'base64url')
   // `Buffer` skips every other character outside the alphabet, so the result is too short.
   return bytes.length === Math.floor((text.length * 3) / 4) ? bytes : undefined
 }
 
-// The characters whose last two, or last four, bits are zero.
-const endOfThree = 'AEIMQUYcgkosw048'
-const endOfTwo = 'AQgw'
+// The characters whose last two bits are zero, and those whose last four bits are zero.
+const lastOfThree = 'AEIMQUYcgkosw048'
+const lastOfTwo = 'AQgw'
 
-/** Returns whether the last character has unused bits that are not zero, or the length is impossible. */
-function hasUnusedBits(text: string): boolean {
+/** Returns whether the last character has an unused bit that is not zero, or one character is left over. */
+function hasInvalidEnd(text: string): boolean {
   const last = text.charAt(text.length - 1)
   switch (text.length % 4) {
     case 1:
       return true
     case 2:
-      return !endOfTwo.includes(last)
+      return !lastOfTwo.includes(last)
     case 3:
-      return !endOfThree.includes(last)
+      return !lastOfThree.includes(last)
     default:
       return false
   }

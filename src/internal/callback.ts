@@ -1,7 +1,7 @@
 /**
- * @module Handles what the application's callbacks throw or reject with. It can be any value, so it is
- * wrapped in an `Error`: a falsy value would count as success, Express skips handlers for the string
- * 'route', and an `AccessTokenError` would be taken for a refusal by this package.
+ * @module Handles what the application's callbacks throw or reject with: any value. The value is wrapped
+ * in an `Error`, because a falsy value would count as success, Express skips handlers for the string
+ * 'route', and this package would treat an `AccessTokenError` as a refusal of its own.
  */
 import { types } from 'node:util'
 
@@ -36,8 +36,8 @@ export function toError(value: unknown): Error {
 }
 
 /**
- * Handles the rejection of a promise that a synchronous callback returned by mistake: an unhandled one
- * ends the process.
+ * Handles the rejection of a promise that a synchronous callback returned by mistake. An unhandled
+ * rejection ends the process.
  */
 export function ignoreRejection(value: unknown): void {
   Promise.resolve(value).catch(() => {})
@@ -64,7 +64,7 @@ export function callForList(name: CallbackName, call: () => unknown): unknown[] 
   return list
 }
 
-/** Returns the message of an Error. Never throws, even where reading the message does. */
+/** Returns the message of an Error. Never throws, even if reading the message throws. */
 export function messageOf(error: unknown): string {
   try {
     return types.isNativeError(error) ? String(error.message) : 'not an Error'

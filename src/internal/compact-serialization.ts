@@ -1,7 +1,7 @@
 /**
- * @module The syntax of the compact serialization, for access tokens, DPoP proofs and introspection
- * responses: segments between dots, which decode to JSON objects. Validates no claim. The caller creates
- * the errors.
+ * @module The syntax of the compact serialization of access tokens, DPoP proofs and introspection
+ * responses: segments between dots. Decodes the segments that contain JSON. Validates no claim. The caller
+ * creates the errors.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-7.1 | RFC 7515, section 7.1}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-7.1 | RFC 7516, section 7.1}
@@ -41,8 +41,8 @@ export function splitJws(text: string): JwsSegments | undefined {
 export const notBase64url = 'is not canonical base64url'
 
 /**
- * Decodes a segment of ASCII text to the JSON object in UTF-8 that it contains. Refuses a byte order mark.
- * Of members with the same name the last one is used, as RFC 7519 §4 allows and `JSON.parse` implements.
+ * Decodes a segment of ASCII text to the JSON object that it contains in UTF-8. Refuses a byte order mark.
+ * Uses the last of several members with the same name, as RFC 7519 §4 allows and `JSON.parse` does.
  *
  * @returns The object, or a text that says what is wrong with the segment.
  */
@@ -62,8 +62,8 @@ export function decodeJsonObject(segment: string): JsonObject | string {
 }
 
 /**
- * Returns the header parameter of a JWS that needs an extension. This package implements none, so the
- * caller must refuse the JWS.
+ * Finds a header parameter that requires an extension of JWS. This package implements no extension, so
+ * the caller must refuse such a JWS.
  */
 export function findExtension(header: JsonObject): 'crit' | 'b64' | undefined {
   // RFC 7515 §4.1.11

@@ -1,19 +1,19 @@
 /**
- * @module Limits the operations in progress, and shares them fairly between owners: a task of one owner
- * waits at most for the few in progress and for one of each other owner, no matter how many of these wait.
- * Shares Node's thread pool between issuers.
+ * @module Limits the number of tasks in progress. Waiting tasks run in turn, one of each owner, so that
+ * many tasks of one owner do not delay those of another. Shares Node's thread pool between issuers.
  */
 
 /**
- * The default maximum number of tasks in progress, for signature verifications. Twice the default size of the thread pool, so that a
- * free thread finds work without waiting for the event loop. A larger pool (`UV_THREADPOOL_SIZE`) is used
- * up to this number; the event loop cannot parse more tokens than this number of threads can verify.
+ * The default maximum number of tasks in progress, for signature verifications: twice the default size of
+ * the thread pool, so that a free thread finds work without waiting for the event loop. A larger pool
+ * (`UV_THREADPOOL_SIZE`) is used up to this number of threads, which verify more tokens than the event loop
+ * can parse.
  */
 const maxRunning = 8
 /** The default maximum number of waiting tasks of one owner. */
 const maxWaiting = 1_000
 
-/** The `cause` of the error for a task that was refused because too many of its owner wait. */
+/** The `cause` of the error for a task that was refused because too many tasks of its owner wait. */
 export class QueueFullError extends Error {
   constructor() {
     super('too many tasks of this owner are waiting')
@@ -27,8 +27,8 @@ export interface FairQueue {
   /**
    * Runs a task now or later. Waiting tasks run in turn: one of each owner.
    *
-   * @param isContinuation Whether the task continues an earlier one of the same owner. It is never
-   * refused, and runs before the owner's other tasks.
+   * @param isContinuation Whether the task continues an earlier task of the same owner. A continuation
+   * is never refused, and runs before the owner's other tasks.
    * @returns `false` if too many tasks of this owner are waiting; the task does not run.
    */
   readonly run: (owner: string, task: QueuedTask, isContinuation: boolean) => boolean
@@ -44,7 +44,7 @@ export interface QueueLimits {
 export function createFairQueue(
   limits: QueueLimits = { running: maxRunning, waiting: maxWaiting },
 ): FairQueue {
-  // In the order in which owners have their turn. Contains only owners with waiting tasks.
+  // Owners with waiting tasks, in the order of their turns.
   const waiting = new Map<string, QueuedTask[]>()
   let running = 0
   let draining = false

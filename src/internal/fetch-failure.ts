@@ -25,8 +25,8 @@ export class FetchFailure extends Error {
   /** Seconds, from the header `Retry-After`. */
   readonly retryAfter: number | undefined
   /**
-   * Whether a redirect only adds a slash to the path. Its target is not kept: a server can put what it
-   * received there, and that may be a token.
+   * Whether a redirect only adds a slash to the path. The target is not kept, because a server may
+   * repeat the request in it, and so a token.
    */
   readonly leadsToSlash: boolean
   /** The error code of an OAuth error response, in printable ASCII. */
@@ -58,7 +58,7 @@ export class FetchFailure extends Error {
   }
 }
 
-/** How many errors of a chain of causes are read. */
+/** The maximum number of errors that are read of a chain of causes. */
 const maxDepth = 8
 
 /** Lists an error and its causes, outermost first. Follows the first error of an `AggregateError`. */
@@ -80,8 +80,8 @@ function findInnermost(causes: readonly unknown[], read: (cause: unknown) => unk
 }
 
 /**
- * Describes an error by the message and the code of its innermost cause, because the messages of
- * the outer ones are only "fetch failed". Never throws, whatever `error` is.
+ * Describes an error by the innermost message and the innermost code of its chain of causes, because
+ * `fetch` itself only reports "fetch failed". Never throws, whatever `error` is.
  */
 export function describeCause(error: unknown): string {
   try {
@@ -117,7 +117,7 @@ export function isConnectionReset(error: unknown): boolean {
   }
 }
 
-// What Node and undici report when they got no connection.
+// What Node and undici report when no connection could be made.
 const connectCodes = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -128,7 +128,7 @@ const connectCodes = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** Returns whether there was no connection, so that nothing was sent. */
+/** Returns whether the request failed for lack of a connection. */
 export function isUnconnected(error: unknown): boolean {
   try {
     return listCauses(error).some((cause) => connectCodes.has(readCode(cause) ?? ''))

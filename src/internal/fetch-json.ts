@@ -26,7 +26,7 @@ export interface FetchOptions {
   readonly fetch: FetchLike
   /** Ends the request, even if the `fetch` function ignores it. */
   readonly signal: AbortSignal
-  /** Milliseconds. Used for a `Retry-After` that is a date. */
+  /** The time in milliseconds. Used for a `Retry-After` that is a date. */
   readonly now: () => number
 }
 
@@ -37,16 +37,16 @@ export interface FetchJsonOptions extends FetchOptions {
 /**
  * Gets a JSON object. Repeats the request once, immediately, if the connection was reset.
  *
- * @throws FetchFailure for every response except 200 with a JSON object, and 304 to a request with an
- * ETag.
+ * @throws FetchFailure if the response is not 200 with a JSON object, or 304 to a request with an ETag;
+ * also if there is no response.
  */
 export function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonResponse> {
   return repeatAfterReset(options.signal, () => requestJson(url, options))
 }
 
 /**
- * Repeats a request once, immediately, if the connection was reset, because the server may have closed a
- * connection that was kept alive. Only for requests that may be made twice.
+ * Makes a request, and repeats it once, immediately, if the connection was reset: the server may have
+ * closed a connection that was kept alive. Only for requests that may be made twice.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1 | RFC 9112, section 9.3.1}
  */
@@ -75,19 +75,19 @@ async function requestJson(url: string, options: FetchJsonOptions): Promise<Json
   return { json: body && parseJsonObject(url, body), etag, cacheControl }
 }
 
-/** What a request sends. With a body it is a POST. */
+/** The headers and the body of a request. A request with a body is a POST. */
 export interface OutboundRequest {
   readonly headers: Record<string, string>
-  /** Always a property of the object itself, because `Object.prototype` may have one. */
+  /** Not optional: if the property were absent, one of `Object.prototype` would be read. */
   readonly body: string | undefined
   /**
-   * What must not be repeated in an error. Where it is set, the error code of an OAuth error response
-   * becomes a part of the failure.
+   * The secrets in the request, which no error may repeat. Only if they are set is the error code of an
+   * OAuth error response read and added to the failure.
    */
   readonly secrets?: readonly string[]
 }
 
-/** A complete response with status 200; without a body, 304. */
+/** A complete response: status 200 with a body, or 304 without one. */
 export interface FetchedDocument {
   readonly body: Uint8Array | undefined
   readonly contentType: string | undefined
@@ -99,8 +99,8 @@ export interface FetchedDocument {
  * Makes one request and reads the response.
  *
  * @param knownEtag Accepts status 304, which confirms this ETag.
- * @throws FetchFailure for every other status than 200. Redirects are not followed: a GET would trust
- * the keys of their target, and a POST would send it the token.
+ * @throws FetchFailure for every other status than 200, and if there is no complete response. Redirects
+ * are not followed: a GET would trust the keys of the target, and a POST would send the token there.
  */
 export async function fetchDocument(
   url: string,
@@ -141,7 +141,7 @@ function createInit({ headers, body }: OutboundRequest, signal: AbortSignal): Fe
   return copyOwnMembers(init) as unknown as FetchLikeInit
 }
 
-/** Checks what the `fetch` function returned. The application may have supplied it. */
+/** Checks what `fetch` returned, which may be a function of the application. */
 function checkResponse(response: Partial<FetchLikeResponse> | null | undefined): void {
   if (typeof response?.status !== 'number') {
     throw new TypeError('the response of fetch has no status')
@@ -205,7 +205,7 @@ function parseRetryAfter(value: string | undefined, now: () => number): number |
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
 }
 
-// RFC 8259 §8.1: a parser may ignore a byte order mark. This decoder removes it.
+// RFC 8259 §8.1: a parser may ignore a byte order mark, which this decoder removes.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** @throws FetchFailure if the body is not a JSON object in UTF-8. */

@@ -1,6 +1,6 @@
 /**
- * @module The part of `fetch` that this package uses. Typed structurally: it accepts the global `fetch`,
- * that of the packages `undici` and `node-fetch`, and a wrapper of one of them. Types only.
+ * @module The part of `fetch` that this package uses. The types accept the global `fetch`, the `fetch` of
+ * the packages `undici` and `node-fetch`, and a wrapper of one of these. Types only.
  */
 
 /** The second argument that a {@link FetchLike} receives. */
@@ -22,7 +22,10 @@ export interface FetchLikeResponse {
   readonly headers: { get(name: string): string | null }
   /** A WHATWG `ReadableStream` or a Node stream; null if the response has no body. */
   readonly body?: unknown
-  /** Called only if the body is not a stream and `Content-Length` is within the limit. */
+  /**
+   * Called only if the body is not a stream, `Content-Length` is within the limit, and there is no
+   * `Content-Encoding`.
+   */
   text(): Promise<string>
 }
 

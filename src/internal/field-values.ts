@@ -1,4 +1,4 @@
-/** @module Reads the values of a header field, however a request represents its headers. */
+/** @module Reads the values of a header field, from an object of fields or from `Headers`. */
 
 type HeaderFields =
   | Readonly<Record<string, string | readonly string[] | undefined>>
@@ -13,8 +13,8 @@ interface FieldLines {
 }
 
 /**
- * Returns every value of a field, of any type: an application may have changed the headers. Node joins
- * several lines of most fields with a comma.
+ * Returns every value of a field. A value may have any type, because an application may have changed the
+ * headers. Node joins several lines of most fields with a comma.
  *
  * @param name In lower case.
  */

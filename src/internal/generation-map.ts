@@ -1,12 +1,12 @@
 /**
- * @module A bounded map in two generations. When the young one is full, it becomes the old one, and
- * the entries of the previous old one that were not read since are dropped. A hit costs less than
- * in a map that keeps its entries in the order of use.
+ * @module A bounded map in two generations. An entry that is read moves to the young generation. When the
+ * young generation is full, it replaces the old one, whose entries are dropped. A read costs less than in a
+ * map that keeps its entries in the order of use.
  */
 
 export interface GenerationMap<V> {
   readonly get: (key: string) => V | undefined
-  /** @param weight What the entry counts for. Defaults to 1. */
+  /** @param weight The part of the limit that the entry takes. Defaults to 1. */
   readonly set: (key: string, value: V, weight?: number) => void
   readonly delete: (key: string) => void
 }
@@ -16,7 +16,10 @@ interface Entry<V> {
   readonly weight: number
 }
 
-/** Creates a map of entries that weigh `maxWeight` together at most, or of one that weighs more. */
+/**
+ * Creates a map. The entries of each generation weigh half of `maxWeight` at most, but one entry is always
+ * held, whatever its weight.
+ */
 export function createGenerationMap<V>(maxWeight: number): GenerationMap<V> {
   const generationWeight = Math.max(1, Math.floor(maxWeight / 2))
   let young = new Map<string, Entry<V>>()

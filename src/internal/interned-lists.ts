@@ -1,6 +1,6 @@
 /**
  * @module Caches lists that many tokens have in common. Saves time for each new token, and memory for
- * each cached one.
+ * each cached token.
  */
 
 const maxTexts = 100

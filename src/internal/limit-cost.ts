@@ -1,9 +1,6 @@
-/** @module Limits what the attempts with several keys may cost. */
+/** @module Limits the cost of trying several keys for one token. */
 
-/**
- * Selects the first candidates whose costs add up to `maxCost` at most. Stops at the first one that exceeds
- * it.
- */
+/** Selects the first candidates, as many as cost `maxCost` at most in total. */
 export function limitCost<T>(
   candidates: readonly T[],
   maxCost: number,

@@ -10,7 +10,7 @@ export function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value)
 }
 
-// Clocks differ, and no RFC gives a number.
+// In seconds. Clocks differ, and no RFC gives a number.
 const minFutureTolerance = 60
 
 /** Returns how many seconds a past event of an access token, such as `iat`, may be in the future. */

@@ -4,6 +4,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-5.2 | RFC 6749, section 5.2}
  */
 import type { FetchLikeResponse } from './fetch-like.ts'
+import { getOwn } from './own-property.ts'
 import { readBody, type UnlessAborted } from './response-body.ts'
 
 /** The maximum size of an error response whose code is read, in octets. */
@@ -12,10 +13,11 @@ const maxErrorBytes = 4_096
 const errorCode = /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/
 
 /**
- * Reads the member `error` of a JSON response. Never throws.
+ * Reads the member `error` of a JSON response. Never rejects.
  *
- * @param secrets What the request contained. A code that has a part in common with one is left out.
- * @returns `undefined` where there is no such code.
+ * @param secrets The secrets in the request. A code that contains a secret or is a part of one is left
+ * out.
+ * @returns `undefined` if there is no code.
  */
 export async function readErrorCode(
   response: FetchLikeResponse,
@@ -28,9 +30,7 @@ export async function readErrorCode(
     const json: unknown = JSON.parse(
       (await readBody(response, maxErrorBytes, unlessAborted)).toString(),
     )
-    const code = Object.hasOwn(Object(json), 'error')
-      ? (json as { error: unknown }).error
-      : undefined
+    const code = getOwn(Object(json), 'error')
     if (typeof code !== 'string' || !errorCode.test(code)) return undefined
     return secrets.some((secret) => secret.includes(code) || code.includes(secret))
       ? undefined

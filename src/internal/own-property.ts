@@ -1,6 +1,6 @@
-/** @module Reads own members of objects, so that properties of `Object.prototype` are ignored. */
+/** @module Reads own members of objects, and ignores properties of `Object.prototype`. */
 
-/** Returns an own member of an object, never a property of `Object.prototype`. */
+/** Returns an own member of an object; `undefined` if the object only inherits it. */
 export function getOwn(object: object, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name as keyof typeof object] : undefined
 }

@@ -4,6 +4,7 @@ const maxPrinted = 200
 // Control characters, bidirectional marks, lone surrogates, line and paragraph separators.
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
 
+// The most common case: short printable ASCII needs no replacement.
 const clean = /^[\x20-\x7e]{0,200}$/
 
 /** Converts an untrusted value to text that is safe in a log line: one line, 200 characters at most. */
@@ -19,12 +20,15 @@ export function printable(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
-/** Returns whether a text has none of these characters, so that it is safe in a log line and as a label. */
+/**
+ * Returns whether a text has no character that {@link printable} replaces, so that the text is safe in a
+ * log line and as the label of a metric.
+ */
 export function isPrintable(text: string): boolean {
   return text.search(unprintable) === -1
 }
 
-/** Returns a hint for two identifiers that differ only in one slash at the end. */
+/** Returns a hint if two identifiers differ only by one slash at the end. */
 export function slashHint(expected: string, actual: string): string | undefined {
   if (expected !== `${actual}/` && actual !== `${expected}/`) return undefined
   return 'expected and actual differ only by the slash at the end: configure exactly what the issuer sends'

@@ -1,8 +1,8 @@
 /** @module The part of a URI before its query and fragment. */
 
 /**
- * Removes query and fragment. Not by a regular expression: the runtime keeps the text of the last
- * match, as `RegExp.$_`, and a query may contain an access token.
+ * Removes query and fragment. Does not use a regular expression, because the runtime keeps the text of
+ * the last match, as `RegExp.$_`, and a query may contain an access token.
  */
 export function removeQuery(uri: string): string {
   const query = uri.indexOf('?')

@@ -20,14 +20,15 @@ interface BodyLike {
 
 type ReadChunk = () => Promise<{ readonly done?: boolean; readonly value?: unknown }>
 
-/** Waits for a promise. Rejects if the request is aborted before. */
+/** Settles like the promise, or rejects when the request is aborted. */
 export type UnlessAborted = <T>(promise: Promise<T>) => Promise<T>
 
 /**
  * Reads a body.
  *
  * @param maxBytes The maximum size in octets, decompressed.
- * @throws BodyTooLargeError; TypeError if the body cannot be read within a limit.
+ * @throws BodyTooLargeError; TypeError if the size of the body cannot be limited; also rejects when the
+ * request is aborted or the body fails.
  */
 export async function readBody(
   response: FetchLikeResponse,
@@ -72,7 +73,7 @@ async function readChunks(
   }
 }
 
-/** Reads a body with `text()`, which has no limit of its own: `Content-Length` must be within the limit. */
+/** Reads a body with `text()`. This has no limit of its own, so there must be a `Content-Length`. */
 async function readText(
   response: FetchLikeResponse,
   maxBytes: number,
@@ -105,11 +106,11 @@ export function releaseBody(response: FetchLikeResponse | undefined): void {
   })
 }
 
-/** Runs a clean-up and ignores its failure. */
+/** Runs a clean-up and ignores what it throws or rejects with. */
 function ignoreFailure(cleanUp: () => unknown): void {
   try {
     Promise.resolve(cleanUp()).catch(() => {})
   } catch {
-    // As above.
+    // Ignored, like a rejection.
   }
 }

@@ -1,7 +1,6 @@
 /**
- * @module Validates the URLs that may be fetched: `https`, and `http` on loopback. They must be in the
- * form that the URL parser returns, so that the text that is compared and logged is the URL that is
- * fetched.
+ * @module Checks URLs: only `https`, and `http` on loopback. A URL that is fetched must also be in the form
+ * that the URL parser returns, so that the text that is compared and logged is the URL that is fetched.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
@@ -9,65 +8,69 @@
 import { printable } from './printable.ts'
 
 /**
- * Validates a URL from which keys are fetched. Its scheme, host and port may be written in any case
- * and with the default port; everything else must be in its parsed form.
+ * Checks a URL that is fetched, other than an issuer identifier. Its scheme and host may be in any case,
+ * and it may name the default port; everything else must be in its parsed form.
  *
  * @param allowInsecureHttp Accepts `http` URLs of other hosts too.
- * @returns What is wrong with it; `undefined` if nothing.
+ * @returns What is wrong with the URL; `undefined` if nothing.
  */
-export function validateFetchedUrl(text: unknown, allowInsecureHttp: boolean): string | undefined {
+export function findFetchedUrlProblem(
+  text: unknown,
+  allowInsecureHttp: boolean,
+): string | undefined {
   const problem = findPublishedUrlProblem(text, { allowInsecureHttp })
   if (problem !== undefined) return problem
   const url = new URL(text as string)
-  return validateForm(withParsedOrigin(text as string, url), url)
+  return findFormProblem(withParsedOrigin(text as string, url), url)
 }
 
 /**
- * Validates a URL that is published and compared, but not fetched: it may have another form than its
- * parsed one.
+ * Checks a URL that is published and compared, but not fetched, so it need not be in its parsed form.
  *
- * @param allowInsecureHttp Accepts `http` beyond loopback too.
- * @returns What is wrong with it; `undefined` if nothing.
+ * @param allowInsecureHttp Accepts `http` URLs of other hosts too.
+ * @returns What is wrong with the URL; `undefined` if nothing.
  */
 export function findPublishedUrlProblem(
   url: unknown,
   { allowInsecureHttp }: { readonly allowInsecureHttp: boolean },
 ): string | undefined {
   if (!isAbsoluteUrl(url)) return 'is not an absolute URL'
-  return validateParts(url) ?? validateTransport(new URL(url), allowInsecureHttp)
+  return findPartProblem(url) ?? findTransportProblem(new URL(url), allowInsecureHttp)
 }
 
 /**
- * Validates an issuer identifier whose metadata is fetched: a URL as above, without a query, and equal
- * to its own parsed form.
+ * Checks an issuer identifier whose metadata is fetched: a URL without a query, equal to its own parsed
+ * form.
  *
- * @returns What is wrong with it; `undefined` if nothing.
+ * @param allowInsecureHttp Accepts `http` URLs of other hosts too.
+ * @returns What is wrong with the identifier; `undefined` if nothing.
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  */
-export function validateFetchedIssuer(
+export function findFetchedIssuerProblem(
   issuer: unknown,
   allowInsecureHttp: boolean,
 ): string | undefined {
   return (
-    findPublishedUrlProblem(issuer, { allowInsecureHttp }) ?? validateHttpIssuer(issuer as string)
+    findPublishedUrlProblem(issuer, { allowInsecureHttp }) ??
+    findHttpIssuerProblem(issuer as string)
   )
 }
 
 /**
- * Validates the form of an identifier that is an `http` or `https` URL: no credentials, no query, no
- * fragment, and equal to its own parsed form. Otherwise it could pass a comparison of prefixes and
- * still be fetched from elsewhere, as `https://host/a/../b`.
+ * Checks the form of an issuer identifier that is an `http` or `https` URL: no credentials, no query, no
+ * fragment, and equal to its own parsed form. Otherwise `https://host/a/../b` would begin with
+ * `https://host/a/`, although `https://host/b` is fetched.
  *
- * @returns What is wrong with it; `undefined` if nothing, and for every other identifier.
+ * @returns What is wrong with the identifier; `undefined` if nothing, and for every other identifier.
  */
-export function validateHttpIssuer(issuer: string): string | undefined {
+export function findHttpIssuerProblem(issuer: string): string | undefined {
   if (!hasHttpScheme(issuer)) return undefined
   if (!isAbsoluteUrl(issuer)) return 'is not an absolute URL'
-  const problem = validateParts(issuer)
+  const problem = findPartProblem(issuer)
   if (problem !== undefined) return problem
   if (issuer.includes('?')) return 'has a query'
   const url = new URL(issuer)
-  return validateForm(issuer, url) ?? validatePath(url.pathname)
+  return findFormProblem(issuer, url) ?? findPathProblem(url.pathname)
 }
 
 function hasHttpScheme(text: string): boolean {
@@ -91,12 +94,12 @@ function readAuthority(text: string): string {
   return /^[a-z]+:\/\/[^/?#]*/i.exec(text)?.[0] ?? ''
 }
 
-function validateParts(text: string): string | undefined {
+function findPartProblem(text: string): string | undefined {
   if (readAuthority(text).includes('@')) return 'has credentials in it'
   return text.includes('#') ? 'has a fragment' : undefined
 }
 
-function validateTransport(
+function findTransportProblem(
   { protocol, hostname }: URL,
   allowInsecureHttp: boolean,
 ): string | undefined {
@@ -110,17 +113,23 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
-// The parser admits characters at which other parsers end the host, for example in `https://a.test}.b.test`.
+// The URL parser accepts characters at which other parsers end the host: `https://a.test}.b.test`.
 const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
 
-function validateForm(text: string, { href, hostname, pathname, search }: URL): string | undefined {
+function findFormProblem(
+  text: string,
+  { href, hostname, pathname, search }: URL,
+): string | undefined {
   if (!hostPattern.test(hostname)) return 'has a character in its host that no host name has'
   // The URL parser turns an empty path into '/'.
-  const isOwnForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
-  return isOwnForm ? undefined : `is not in its parsed form, which is ${printable(href)}`
+  const isParsedForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
+  return isParsedForm ? undefined : `is not in its parsed form, which is ${printable(href)}`
 }
 
-/** Returns the text with its scheme and host in lower case and without a default port. */
+/**
+ * Returns the text with its scheme and host in lower case, without a default port, and with the path `/`
+ * before a query if it has no path.
+ */
 function withParsedOrigin(text: string, { protocol, pathname, search }: URL): string {
   const authority = readAuthority(text)
   const port = protocol === 'https:' ? /:443$/ : /:80$/
@@ -129,9 +138,9 @@ function withParsedOrigin(text: string, { protocol, pathname, search }: URL): st
   return authority.toLowerCase().replace(port, '') + path
 }
 
-// Many servers decode these characters before they resolve `..`, and Servlet containers remove path
-// parameters, which begin with `;`.
-function validatePath(pathname: string): string | undefined {
+// Many servers decode these characters before they resolve `..`. Servlet containers remove path parameters,
+// which begin with `;`.
+function findPathProblem(pathname: string): string | undefined {
   if (/%(?:2e|2f|5c|25)/i.test(pathname)) {
     return 'has an encoded dot, slash, backslash or percent sign'
   }

@@ -23,9 +23,9 @@ export async function withTimeout<T>(
 }
 
 /**
- * Runs work and aborts its signal after the time limit. Returns then, also if the work ignores the signal.
+ * Runs work and aborts its signal after the time limit. Rejects then, even if the work ignores the signal.
  *
- * @param createError Receives the error of the aborted work.
+ * @param createError Receives the error that ended the wait.
  * @throws what `createError` returns, after the time limit.
  */
 export async function runWithTimeout<T>(

@@ -1,4 +1,4 @@
-/** @module A token bucket: a budget of units that is refilled at a constant rate, up to its capacity. */
+/** @module A token bucket: a budget of units, which is refilled at a constant rate up to its capacity. */
 
 export interface TokenBucketLimits {
   /** The maximum number of units, and the number at the start. */
@@ -12,11 +12,12 @@ export interface TokenBucket {
   readonly tryTake: () => boolean
   /** Takes one unit, even if none is left: the number may become negative. */
   readonly take: () => void
+  /** Returns one unit to the bucket. */
   readonly putBack: () => void
   readonly isEmpty: () => boolean
 }
 
-/** @param now Seconds. */
+/** @param now Returns the time in seconds. */
 export function createTokenBucket(
   { capacity, perSecond }: TokenBucketLimits,
   now: () => number,

@@ -5,7 +5,7 @@
  */
 import { FetchFailure, type JsonResponse } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
-import { validateFetchedUrl } from '../internal/secure-url.ts'
+import { findFetchedUrlProblem } from '../internal/secure-url.ts'
 
 /** The part of an issuer's metadata that is used. `id_token_signing_alg_values_supported` is not, because it does not apply to access tokens. */
 export interface Metadata {
@@ -83,7 +83,7 @@ function validateMetadataUrl(
   issuer: string,
   allowInsecureHttp: boolean,
 ): string | undefined {
-  const problem = validateFetchedUrl(value, allowInsecureHttp)
+  const problem = findFetchedUrlProblem(value, allowInsecureHttp)
   if (problem !== undefined) return problem
   const url = value as string
   if (url.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`

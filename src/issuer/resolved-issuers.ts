@@ -5,7 +5,7 @@
 import { ServiceUnavailableError } from '../errors.ts'
 import { createFairQueue } from '../internal/fair-queue.ts'
 import { isPrintable } from '../internal/printable.ts'
-import { validateHttpIssuer } from '../internal/secure-url.ts'
+import { findHttpIssuerProblem } from '../internal/secure-url.ts'
 import { withTimeout } from '../internal/timeout.ts'
 import type { ResolveIssuer } from '../options/issuers.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
@@ -156,6 +156,6 @@ export function createResolvedIssuers(
 function validateIss(iss: string): string | undefined {
   if (iss.length > maxIssLength) return `iss is longer than ${maxIssLength} characters`
   if (!isPrintable(iss)) return 'iss has a character that cannot be printed'
-  const problem = validateHttpIssuer(iss)
+  const problem = findHttpIssuerProblem(iss)
   return problem === undefined ? undefined : `iss ${problem}`
 }

@@ -5,7 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
-import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
+import { findFetchedIssuerProblem, findFetchedUrlProblem } from '../internal/secure-url.ts'
 import { token68 } from '../internal/token68.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 import { checkBoolean, checkSeconds, isFilledString, readOwnOptions } from './checks.ts'
@@ -185,11 +185,11 @@ function checkEndpoint(
   { issuer, allowInsecureHttp }: IntrospectionContext,
 ): asserts endpoint is string | undefined {
   if (endpoint !== undefined) {
-    const problem = validateFetchedUrl(endpoint, allowInsecureHttp)
+    const problem = findFetchedUrlProblem(endpoint, allowInsecureHttp)
     if (problem !== undefined) throw new TypeError(`${label}.endpoint ${problem}`)
     return
   }
-  const problem = validateFetchedIssuer(issuer, allowInsecureHttp)
+  const problem = findFetchedIssuerProblem(issuer, allowInsecureHttp)
   if (problem === undefined) return
   throw new TypeError(`${label}.endpoint is required, because the issuer ${problem}`)
 }

@@ -4,7 +4,7 @@
  */
 import { ignoreRejection } from '../internal/callback.ts'
 import { isPrintable, printable } from '../internal/printable.ts'
-import { validateFetchedIssuer, validateFetchedUrl } from '../internal/secure-url.ts'
+import { findFetchedIssuerProblem, findFetchedUrlProblem } from '../internal/secure-url.ts'
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
 import {
   checkBoolean,
@@ -170,7 +170,8 @@ function readIssuer(
   if (jwks !== undefined && jwksUri !== undefined) {
     throw new TypeError(`issuer ${label} has both jwks and jwksUri: set one of them`)
   }
-  const problem = jwksUri === undefined ? undefined : validateFetchedUrl(jwksUri, allowInsecureHttp)
+  const problem =
+    jwksUri === undefined ? undefined : findFetchedUrlProblem(jwksUri, allowInsecureHttp)
   if (problem !== undefined) throw new TypeError(`jwksUri of issuer ${label} ${problem}`)
   const rules = readRules(options, `issuer ${label}: `)
   const introspection = resolveIntrospection(options.introspection, {
@@ -206,7 +207,7 @@ function readIdentifier(
 ): string {
   const isFetched = jwks === undefined && jwksUri === undefined
   const problem = isFetched
-    ? validateFetchedIssuer(issuer, allowInsecureHttp)
+    ? findFetchedIssuerProblem(issuer, allowInsecureHttp)
     : validateStringOrUri(issuer)
   if (problem === undefined) return issuer as string
   const text = typeof issuer === 'string' ? JSON.stringify(printable(issuer)) : printable(issuer)

@@ -45,7 +45,7 @@ it('freezes the members after null, false, 0 and the empty string', () => {
   expect(objectsIn(value).every(Object.isFrozen)).toBe(true)
 })
 
-it('freezes a member named __proto__ and leaves the prototype alone', () => {
+it('freezes a member named __proto__, but not the prototype', () => {
   const value = JSON.parse('{"__proto__":{"a":{}}}')
   freezeDeep(value)
   expect(objectsIn(value)).toHaveLength(3)

@@ -128,7 +128,7 @@ describe('an invalid response', () => {
     expect(failure).toMatchObject({ reason: 'redirect', status: code, leadsToSlash: false })
   })
 
-  it.each(['redirected', 'opaque'])('was %s by a fetch that did not listen', async (kind) => {
+  it.each(['redirected', 'opaque'])('is %s, although its status is 200', async (kind) => {
     const response = json({ keys: [] })
     if (kind === 'redirected') Object.defineProperty(response, 'redirected', { value: true })
     else Object.defineProperty(response, 'type', { value: 'opaqueredirect' })
@@ -231,7 +231,7 @@ describe('the message of a failure', () => {
     expect(failure.message).toBe(`${url}: ${message}`)
   })
 
-  it('does not depend on other members of the failure', async () => {
+  it('comes without the members that do not apply', async () => {
     const failure = await failureOf(() => status(500))
     expect(Object.hasOwn(failure, 'cause')).toBe(false)
     expect(failure).toMatchObject({ retryAfter: undefined, leadsToSlash: false })

@@ -15,7 +15,7 @@ describe('a generation map', () => {
     map.delete('a')
   })
 
-  it('holds no more than its weight, and drops what was not read for long', () => {
+  it('holds entries up to its limit, and drops those that were not read for long', () => {
     const map = createGenerationMap<number>(10)
     const keys = Array.from({ length: 100 }, (_, index) => `k${index}`)
     for (const key of keys) map.set(key, 1)
@@ -53,7 +53,7 @@ describe('a generation map', () => {
     expect(present(map, ['b', 'd'])).toEqual(['b', 'd'])
   })
 
-  it('holds one entry that weighs more than everything together', () => {
+  it('holds one entry that weighs more than the limit', () => {
     const map = createGenerationMap<number>(2)
     map.set('a', 1, 100)
     expect(map.get('a')).toBe(1)

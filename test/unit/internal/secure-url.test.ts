@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import {
-  validateFetchedIssuer,
-  validateFetchedUrl,
-  validateHttpIssuer,
+  findFetchedIssuerProblem,
+  findFetchedUrlProblem,
+  findHttpIssuerProblem,
 } from '../../../src/internal/secure-url.ts'
 
 const loopback = [
@@ -86,7 +86,7 @@ describe('a URL that is fetched', () => {
     'https://as.test/a//b/%2F/..a/',
     'https://xn--bcher-kva.test/',
   ])('may be %s', (url) => {
-    expect(validateFetchedUrl(url, false)).toBeUndefined()
+    expect(findFetchedUrlProblem(url, false)).toBeUndefined()
   })
 
   it.each([
@@ -95,33 +95,33 @@ describe('a URL that is fetched', () => {
     'https://AS.test:443?a',
     'http://LOCALHOST:80/',
   ])('may be written in any case and with its default port: %s', (url) => {
-    expect(validateFetchedUrl(url, false)).toBeUndefined()
+    expect(findFetchedUrlProblem(url, false)).toBeUndefined()
   })
 
   it.each([...notAbsolute, undefined, null, 1, ['https://as.test'], new URL('https://as.test')])(
     '%j is not an absolute URL',
     (url) => {
-      expect(validateFetchedUrl(url, true)).toBe('is not an absolute URL')
+      expect(findFetchedUrlProblem(url, true)).toBe('is not an absolute URL')
     },
   )
 
   it.each([...wrongParts, ...otherScheme.map((url) => [url, 'is not an https URL'] as const)])(
     '%s %s, even if http is allowed',
     (url, problem) => {
-      expect(validateFetchedUrl(url, false)).toBe(problem)
-      expect(validateFetchedUrl(url, true)).toBe(problem)
+      expect(findFetchedUrlProblem(url, false)).toBe(problem)
+      expect(findFetchedUrlProblem(url, true)).toBe(problem)
     },
   )
 
   it.each(insecure)('%s is an http URL beyond loopback, which must be allowed', (url) => {
-    expect(validateFetchedUrl(url, false)).toBe(
+    expect(findFetchedUrlProblem(url, false)).toBe(
       'is an http URL beyond loopback, which needs allowInsecureHttp: true',
     )
-    expect(validateFetchedUrl(url, true)).toBeUndefined()
+    expect(findFetchedUrlProblem(url, true)).toBeUndefined()
   })
 
-  it.each(rewritten)('%s is refused, because the parser reads another one', (url) => {
-    expect(validateFetchedUrl(url, true)).toBe(
+  it.each(rewritten)('%s is refused, because the parser returns another URL', (url) => {
+    expect(findFetchedUrlProblem(url, true)).toBe(
       `is not in its parsed form, which is ${new URL(url).href}`,
     )
   })
@@ -140,16 +140,16 @@ describe('a host with a character at which other parsers end it', () => {
     'https://as.test~.evil.test/',
   ])('%s is refused', (url) => {
     const problem = 'has a character in its host that no host name has'
-    expect(validateFetchedUrl(url, true)).toBe(problem)
-    expect(validateFetchedIssuer(url, true)).toBe(problem)
-    expect(validateHttpIssuer(url)).toBe(problem)
+    expect(findFetchedUrlProblem(url, true)).toBe(problem)
+    expect(findFetchedIssuerProblem(url, true)).toBe(problem)
+    expect(findHttpIssuerProblem(url)).toBe(problem)
   })
 
   it.each(['https://my_service:8443/', 'https://xn--bcher-kva.test/', 'https://[2001:db8::1]/'])(
     '%s is accepted',
     (url) => {
-      expect(validateFetchedUrl(url, false)).toBeUndefined()
-      expect(validateHttpIssuer(url)).toBeUndefined()
+      expect(findFetchedUrlProblem(url, false)).toBeUndefined()
+      expect(findHttpIssuerProblem(url)).toBeUndefined()
     },
   )
 })
@@ -158,14 +158,14 @@ describe('an issuer whose metadata is fetched', () => {
   it.each([...loopback, 'https://as.test', 'https://as.test/', 'https://as.test:8443/a/b/'])(
     'may be %s',
     (issuer) => {
-      expect(validateFetchedIssuer(issuer, false)).toBeUndefined()
+      expect(findFetchedIssuerProblem(issuer, false)).toBeUndefined()
     },
   )
 
   it.each([...rewritten, 'HTTPS://as.test', 'https://AS.test/a', 'https://as.test:443/a'])(
     '%s is refused, because it is not in its parsed form',
     (issuer) => {
-      expect(validateFetchedIssuer(issuer, true)).toBe(
+      expect(findFetchedIssuerProblem(issuer, true)).toBe(
         `is not in its parsed form, which is ${new URL(issuer).href}`,
       )
     },
@@ -183,12 +183,12 @@ describe('an issuer whose metadata is fetched', () => {
     ['https://as.test/a/..;/b', 'has a path segment of dots'],
     ['https://as.test/a/..;x=1/b', 'has a path segment of dots'],
   ] as const)('%j %s', (issuer, problem) => {
-    expect(validateFetchedIssuer(issuer, true)).toBe(problem)
+    expect(findFetchedIssuerProblem(issuer, true)).toBe(problem)
   })
 
   it.each(insecure)('%s needs allowInsecureHttp', (issuer) => {
-    expect(validateFetchedIssuer(issuer, false)).toContain('allowInsecureHttp')
-    expect(validateFetchedIssuer(issuer, true)).toBeUndefined()
+    expect(findFetchedIssuerProblem(issuer, false)).toContain('allowInsecureHttp')
+    expect(findFetchedIssuerProblem(issuer, true)).toBeUndefined()
   })
 })
 
@@ -204,7 +204,7 @@ describe('an issuer identifier of any kind', () => {
     'spiffe://example.org/../a',
     'file:///etc/passwd',
   ])('%s is accepted', (issuer) => {
-    expect(validateHttpIssuer(issuer)).toBeUndefined()
+    expect(findHttpIssuerProblem(issuer)).toBeUndefined()
   })
 
   it.each([
@@ -223,6 +223,6 @@ describe('an issuer identifier of any kind', () => {
     'https://as.test?',
     'http://as.test/a/..%2fb',
   ])('%j is refused', (issuer) => {
-    expect(validateHttpIssuer(issuer)).toEqual(expect.any(String))
+    expect(findHttpIssuerProblem(issuer)).toEqual(expect.any(String))
   })
 })

@@ -44,7 +44,7 @@ it('gets back a unit, but no more than its capacity', () => {
   expect(bucket.drain()).toBe(1)
 })
 
-it('can owe units, which are refilled first', () => {
+it('refills first the units that were taken while it was empty', () => {
   const bucket = createBucket()
   for (let count = 0; count < 5; count++) bucket.take()
   bucket.pass(1)

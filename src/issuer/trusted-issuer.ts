@@ -10,7 +10,7 @@ import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'
 import { createJwksClient } from '../keys/jwks-client.ts'
 import { createStaticKeySource, type KeySource } from '../keys/key-source.ts'
-import { createRemoteKeySource, unlimitedFetch } from '../keys/remote-keys.ts'
+import { createRemoteKeySource, releaseNothing } from '../keys/remote-keys.ts'
 import type { IssuerSettings } from '../options/issuers.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { discover } from './discovery.ts'
@@ -98,6 +98,6 @@ function createKeySource(
     now,
     observer,
   })
-  const reserveFetch = () => limits()?.reserveFetch(issuer) ?? unlimitedFetch
+  const reserveFetch = () => limits()?.reserveFetch(issuer) ?? releaseNothing
   return createRemoteKeySource({ issuer, client, policy, now, observer, reserveFetch })
 }

@@ -1,6 +1,6 @@
 /**
- * @module The arrival of a token: its time, which limits how long the token waits, and its order among
- * arrivals and outbound requests. The order is a counter, because two events may have the same time.
+ * @module The arrival of a token: the time, from which `keys.timeout` is measured, and the order among
+ * arrivals and requests for key sets. The order is a counter, because two events may have the same time.
  */
 
 export interface Arrival {

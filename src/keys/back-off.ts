@@ -1,7 +1,7 @@
 /**
  * @module Exponential back-off: the next attempt after a failure is due after 1 s, then after twice as
- * long each time, up to a maximum. Delays below it are shortened at random, so that many processes do not
- * retry at the same time.
+ * long each time, up to a maximum. Delays between 1 s and the maximum are shortened at random by up to
+ * half, so that many processes do not retry at the same time.
  */
 
 const firstDelay = 1
@@ -10,9 +10,9 @@ const defaultMaxDelay = 60
 const maxRetryAfter = 600
 
 export interface BackOff {
-  /** Whether the last attempt failed. */
+  /** Returns whether the last attempt failed. */
   readonly isFailing: () => boolean
-  /** Seconds until the next attempt is due; 0 when it is. */
+  /** Returns the seconds until the next attempt is due; 0 when it is due. */
   readonly remaining: () => number
   readonly recordSuccess: () => void
   /** @param retryAfter The server's `Retry-After`, in seconds. */
@@ -20,8 +20,8 @@ export interface BackOff {
 }
 
 /**
- * @param now Seconds.
- * @param maxDelay The longest time in seconds between two attempts, unless the server asks for more.
+ * @param now Returns the time in seconds.
+ * @param maxDelay The longest delay in seconds, unless the server asks for a longer one.
  */
 export function createBackOff(
   now: () => number,

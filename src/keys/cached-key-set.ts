@@ -1,11 +1,11 @@
 /**
  * @module A fetched key set with the times at which it is due for a refresh, expires, and becomes
- * unusable. Pure functions: the clock is an argument.
+ * unusable. Pure functions: the time is an argument.
  */
 import type { FetchedKeySet } from './jwks-client.ts'
 import type { KeySet } from './key-set.ts'
 
-/** The fraction of its lifetime after which a set is refreshed in the background. */
+/** The fraction of the lifetime after which a set is refreshed in the background. */
 const refreshAhead = 0.75
 
 /** All times in seconds since 1970, by the validator's clock. */
@@ -35,7 +35,7 @@ export function cacheKeySet(
   }
 }
 
-/** Expires a set whose age is unknown, because the clock was set back to before it was fetched. */
+/** Expires a set whose age is unknown, because the clock was set back to a time before the fetch. */
 export function expireKeySet(
   { set, requestOrder }: CachedKeySet,
   now: number,
@@ -45,7 +45,7 @@ export function expireKeySet(
   return { set, requestOrder, fetchedAt: now, refreshAt: now, expiresAt: now, usableUntil }
 }
 
-/** Returns the set without compromised keys; `undefined` if no key is left. */
+/** Returns the set without the compromised public keys; `undefined` if no key is left. */
 export function dropKeys(
   cached: CachedKeySet | undefined,
   compromised: ReadonlySet<string>,
@@ -56,7 +56,7 @@ export function dropKeys(
     : { ...cached, set }
 }
 
-/** Returns which keys are used while no newer ones can be fetched. */
+/** Returns which keys are in use while no newer keys can be fetched. */
 export function servingState(
   cached: CachedKeySet | undefined,
   now: number,

@@ -1,10 +1,10 @@
 /**
  * @module Time limits that recognise a suspended process (a frozen Lambda, SIGSTOP, a sleeping laptop).
- * A timer that fires much too late does not mean that the server was slow, so the limit starts again,
- * once.
+ * If a limit ends much too late, the process was suspended and the server need not be slow, so the limit
+ * starts again, once.
  */
 
-/** A timer that fires later than this, in milliseconds, shows that the process was suspended. */
+/** How many milliseconds after its limit a wait must end to show that the process was suspended. */
 const suspendedAfter = 500
 
 function isSuspended(startedAt: number, limit: number): boolean {
@@ -12,9 +12,10 @@ function isSuspended(startedAt: number, limit: number): boolean {
 }
 
 /**
- * Runs work with a signal that is aborted after `seconds`. Repeats it once if it fails long after that.
+ * Runs work with a signal that is aborted after `seconds`. Repeats the work once if it failed because the
+ * process was suspended.
  */
-export async function runWithTimeout<T>(
+export async function runWithDeadline<T>(
   seconds: number,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -39,12 +40,12 @@ async function runOnce<T>(limit: number, work: (signal: AbortSignal) => Promise<
 }
 
 /**
- * Waits for work that never rejects. Resolves to whether it settles within the limit.
+ * Waits for work that never rejects. Resolves to whether the work ends within the limit.
  *
  * @param limit Milliseconds.
  */
 export function settlesWithin(work: Promise<void>, limit: number): Promise<boolean> {
-  // Without a timer, because the time is up: only work that has settled already counts.
+  // The time is up, so only work that has already ended counts, without a timer.
   if (limit <= 0) {
     return Promise.race([work.then(() => true), Promise.resolve().then(() => false)])
   }

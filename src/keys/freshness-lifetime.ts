@@ -8,8 +8,8 @@ const minLifetime = 60
 const maxLifetime = 86_400
 
 /**
- * Reads `max-age`, in seconds, limited to the range from 60 to 86,400. Returns `fallback` if there is
- * none, or the header is malformed or forbids storing: keys with no-store must still not be fetched for
+ * Reads `max-age`, in seconds, limited to the range from 60 to 86,400. Returns `fallback` if `max-age` is
+ * missing, malformed or repeated, and with `no-store` or `no-cache`, because keys must not be fetched for
  * every token.
  */
 export function freshnessLifetime(cacheControl: string | undefined, fallback: number): number {

@@ -1,7 +1,6 @@
 /**
- * @module Imports one JWK: the result is a verification key, or the reason why the JWK is not used. It
- * is input from another server or, in a DPoP proof, from a client, so every member is checked.
- * `proof/proof-keys.ts` checks the encoding of the keys of proofs before.
+ * @module Imports one JWK: the result is a verification key, or the reason why the JWK is not used. A JWK
+ * comes from another server or, in a DPoP proof, from a client, so every member that is used is checked.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7517#section-4 | RFC 7517, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
@@ -40,8 +39,9 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 /**
  * Imports a JWK. Never throws.
  *
- * @param imported Keys by public key that were imported with another `kid` or `alg`. They are reused,
- * because an import blocks the event loop for up to 0.5 ms. A new key is added.
+ * @param imported The keys that were imported before, by the identifier of the public key. A JWK with the
+ * same public key reuses the imported one, because an import blocks the event loop for up to 0.5 ms. A new
+ * key is added.
  * @returns The key, or the reason why the JWK is not used.
  */
 export function importJwk(
@@ -51,13 +51,13 @@ export function importJwk(
   if (!isJsonObject(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (!isKeyTypeName(kty)) return 'type'
-  // RFC 7517 §9.2: anyone who can read a published private key can sign with it. Checked first, because
-  // it is the most important reason for the operator.
+  // RFC 7517 §9.2: anyone can sign with a published private key. This is checked before the other members,
+  // because it is the most important reason for the operator.
   if (isPrivate(jwk)) return 'private'
   if (use !== undefined && use !== 'sig') return 'use'
   if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
   if (kid !== undefined && typeof kid !== 'string') return 'kid'
-  // RFC 8725 §3.1: the algorithm must be one for this type of key.
+  // RFC 8725 §3.1: the algorithm must be an algorithm for this type of key.
   const keyType = findKeyType(kty, crv)
   if (alg !== undefined && !(isAlgorithm(alg) && getAlgorithm(alg).keyType === keyType))
     return 'alg'
@@ -122,10 +122,10 @@ function createKey(
   return keyObject
 }
 
-// Kept here, because `export` of a key blocks while another thread uses the key.
+// Stored, because `export` of a key blocks while another thread uses the key.
 const publicKeyIds = new WeakMap<KeyObject, string>()
 
-/** Returns whether an imported key is one of the compromised public keys. */
+/** Returns whether the public key of an imported key is compromised. */
 export function isCompromisedKey(
   { keyObject }: VerificationKey,
   compromised: ReadonlySet<string>,
@@ -133,7 +133,7 @@ export function isCompromisedKey(
   return compromised.has(publicKeyIds.get(keyObject) ?? '')
 }
 
-/** Creates a key from its public numbers only: certificates, URLs and other members are not read. */
+/** Creates a key from its public numbers only. Certificates, URLs and other members are not read. */
 function createKeyObject(
   numbers: PublicNumbers,
   { kty, crv, spkiPrefix }: KeyType,

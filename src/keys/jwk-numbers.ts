@@ -1,7 +1,7 @@
 /**
  * @module Decodes the numbers of the public key in a JWK. Lenient, because some issuers pad, use the
- * base64 alphabet or drop leading zero octets. `proof/proof-keys.ts` checks the encoding of the keys of
- * DPoP proofs before. Imports only the decoder of base64url and the table of key types.
+ * base64 alphabet or drop leading zero octets. For the keys of DPoP proofs, `proof/proof-keys.ts` first
+ * checks that the encoding is base64url.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-6 | RFC 7518, section 6}
  */
@@ -16,7 +16,7 @@ export type PublicNumbers = Readonly<Record<string, Buffer>>
  * Decodes the numbers of a JWK and makes them canonical: integers without leading zero octets,
  * coordinates of the length that their curve requires.
  *
- * @returns `undefined` if one is missing, malformed or too long.
+ * @returns `undefined` if a number is missing, malformed or of the wrong length.
  */
 export function readPublicNumbers(jwk: object, keyType: KeyType): PublicNumbers | undefined {
   const numbers: Record<string, Buffer> = Object.create(null)
@@ -36,7 +36,7 @@ export function encodeNumbers(numbers: PublicNumbers): Record<string, string> {
   )
 }
 
-/** Creates an identifier: equal for two JWKs exactly if they contain the same public key. */
+/** Creates the identifier of a public key: equal for two JWKs exactly if their public keys are equal. */
 export function createPublicKeyId({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
   // Unambiguous: neither the names nor base64url contain a comma.
   return [kty, crv, ...Object.values(encodeNumbers(numbers))].join()

@@ -1,6 +1,6 @@
 /**
- * @module Fetches an issuer's key set: finds its URL, requests it, and detects that it has moved. Keeps
- * the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
+ * @module Fetches an issuer's key set: finds the URL, requests the set, and detects that the URL has
+ * changed. Keeps the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
  */
 import type { Observer } from '../events/observer.ts'
 import { FetchFailure, fetchJson, type JsonResponse } from '../internal/fetch-json.ts'
@@ -37,14 +37,14 @@ export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
   /**
-   * Returns whether the metadata is too old. It is then read after the keys, or before them if the last
-   * fetch failed.
+   * Returns whether the metadata is too old. The caller then reads it after the keys; `fetchKeys` reads it
+   * before them if the last fetch failed.
    */
   readonly isMetadataDue: () => boolean
   /**
    * Reads the metadata again, and fetches the keys if their URL has changed.
    *
-   * @returns `undefined` if it has not.
+   * @returns `undefined` if their URL has not changed.
    * @throws FetchFailure; the known URL stays in use.
    */
   readonly refreshMetadata: (signal: AbortSignal) => Promise<FetchedKeySet | undefined>
@@ -52,8 +52,9 @@ export interface JwksClient {
   readonly postponeMetadata: () => void
 }
 
-/** The failure of a response with a JWK Set that has no usable key. */
+/** The response is a JWK Set without a usable key. */
 export class UnusableKeySetError extends FetchFailure {
+  /** Private, so that logging the error does not print the set. */
   readonly #set: KeySet
 
   constructor(url: string, set: KeySet) {
@@ -66,8 +67,8 @@ export class UnusableKeySetError extends FetchFailure {
   }
 }
 
-/** A key set with the headers of its response. A 304 to its ETag confirms this set. */
-interface Version {
+/** A key set with its URL and the headers of its response. A 304 to the ETag confirms the set. */
+interface KeySetResponse {
   readonly uri: string
   readonly set: KeySet
   readonly etag: string | undefined
@@ -80,7 +81,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
   let knownUri = options.jwksUri
   let metadataKeptAt = 0
   let metadataExpiresAt = 0
-  let version: Version | undefined
+  let latest: KeySetResponse | undefined
   let failing = false
 
   const postponeMetadata = () => keepMetadata(maxAge)
@@ -88,7 +89,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
   const get = (url: string, signal: AbortSignal, etag?: string) =>
     fetchJson(url, { fetch: options.fetch, now, signal, etag })
 
-  /** Also returns true if the clock was set back, because the age of the metadata is not known then. */
+  /** Also returns true if the clock was set back, because the age of the metadata is then unknown. */
   function isMetadataDue(): boolean {
     const time = now()
     return options.jwksUri === undefined && !(time >= metadataKeptAt && time < metadataExpiresAt)
@@ -99,6 +100,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
     metadataExpiresAt = metadataKeptAt + seconds * 1000
   }
 
+  /** Reads the metadata. Returns the URL of the keys, which is not stored until they are fetched. */
   async function locate(signal: AbortSignal): Promise<string> {
     const { jwksUri, cacheControl } = await options.discover((url) => get(url, signal))
     keepMetadata(freshnessLifetime(cacheControl, maxAge))
@@ -107,7 +109,11 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
   }
 
   /** @param base The response that a 304 may confirm. */
-  async function request(uri: string, signal: AbortSignal, base?: Version): Promise<Version> {
+  async function request(
+    uri: string,
+    signal: AbortSignal,
+    base?: KeySetResponse,
+  ): Promise<KeySetResponse> {
     const requestOrder = nextOrder()
     const stored = base?.uri === uri && base.etag !== undefined ? base : undefined
     const { json, etag, cacheControl } = await get(uri, signal, stored?.etag)
@@ -115,45 +121,47 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
       // RFC 9111 §4.3.4: a 304 without Cache-Control keeps the stored one.
       return { ...stored, cacheControl: cacheControl ?? stored.cacheControl, requestOrder }
     }
-    const set = readUsableSet(uri, json, version?.set)
+    const set = readUsableSet(uri, json, latest?.set)
     return { uri, set, etag: usableEtag(etag), cacheControl, requestOrder }
   }
 
-  /** Stores a response: the set, its ETag and its URL in one step. */
-  function accept(response: Version, uri: string): FetchedKeySet {
-    // Two requests may be in progress, one of them by `refreshMetadata`: the later one has the newer set.
+  /** Stores a response and its URL, but keeps a stored set that was requested later. Returns the stored set. */
+  function accept(response: KeySetResponse, uri: string): FetchedKeySet {
+    // Two requests may be in progress, one of them by `refreshMetadata`.
     const isOlder =
-      version !== undefined && version.uri === uri && version.requestOrder > response.requestOrder
-    if (!isOlder) version = response
+      latest !== undefined && latest.uri === uri && latest.requestOrder > response.requestOrder
+    if (!isOlder) latest = response
     knownUri = uri
     failing = false
-    const { set, cacheControl, requestOrder } = version ?? response
+    const { set, cacheControl, requestOrder } = latest ?? response
     return { set, requestOrder, lifetime: freshnessLifetime(cacheControl, maxAge) }
   }
 
-  async function locateAndRequest(signal: AbortSignal, except?: string) {
+  /** Reads the metadata, then fetches the keys. Returns `undefined` if their URL is still `oldUri`. */
+  async function locateAndRequest(signal: AbortSignal, oldUri?: string) {
     const uri = await locate(signal)
-    return uri === except ? undefined : accept(await request(uri, signal), uri)
+    return uri === oldUri ? undefined : accept(await request(uri, signal), uri)
   }
 
   async function fetchKeys(signal: AbortSignal): Promise<FetchedKeySet> {
     const uri = knownUri
-    // After a failure the ETag is not sent, because it may be the cause. The host may be gone, so
-    // metadata that is due is read first.
-    const base = failing ? undefined : version
+    // After a failure the ETag is not sent, because it may be the cause. The host of the keys may be gone,
+    // so metadata that is due is read first.
+    const base = failing ? undefined : latest
     const locateFirst = uri === undefined || (failing && isMetadataDue())
     failing = true
     if (locateFirst) {
+      // If this fails, the next attempt uses the known URL again.
       postponeMetadata()
       return (await locateAndRequest(signal)) as FetchedKeySet
     }
     try {
       const response = await request(uri, signal, base)
-      // The URL may have changed during the request, by a refresh of the metadata.
+      // A refresh of the metadata may have changed the URL during the request.
       if (knownUri === undefined || knownUri === uri) return accept(response, uri)
       return accept(await request(knownUri, signal), knownUri)
     } catch (error) {
-      // A 4xx from a discovered URL: the endpoint may have moved.
+      // After a 4xx from a discovered URL, the keys may be at another URL.
       if (options.jwksUri !== undefined || !isGone(error)) throw error
       const moved = await locateAndRequest(signal, uri)
       if (moved === undefined) throw error
@@ -188,6 +196,7 @@ function usableEtag(etag: string | undefined): string | undefined {
   return /^(?:W\/)?"[\x21\x23-\x7e]*"$/.test(etag) ? etag : undefined
 }
 
+/** Returns whether the response is a 4xx, except 429, which only asks for fewer requests. */
 function isGone(error: unknown): boolean {
   const status = error instanceof FetchFailure ? (error.status ?? 0) : 0
   return status >= 400 && status < 500 && status !== 429

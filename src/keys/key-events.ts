@@ -1,4 +1,4 @@
-/** @module Emits the events about an issuer's keys. Values from a key set are made printable. */
+/** @module Emits the events about an issuer's keys. A `kid` from a key set is made printable. */
 
 import type { Observer } from '../events/observer.ts'
 import type { KeysFailedEvent } from '../events.ts'
@@ -8,7 +8,7 @@ import type { KeySet, SkippedJwk } from './key-set.ts'
 
 export interface KeyEvents {
   readonly refreshed: (set: KeySet, previous: KeySet | undefined, durationMs: number) => void
-  /** Reports skipped keys, once per change, not once per refresh. */
+  /** Reports skipped keys if they differ from those that were reported last. */
   readonly skipped: (skipped: readonly SkippedJwk[]) => void
   readonly failed: (
     error: unknown,

@@ -12,7 +12,7 @@ import {
   expireKeySet,
   servingState,
 } from './cached-key-set.ts'
-import { runWithTimeout } from './deadline.ts'
+import { runWithDeadline } from './deadline.ts'
 import { type FetchedKeySet, type JwksClient, UnusableKeySetError } from './jwks-client.ts'
 import type { KeyEvents } from './key-events.ts'
 import type { KeySet } from './key-set.ts'
@@ -24,14 +24,15 @@ interface Attempt {
   /** By `performance.now()`. */
   readonly startedAt: number
   /**
-   * Whether requests that only need a current set wait for this fetch: if it began without a fresh set.
-   * Requests with an unknown key wait for every fetch.
+   * Whether requests wait for this fetch although they may use an expired set. False if the fetch began
+   * with a fresh set, and for an unknown key. Requests without a usable set, or for an unknown key, wait
+   * for every fetch.
    */
   readonly requestsWait: boolean
 }
 
 interface RefreshState {
-  /** The latest set; `undefined` if none was fetched. It may have expired. */
+  /** The latest set, which may have expired; `undefined` if there is none. */
   cached: CachedKeySet | undefined
   /** The fetch in progress. */
   attempt: Attempt | undefined
@@ -43,17 +44,18 @@ interface RefreshState {
 
 export interface KeyRefresh {
   readonly state: Readonly<RefreshState>
-  /** Whether the last fetch failed. */
+  /** Returns whether the last fetch failed. */
   readonly isFailing: () => boolean
-  /** Seconds until the next fetch is due after a failure; 0 when it is. */
+  /** Returns the seconds until the next fetch is due after a failure; 0 when it is due. */
   readonly remainingDelay: () => number
-  /** The value for `Retry-After`: at least 1. */
+  /** Returns the value for `Retry-After`, in seconds: at least 1. */
   readonly retryAfter: () => number
-  /** Expires the set if the clock was set back to before it was fetched. */
+  /** Expires the set if the clock was set back to a time before the fetch. */
   readonly expireIfClockSetBack: (time: number) => void
   /**
    * Starts a fetch.
    *
+   * @param requestsWait See {@link Attempt}.
    * @param release Ends the reservation of the fetch.
    * @param isForToken Whether a token with an unknown key caused it.
    */
@@ -94,8 +96,8 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
       state.attempt = undefined
       release()
     }
-    // What `refreshKeys` rejects with is dropped: it is no fetch failure (but, for example, an error of the
-    // application's clock), and the next request runs into it too.
+    // `refreshKeys` rejects only if something other than the fetch fails, for example the application's
+    // clock. That error is dropped, because the next request meets it too.
     const done = refreshKeys(startedAt, isForToken).then(endAttempt, endAttempt)
     const attempt = { done, startedAt, requestsWait }
     state.attempt = attempt
@@ -105,8 +107,8 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
   async function refreshKeys(startedAt: number, isForToken: boolean): Promise<void> {
     const previous = state.cached?.set
     try {
-      const fetched = await runWithTimeout(policy.timeout, async (signal) => {
-        // Wait one microtask, so that all tokens that arrive together come before this request.
+      const fetched = await runWithDeadline(policy.timeout, async (signal) => {
+        // Wait one microtask, so that tokens that arrive together all precede this request in order.
         if (isForToken) await undefined
         return client.fetchKeys(signal)
       })
@@ -126,7 +128,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
   async function refreshMetadata(): Promise<void> {
     const startedAt = performance.now()
     try {
-      const fetched = await runWithTimeout(policy.timeout, client.refreshMetadata)
+      const fetched = await runWithDeadline(policy.timeout, client.refreshMetadata)
       if (fetched !== undefined) store(fetched, state.cached?.set, startedAt)
     } catch (error) {
       client.postponeMetadata()
@@ -154,7 +156,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
     })
   }
 
-  /** Drops keys whose private key was published, even if no other key replaces them. */
+  /** Drops and reports keys whose private key was published, even if no other key replaces them. */
   function dropCompromisedKeys(error: unknown): void {
     if (!(error instanceof UnusableKeySetError)) return
     state.cached = dropKeys(state.cached, error.set.compromised)

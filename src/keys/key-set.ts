@@ -25,18 +25,18 @@ export interface SkippedJwk {
 }
 
 export interface KeySet {
-  /** The usable keys by identity: a text with every member that affects which signatures a key verifies. */
+  /** The usable keys by their identity. */
   readonly keys: ReadonlyMap<string, VerificationKey>
   readonly skipped: readonly SkippedJwk[]
   /** The identifiers of the public keys whose private key the JWK Set contains. */
   readonly compromised: ReadonlySet<string>
   readonly has: (key: VerificationKey) => boolean
   /**
-   * Finds the keys that may verify a token with this header, in the order of the set, 10 at most. With
-   * a `kid` only keys that have it; without one, every key that fits the algorithm.
+   * Finds the keys that may verify a token with this algorithm and `kid`, in the order of the set, 10 at
+   * most. Without a `kid`, every key that fits the algorithm may.
    */
   readonly findKeys: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
-  /** Returns the set without these public keys; the same object if it has none of them. */
+  /** Returns the set without these public keys; the same object if it contains none of them. */
   readonly without: (publicKeyIds: ReadonlySet<string>) => KeySet
 }
 
@@ -68,7 +68,7 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   return createKeySet(keys, skipped, compromised)
 }
 
-/** Describes skipped JWKs for an operator: which, and why. */
+/** Describes for the operator why a set has no usable key. */
 export function describeSkipped(skipped: readonly SkippedJwk[]): string {
   if (skipped.length === 0) return 'it is empty'
   const described = skipped
@@ -80,7 +80,10 @@ export function describeSkipped(skipped: readonly SkippedJwk[]): string {
   return described.join(', ') + (more > 0 ? `, and ${more} more` : '')
 }
 
-/** Finds keys whose private key is in the list. All JWKs with the same public key count as compromised. */
+/**
+ * Finds the identifiers of the public keys whose private key is in the list. Every JWK with such a public
+ * key counts as compromised.
+ */
 function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   const compromised = new Set<string>()
   for (const jwk of list) {
@@ -130,7 +133,7 @@ function createKeySet(
   return set
 }
 
-/** Returns the JWKs of a set, without inherited members. */
+/** Returns the JWKs of a set without inherited members, at most one more than are allowed. */
 function readList(value: unknown): readonly unknown[] | undefined {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'keys')) return undefined
   const { keys } = value as { readonly keys: unknown }
@@ -156,10 +159,13 @@ function createIndex(fittingKeys: readonly VerificationKey[]): Index {
   return { all: fittingKeys.slice(0, maxCandidates), byKid }
 }
 
-/** The members, besides `key_ops`, that affect what a key verifies. */
+/** The members, besides `key_ops`, that affect which signatures a key verifies. */
 const identityMembers = ['kty', 'kid', 'alg', 'use', 'crv', ...numberMembers]
 
-/** Returns the identity of a JWK: two JWKs with the same identity are the same key. */
+/**
+ * Returns the identity of a JWK: a text with every member that affects which signatures a key verifies.
+ * Two JWKs with the same identity are imported as the same key.
+ */
 function createIdentity(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null) return ''
   const members = jwk as Record<string, unknown>

@@ -1,25 +1,24 @@
-/**
- * @module The interface of a source of keys, and the source of configured keys, which needs no network.
- */
+/** @module The interface of a source of keys, and the source of configured keys, which needs no network. */
 import type { Arrival } from './arrival.ts'
 import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 
 export interface KeySource {
   /**
-   * Returns the current keys. With a promise if the set has expired and a fetch that requests wait for is
-   * in progress: it resolves to the newer set, or after 1 s to the expired one. Without a usable set, the
-   * promise waits for one attempt, and rejects with ServiceUnavailableError if that fails or is not due.
+   * Returns the current keys. If the set has expired, a request may wait up to 1 s for a fetch: the promise
+   * resolves to the newer set, or else to the expired one. Without a usable set, the promise waits for one
+   * fetch, and rejects with ServiceUnavailableError if that fails, is not due or exceeds `keys.timeout`.
    *
    * @param now Seconds since 1970, if the caller has just read the clock.
-   * @param arrival When the wait of `keys.timeout` began; by default now.
+   * @param arrival The arrival of the token, from which `keys.timeout` is measured. Default: now.
    */
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
-   * Fetches keys for a token that no key of `previous` fits. Resolves to a set with a key that fits, or one
-   * that was requested after the token arrived, or `previous` itself if the rate limit is reached. Rejects
-   * with ServiceUnavailableError if the issuer does not respond within `keys.timeout`.
+   * Fetches keys for a token that no key of `previous` fits. Returns a set with a key that fits, or a set
+   * that was requested after the token arrived, or the current set if the rate limit is reached.
    *
    * @param hasCandidate Returns whether a set has a key that may have signed the token.
+   * @throws ServiceUnavailableError, or rejects with it, if the fetch fails, is not due or exceeds
+   * `keys.timeout`.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,

@@ -1,10 +1,10 @@
 /**
- * @module Keeps the key set of one issuer. Requests and `ready()` start fetches; there are no timers. A
+ * @module Keeps the key set of one issuer. Only requests and `ready()` start fetches, never a timer. A
  * fetch starts (1) when a request needs keys and there are none that may be used; (2) in the background, at
- * the first request after three quarters of the set's lifetime; (3) within a rate limit, when a token names
- * a key that is not in the set. If a fetch of kind (2) starts only after the set has expired, requests wait
- * for it for up to 1 s. There is one such fetch at a time, besides one that a metadata refresh may cause.
- * While fetches fail, an expired set is still used.
+ * the first request after three quarters of the set's lifetime; (3) within a rate limit, when no key of the
+ * set fits a token. If a fetch of kind (2) starts only after the set has expired, requests wait for it for
+ * up to 1 s. There is one such fetch at a time; a refresh of the metadata may fetch keys as well. While
+ * fetches fail, an expired set is still used.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
@@ -28,21 +28,21 @@ export interface RemoteKeySourceOptions {
   readonly now: () => number
   readonly observer: Observer
   /**
-   * Reserves one fetch, and returns a function that ends the reservation. By default there is no limit.
+   * Reserves one fetch. Returns a function that ends the reservation. By default there is no limit.
    *
-   * @throws ServiceUnavailableError if the limit is reached. That is not a failure of the issuer.
+   * @throws ServiceUnavailableError if the limit is reached, which is not a failure of the issuer.
    */
   readonly reserveFetch?: (() => () => void) | undefined
 }
 
-/** The end of a reservation where there is no limit. */
-export const unlimitedFetch = (): void => {}
+/** The end of a reservation if there is no limit. */
+export const releaseNothing = (): void => {}
 
 /** How long a request waits for newer keys, in milliseconds, while an expired set may be used. */
 const maxWaitWithStaleKeys = 1000
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
-  const { client, policy, reserveFetch = () => unlimitedFetch } = options
+  const { client, policy, reserveFetch = () => releaseNothing } = options
   const seconds = () => options.now() / 1000
   const rateLimit = createRateLimit(seconds)
   const events = createKeyEvents(options.issuer, options.observer)
@@ -60,7 +60,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       if (release !== undefined) refresh.startAttempt(!isFresh, release)
     }
     const { attempt } = state
-    // Under steady load an attempt begins earlier than the set expires, and no request waits for it.
+    // Under steady load an attempt begins before the set expires, and no request waits for it.
     if (isFresh || attempt?.requestsWait !== true || refresh.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
@@ -70,8 +70,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   }
 
   async function fetchFirst(arrival?: Arrival): Promise<KeySet> {
-    const isDue = state.attempt === undefined && refresh.remainingDelay() === 0
-    const attempt = isDue ? refresh.startAttempt(true, reserveFetch()) : state.attempt
+    const mayStart = state.attempt === undefined && refresh.remainingDelay() === 0
+    const attempt = mayStart ? refresh.startAttempt(true, reserveFetch()) : state.attempt
     if (attempt !== undefined) await waitFor(attempt.done, arrival)
     return usableSet()
   }
@@ -86,8 +86,8 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
       return usableSet()
     }
     const retry = () => refreshForUnknownKey(previous, hasCandidate, arrival)
-    // A response shows that a key does not exist only if it was requested after the token arrived, and
-    // from the URL in the current metadata.
+    // A set shows that a key does not exist only if it was requested after the token arrived, and from the
+    // URL in the current metadata.
     if (cached !== undefined && cached.requestOrder > arrival.order) {
       if (metadataRefresh === undefined) return usableSet()
       return waitFor(metadataRefresh, arrival).then(retry)
@@ -101,7 +101,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   }
 
   /**
-   * Starts a fetch. Returns `undefined` if the rate limit is reached: the known keys decide.
+   * Starts a fetch. Returns `undefined` if the rate limit is reached; the caller then uses the known keys.
    *
    * @throws ServiceUnavailableError if the last fetch failed and the next one is not due or is over the
    * rate limit; and from `reserveFetch`.
@@ -134,7 +134,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
   return { current, refreshForUnknownKey }
 }
 
-/** Reserves one fetch. Returns `undefined` if the limit is reached, and the old keys are used. */
+/** Reserves one fetch. Returns `undefined` if the limit is reached; the caller then uses the old keys. */
 function tryReserve(reserveFetch: () => () => void): (() => void) | undefined {
   try {
     return reserveFetch()
@@ -144,12 +144,20 @@ function tryReserve(reserveFetch: () => () => void): (() => void) | undefined {
   }
 }
 
-/** Returns how long a request may still wait, in milliseconds. @param timeout Seconds. */
+/**
+ * Returns how many milliseconds a request may still wait.
+ *
+ * @param timeout Seconds.
+ */
 function timeLeft(timeout: number, arrival = recordArrival()): number {
   return arrival.time + timeout * 1000 - performance.now()
 }
 
-/** Creates the error of a request without keys. @param failure The last failure of the issuer. */
+/**
+ * Creates the error of a request without keys.
+ *
+ * @param failure Why the last fetch failed; `undefined` after a success.
+ */
 function createUnavailableError(
   issuer: string,
   retryAfter: number,

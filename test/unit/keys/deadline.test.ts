@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { runWithTimeout, settlesWithin } from '../../../src/keys/deadline.ts'
+import { runWithDeadline, settlesWithin } from '../../../src/keys/deadline.ts'
 
 /** Blocks the thread, like a suspended process. */
 function suspend(milliseconds: number): void {
@@ -12,10 +12,10 @@ const untilAborted = (signal: AbortSignal) =>
     signal.addEventListener('abort', () => reject(new Error('aborted')))
   })
 
-describe('runWithTimeout', () => {
+describe('runWithDeadline', () => {
   it('aborts the signal after the timeout, and does not repeat the work', async () => {
     const work = vi.fn(untilAborted)
-    await expect(runWithTimeout(0.05, work)).rejects.toThrow('aborted')
+    await expect(runWithDeadline(0.05, work)).rejects.toThrow('aborted')
     expect(work).toHaveBeenCalledOnce()
   })
 
@@ -26,7 +26,7 @@ describe('runWithTimeout', () => {
         setTimeout(() => suspend(800), 10)
         return untilAborted(signal)
       })
-    expect(await runWithTimeout(0.1, work)).toBe('second')
+    expect(await runWithDeadline(0.1, work)).toBe('second')
     expect(work).toHaveBeenCalledTimes(2)
     expect(work.mock.calls[1]?.[0].aborted).toBe(false)
   })
@@ -36,13 +36,13 @@ describe('runWithTimeout', () => {
       setTimeout(() => suspend(700), 10)
       return untilAborted(signal)
     })
-    await expect(runWithTimeout(0.05, work)).rejects.toThrow('aborted')
+    await expect(runWithDeadline(0.05, work)).rejects.toThrow('aborted')
     expect(work).toHaveBeenCalledTimes(2)
   })
 
   it('does not repeat work that failed in time', async () => {
     const work = vi.fn(() => Promise.reject(new Error('refused')))
-    await expect(runWithTimeout(5, work)).rejects.toThrow('refused')
+    await expect(runWithDeadline(5, work)).rejects.toThrow('refused')
     expect(work).toHaveBeenCalledOnce()
   })
 })

@@ -58,7 +58,7 @@ const keysWithLeadingZero = [
 ] as const
 
 describe('importJwk', () => {
-  it.each([rsa, ec, ec3.jwk, ec5.jwk, ed])('makes a key of a good $alg JWK', (jwk) => {
+  it.each([rsa, ec, ec3.jwk, ec5.jwk, ed])('imports a valid $alg JWK', (jwk) => {
     expect(importJwk(jwk)).toMatchObject({
       kid: jwk.kid,
       alg: jwk.alg,
@@ -122,10 +122,14 @@ describe('importJwk', () => {
     ['padding alone', { ...rsa, n: '==' }, 'malformed'],
     ['padding in the middle of n', { ...rsa, n: `AA==${rsa.n}` }, 'malformed'],
     ['a space in n', { ...rsa, n: ` ${String(rsa.n).slice(1)}` }, 'malformed'],
-    ['a foreign character in n', { ...rsa, n: `*${String(rsa.n).slice(1)}` }, 'malformed'],
+    [
+      'a character outside the alphabet in n',
+      { ...rsa, n: `*${String(rsa.n).slice(1)}` },
+      'malformed',
+    ],
     ['a letter beyond Latin-1 in n', { ...rsa, n: `\u0141${String(rsa.n).slice(1)}` }, 'malformed'],
     ['an unknown curve', { ...ec, alg: undefined, crv: 'P-257' }, 'type'],
-    ['the curve of bitcoin', { ...ec, alg: undefined, crv: 'secp256k1' }, 'type'],
+    ['the curve secp256k1', { ...ec, alg: undefined, crv: 'secp256k1' }, 'type'],
     ['Ed25519 as EC', { ...ec, alg: undefined, crv: 'Ed25519' }, 'type'],
     ['P-256 as OKP', { ...ed, alg: undefined, crv: 'P-256' }, 'type'],
     ['X25519', spki('x25519'), 'type'],
@@ -146,7 +150,7 @@ describe('importJwk', () => {
     ['P-521', ec5.jwk, ['x', 'y']],
     ['Ed25519', ed, ['x']],
   ] as const)(
-    'accepts the base64 alphabet and padding in an %s JWK as the same key',
+    'imports the same key from an %s JWK in the base64 alphabet with padding',
     (_kind, jwk, members) => {
       const encoded = members.map((member) => [
         member,

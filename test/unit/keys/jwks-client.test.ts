@@ -127,7 +127,7 @@ describe('finding the keys', () => {
     },
   )
 
-  it.each([429, 500, 503])('does not when they answer %i', async (code) => {
+  it.each([429, 500, 503])('does not read the metadata again after a %i', async (code) => {
     const { fetch, served } = endpointWith()
     await fetch()
     served.set(jwksUri, () => status(code))
@@ -167,7 +167,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri, metadataUrl] })
   })
 
-  it('leads to a new URL, even while the old one responds', async () => {
+  it('leads to a new URL, even if the old one still responds', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     pass(600)
@@ -217,7 +217,7 @@ describe('the age of the metadata', () => {
     expect(await fetch()).toMatchObject({ asked: [otherUri] })
   })
 
-  it('makes it be read first after a failure, once per lifetime, because the old host may be gone', async () => {
+  it('makes the metadata the first request after a failure, because the old host may be gone', async () => {
     const { fetch, pass, served } = endpointWith()
     await fetch()
     served.set(jwksUri, () => status(500))
@@ -362,7 +362,7 @@ describe('the ETag of the keys', () => {
     expect(await fetch()).toMatchObject({ asked: [jwksUri] })
   })
 
-  it('an unexpected 304 is a failure', async () => {
+  it('is needed for a 304, which is otherwise a failure', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     served.set(jwksUri, () => status(304))
     expect(await fetch()).toMatchObject({ reason: 'redirect' })
@@ -370,7 +370,7 @@ describe('the ETag of the keys', () => {
 })
 
 describe('the lifetime of the keys', () => {
-  it('comes from Cache-Control, and after a 304 without one from the last one', async () => {
+  it('comes from Cache-Control, and after a 304 without Cache-Control from the previous one', async () => {
     const { fetch, served } = endpointWith({ jwksUri })
     const answers = [
       () => json(keys, { etag: '"v1"', 'cache-control': 'max-age=300' }),
@@ -439,7 +439,7 @@ it('keeps the response to the later of two requests if the earlier one is answer
   expect(await earlier).toMatchObject({ set: later.set, requestOrder: later.requestOrder })
 })
 
-it('has an order of requests that can be compared with arrivals', async () => {
+it('numbers its requests so that they can be compared with arrivals', async () => {
   const { fetch, served } = endpointWith({ jwksUri })
   served.set(jwksUri, (_url, headers) =>
     headers.has('if-none-match') ? status(304) : json(keys, { etag: '"v1"' }),

@@ -80,7 +80,7 @@ describe('readKeySet', () => {
   })
 
   it.each([
-    ['its private half is published', { d: 'AA' }, 'private'],
+    ['its private key is published', { d: 'AA' }, 'private'],
     ['it is for encryption now', { use: 'enc' }, 'use'],
     ['key_ops no longer allow it', { key_ops: ['encrypt'] }, 'key_ops'],
   ])('drops a key of the previous set when %s', (_why, change, reason) => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createRateLimit } from '../../../src/keys/rate-limit.ts'
 
-function spending() {
+function createLimit() {
   let time = 1_000
   const rateLimit = createRateLimit(() => time)
   return {
@@ -14,12 +14,12 @@ function spending() {
   }
 }
 
-it('allows four lookups at first', () => {
-  expect(spending().take(10)).toBe(4)
+it('allows four fetches at first', () => {
+  expect(createLimit().take(10)).toBe(4)
 })
 
-it('allows one more after thirty seconds, not earlier', () => {
-  const { take, pass } = spending()
+it('allows one more fetch after thirty seconds, not earlier', () => {
+  const { take, pass } = createLimit()
   take(4)
   pass(29.9)
   expect(take(1)).toBe(0)
@@ -27,8 +27,8 @@ it('allows one more after thirty seconds, not earlier', () => {
   expect(take(2)).toBe(1)
 })
 
-it('keeps fractions of a lookup when it is called in between', () => {
-  const { take, pass } = spending()
+it('keeps fractions of a fetch when it is called in between', () => {
+  const { take, pass } = createLimit()
   take(4)
   let taken = 0
   for (let second = 0; second < 300; second++) {
@@ -39,14 +39,14 @@ it('keeps fractions of a lookup when it is called in between', () => {
   expect(taken).toBeLessThanOrEqual(10)
 })
 
-it('never allows more than four', () => {
-  const { take, pass } = spending()
+it('never allows more than four fetches at once', () => {
+  const { take, pass } = createLimit()
   pass(100_000)
   expect(take(10)).toBe(4)
 })
 
-it('does not change when the clock is set back, and continues from there', () => {
-  const { take, pass } = spending()
+it('adds nothing when the clock is set back, and continues from that time', () => {
+  const { take, pass } = createLimit()
   take(2)
   pass(-5_000)
   expect(take(10)).toBe(2)

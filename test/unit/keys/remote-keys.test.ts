@@ -78,7 +78,7 @@ describe('the first fetch', () => {
     expect(fetches).toHaveBeenCalledTimes(3)
   })
 
-  it('may fail with an unexpected error', async () => {
+  it('rejects and emits an event after an unexpected error', async () => {
     const { current, events } = source(async () => {
       throw new TypeError('a defect')
     })
@@ -158,7 +158,7 @@ describe('after an idle time', () => {
     expect(fetches).toHaveBeenCalledTimes(2)
   })
 
-  it('they wait at most one second, and then use the old set; later ones do not wait', async () => {
+  it('the next requests wait at most one second, and then use the old set; later ones do not wait', async () => {
     const { current, atOnce, events, answer } = source(gives(first))
     await current()
     answer(hangs)
@@ -178,7 +178,7 @@ describe('after an idle time', () => {
     expect(atOnce()).toBe(true)
   })
 
-  it('they wait only until the refresh fails', async () => {
+  it('the next requests wait only until the refresh fails', async () => {
     const { current, answer } = source(gives(first))
     await current()
     answer(takes(0.3, fails()))

@@ -1,5 +1,6 @@
 /**
- * @module Discovery of an issuer's keys through its metadata, by RFC 8414 or OpenID Connect Discovery.
+ * @module Reads the metadata of an issuer, by RFC 8414 or OpenID Connect Discovery, to find the URLs of its
+ * keys and of its introspection endpoint.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
@@ -7,18 +8,22 @@ import { FetchFailure, type JsonResponse } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import { findFetchedUrlProblem } from '../internal/secure-url.ts'
 
-/** The part of an issuer's metadata that is used. `id_token_signing_alg_values_supported` is not, because it does not apply to access tokens. */
+/**
+ * What is needed to fetch keys. `id_token_signing_alg_values_supported` is not read, because it does not
+ * apply to access tokens.
+ */
 export interface Metadata {
   readonly jwksUri: string
+  /** The `Cache-Control` of the metadata document. */
   readonly cacheControl: string | undefined
 }
 
 /**
- * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: that of
- * RFC 8414, with the well-known part between host and path; the same with `openid-configuration`; and
- * that of OpenID Connect Discovery, with the well-known part at the end.
+ * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: the URL of
+ * RFC 8414, with the well-known part between host and path; the same with `openid-configuration`; and the
+ * URL of OpenID Connect Discovery, with the well-known part at the end.
  */
-export function metadataUrls(issuer: string): string[] {
+export function listMetadataUrls(issuer: string): string[] {
   // RFC 8414 §3.1: a slash that ends the issuer is removed first.
   const [, origin = '', path = ''] = /^([a-z]+:\/\/[^/]+)(.*?)\/?$/i.exec(issuer) ?? []
   return [
@@ -31,7 +36,7 @@ export function metadataUrls(issuer: string): string[] {
 }
 
 /**
- * Reads from an issuer's metadata where its keys are.
+ * Fetches an issuer's metadata and reads the URL of its keys.
  *
  * @throws FetchFailure
  */
@@ -47,19 +52,19 @@ export function discover(
 }
 
 /**
- * Fetches an issuer's metadata. Tries the next URL after a response that is not a metadata document of
- * this issuer, or that `read` refuses, but not after an outage, because another URL may have another
- * document. The only redirect that is followed leads to the same URL with a slash at its end.
+ * Fetches an issuer's metadata. Tries the next URL if a response is not a metadata document of this issuer,
+ * or `read` refuses the document. Does not try another URL after an outage, because it may have another
+ * document. Follows only one redirect: to the same URL with a slash at its end.
  *
- * @param read Reads the members of a document whose `issuer` is the right one.
- * @throws FetchFailure: the last of the most specific ones.
+ * @param read Reads the members of a document whose `issuer` has been validated.
+ * @throws FetchFailure: the most specific one, or the last of several.
  */
 export async function fetchMetadata<T>(
   issuer: string,
   get: (url: string) => Promise<JsonResponse>,
   read: (json: MetadataDocument, url: string, cacheControl: string | undefined) => T,
 ): Promise<T> {
-  const urls = metadataUrls(issuer)
+  const urls = listMetadataUrls(issuer)
   let failure: FetchFailure | undefined
   for (let url = urls.shift(); url !== undefined; url = urls.shift()) {
     try {
@@ -77,8 +82,8 @@ export async function fetchMetadata<T>(
 
 const maxUrlLength = 2_048
 
-/** @returns What is wrong with a URL of the metadata; `undefined` if it may be fetched. */
-function validateMetadataUrl(
+/** @returns What is wrong with a URL from the metadata; `undefined` if it may be fetched. */
+function findMetadataUrlProblem(
   value: unknown,
   issuer: string,
   allowInsecureHttp: boolean,
@@ -87,7 +92,7 @@ function validateMetadataUrl(
   if (problem !== undefined) return problem
   const url = value as string
   if (url.length > maxUrlLength) return `is longer than ${maxUrlLength} characters`
-  // Any local user may listen on an http port of this machine, so an https issuer cannot name one.
+  // Any local user may listen on a port of this machine, so an https issuer may not name an http URL on it.
   const isSecure = (text: string) => new URL(text).protocol === 'https:'
   return isSecure(issuer) && !isSecure(url) && !allowInsecureHttp
     ? 'is http, though the issuer is https'
@@ -95,8 +100,8 @@ function validateMetadataUrl(
 }
 
 /**
- * Orders failures by how specific they are: no metadata document, an incomplete one, one of another
- * issuer.
+ * Returns how specific a failure is: 1 for the metadata of another issuer, 0 for metadata that cannot be
+ * used, -1 for any other failure.
  */
 function rank({ reason }: FetchFailure): number {
   return ['not_metadata', 'issuer_mismatch'].indexOf(reason)
@@ -106,7 +111,7 @@ function isOutage({ reason, status = 0 }: FetchFailure): boolean {
   return reason === 'network' || reason === 'timeout' || status >= 500 || status === 429
 }
 
-/** The members of a metadata document, unchecked. */
+/** The members of a metadata document, which are not checked yet. */
 export type MetadataDocument = Readonly<Record<string, unknown>>
 
 function validateIssuer({ issuer: actual }: MetadataDocument, url: string, issuer: string): void {
@@ -124,14 +129,14 @@ function validateIssuer({ issuer: actual }: MetadataDocument, url: string, issue
   }
 }
 
-/** Where a member of the metadata was found, and what it may contain. */
+/** The document that a member is read from, and which URLs are allowed. */
 export interface MetadataSource {
   readonly url: string
   readonly issuer: string
   readonly allowInsecureHttp: boolean
 }
 
-/** The metadata have no URL of this name. */
+/** The metadata has no URL of this name. */
 export class MissingUrlFailure extends FetchFailure {
   readonly member: string
 
@@ -144,7 +149,7 @@ export class MissingUrlFailure extends FetchFailure {
 /**
  * Reads a member of the metadata that is a URL to fetch from.
  *
- * @throws FetchFailure if it may not be fetched; MissingUrlFailure if there is none.
+ * @throws FetchFailure if the URL may not be fetched; MissingUrlFailure if there is none.
  */
 export function readMetadataUrl(
   json: MetadataDocument,
@@ -153,7 +158,7 @@ export function readMetadataUrl(
 ): string {
   const value = json[name]
   if (value === undefined || value === null) throw new MissingUrlFailure(url, name)
-  const problem = validateMetadataUrl(value, issuer, allowInsecureHttp)
+  const problem = findMetadataUrlProblem(value, issuer, allowInsecureHttp)
   if (problem !== undefined) throw new FetchFailure('not_metadata', url, `${name} ${problem}`)
   return value as string
 }

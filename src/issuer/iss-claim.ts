@@ -13,7 +13,10 @@ export function readIss(iss: unknown): string {
   })
 }
 
-/** @param names The trusted issuers. */
+/**
+ * @param names The trusted issuers, as far as they are known.
+ * @param hint Default: whether `iss` and a trusted issuer differ only by a slash at the end.
+ */
 export function createUntrustedIssuerError(
   iss: string,
   names: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * @module Stores the issuers that a function of the application returned, up to a limit. Issuers with a
- * verified token are stored separately, so that tokens that were not verified cannot evict them.
+ * @module Stores the issuers that the application's function returned, up to a limit. Issuers with a
+ * verified token are stored separately, so that unverified tokens cannot evict them.
  */
 import type { Lifetime } from './refused-issuers.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
@@ -8,25 +8,26 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 const maxVerified = 1_000
 const maxUnverified = 1_000
 
-/** An issuer that the function returned. */
+/** An issuer that the function returned, and for how long the result may be used. */
 export interface StoredIssuer extends Lifetime {
   readonly issuer: TrustedIssuer
 }
 
 export interface IssuerStore {
-  /** Returns the stored result, and counts as a use of the issuer. */
+  /** Returns the stored issuer, even if it has expired. The call counts as a use of the issuer. */
   readonly get: (name: string) => StoredIssuer | undefined
   readonly set: (stored: StoredIssuer) => void
   readonly delete: (name: string) => void
-  /** Moves the issuer to the verified ones, if it is still stored. */
+  /** Moves the issuer to those with a verified token, if it is still stored. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
-  readonly verified: () => Iterable<StoredIssuer>
+  /** Returns the issuers with a verified token, expired ones too. */
+  readonly verified: () => readonly StoredIssuer[]
 }
 
 interface Entry {
   stored: StoredIssuer
-  /** The number of the latest use. Takes less time on each request than moving the entry in a Map. */
-  usedAt: number
+  /** A number that increases with each use. Setting it takes less time than moving the entry in a Map. */
+  lastUse: number
 }
 
 export function createIssuerStore(): IssuerStore {
@@ -46,7 +47,7 @@ export function createIssuerStore(): IssuerStore {
   function evictLeastRecentlyUsed(): void {
     let oldest: Entry | undefined
     for (const entry of verified.values()) {
-      if (oldest === undefined || entry.usedAt < oldest.usedAt) oldest = entry
+      if (oldest === undefined || entry.lastUse < oldest.lastUse) oldest = entry
     }
     if (oldest === undefined) return
     const { issuer } = oldest.stored
@@ -58,7 +59,7 @@ export function createIssuerStore(): IssuerStore {
     get(name) {
       const entry = verified.get(name)
       if (entry !== undefined) {
-        entry.usedAt = ++uses
+        entry.lastUse = ++uses
         return entry.stored
       }
       const stored = unverified.get(name)
@@ -83,7 +84,7 @@ export function createIssuerStore(): IssuerStore {
       unverified.delete(name)
       if (verified.size >= maxVerified) evictLeastRecentlyUsed()
       status.verified = true
-      verified.set(name, { stored, usedAt: ++uses })
+      verified.set(name, { stored, lastUse: ++uses })
     },
     verified: () => [...verified.values()].map(({ stored }) => stored),
   }

@@ -1,30 +1,29 @@
-/** @module Stores the refusals of issuers for a short time: the newest 1,000. */
+/** @module Stores the newest 1,000 refusals of issuers for a short time. */
 
 const maxRefusals = 1_000
 
-/** The time for which a result of the application's function is stored. */
+/** The time in which a result of the application's function may be used, in seconds since 1970. */
 export interface Lifetime {
-  /** Seconds. */
+  /** When the function was called; for a refusal, when it was stored. */
   readonly askedAt: number
-  /** Seconds. */
   readonly expiresAt: number
 }
 
 /**
- * Returns whether a result may be used. If the clock was set back, its age is unknown, and it may
- * not.
+ * Returns whether a result may be used. A result from before the clock was set back may not, because its
+ * age is unknown.
  */
 export function isCurrent({ askedAt, expiresAt }: Lifetime, time: number): boolean {
   return time >= askedAt && time < expiresAt
 }
 
 interface Refusal extends Lifetime {
-  /** Creates a new error, because each request changes its own. */
+  /** Creates a new error for each request, because each request adds its own details. */
   readonly createError: () => Error
 }
 
 export interface RefusedIssuers {
-  /** Returns the function that creates the error of a current refusal. */
+  /** Returns `createError` of a refusal that has not expired. */
   readonly get: (iss: string, time: number) => (() => Error) | undefined
   readonly add: (iss: string, refusal: Refusal) => void
   readonly delete: (iss: string) => void

@@ -1,6 +1,6 @@
 /**
- * @module Finds issuers with a function of the application. It is called once per issuer at a time,
- * and its results are stored, up to a limit. The `iss` that it receives is not verified.
+ * @module Finds issuers with a function of the application. Concurrent requests for an issuer share one
+ * call. The results are stored, up to a limit. The `iss` that the function receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import { createFairQueue } from '../internal/fair-queue.ts'
@@ -20,21 +20,23 @@ import {
 import type { TrustedIssuers } from './trusted-issuers.ts'
 import { createUnverifiedLimits } from './unverified-limits.ts'
 
-/** A longer `iss` is refused without a call of the function, in characters. */
+/** In characters. A longer `iss` is refused without a call of the function. */
 const maxIssLength = 1_000
-/** How many issuers without a verified token may be looked up at a time. */
+/** The maximum number of issuers without a verified token that are looked up at a time. */
 const maxPending = 100
 /** Seconds for which a result is stored: a trusted issuer, an untrusted one, a failure. */
 const trustedAge = 600
 const untrustedAge = 60
 const failureAge = 1
-/** Seconds since the lookup for which a trusted issuer stays usable while the function fails. */
+/** Seconds since its lookup for which a trusted issuer stays usable while the function fails. */
 const maxTrustedAge = 2 * trustedAge
+/** Seconds after which the function is called again while an issuer stays usable despite its failure. */
+const retryAge = 60
 
 const undefinedHint =
   'the function given as issuer returned undefined: compare iss character by character, a slash at its end included'
 
-/** Returns the issuer, or throws an error that belongs to one request only. */
+/** Returns the issuer, or throws a new error for each request. */
 type IssuerLookup = () => TrustedIssuer
 
 export function createResolvedIssuers(
@@ -83,7 +85,7 @@ export function createResolvedIssuers(
     return new Error(`no answer within ${keyPolicy.timeout} s`)
   }
 
-  /** While the function fails, its previous result may be used for twice its normal time. */
+  /** Returns the previous result of a function that fails; an error if that is missing or too old. */
   function keepDespiteFailure(
     iss: string,
     before: StoredIssuer | undefined,
@@ -92,7 +94,7 @@ export function createResolvedIssuers(
     observer.emit({ type: 'callback.failed', cause })
     const time = seconds()
     if (before !== undefined && time >= before.askedAt && time < before.askedAt + maxTrustedAge) {
-      const expiresAt = Math.min(time + untrustedAge, before.askedAt + maxTrustedAge)
+      const expiresAt = Math.min(time + retryAge, before.askedAt + maxTrustedAge)
       store.set({ ...before, expiresAt })
       return () => before.issuer
     }
@@ -113,7 +115,7 @@ export function createResolvedIssuers(
   }
 
   function startLookup(iss: string, isVerified: boolean): Promise<IssuerLookup> {
-    // Lookups of issuers without a verified token must not delay the others.
+    // Lookups of issuers without a verified token must not delay lookups of the others.
     if (!isVerified && unverifiedPending >= maxPending) {
       observer.emit({ type: 'issuers.rate_limited', limit: 'resolver_calls' })
       throw new ServiceUnavailableError('issuer_resolver', 1, {
@@ -137,7 +139,7 @@ export function createResolvedIssuers(
       if (stored !== undefined && isCurrent(stored, time)) return stored.issuer
       const createError = refused.get(iss, time)
       if (createError !== undefined) throw createError()
-      const problem = validateIss(iss)
+      const problem = findIssProblem(iss)
       if (problem !== undefined) throw createUntrustedIssuerError(iss, [], problem)
       const isVerified = stored?.issuer.status.verified === true
       const lookup = pending.get(iss) ?? startLookup(iss, isVerified)
@@ -146,14 +148,17 @@ export function createResolvedIssuers(
     recordVerified: store.recordVerified,
     inUse() {
       const time = seconds()
-      const current = [...store.verified()].filter((stored) => isCurrent(stored, time))
+      const current = store.verified().filter((stored) => isCurrent(stored, time))
       return current.map(({ issuer }) => issuer)
     },
   }
 }
 
-/** Refuses names that the function may misread, and names that are not safe in a log or a label. */
-function validateIss(iss: string): string | undefined {
+/**
+ * Finds a problem in an `iss` that the function could take for another issuer, or that is not safe in a log
+ * or a label.
+ */
+function findIssProblem(iss: string): string | undefined {
   if (iss.length > maxIssLength) return `iss is longer than ${maxIssLength} characters`
   if (!isPrintable(iss)) return 'iss has a character that cannot be printed'
   const problem = findHttpIssuerProblem(iss)

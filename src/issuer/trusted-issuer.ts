@@ -16,7 +16,7 @@ import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { discover } from './discovery.ts'
 import type { UnverifiedLimits } from './unverified-limits.ts'
 
-/** The state of an issuer. It is kept if the application's function returns other options for the issuer. */
+/** The state of an issuer. Kept when the application's function returns other options for the issuer. */
 interface IssuerStatus {
   /** Whether a token of the issuer was verified. A listed issuer counts as verified from the start. */
   verified: boolean
@@ -25,7 +25,7 @@ interface IssuerStatus {
 export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource
   readonly status: IssuerStatus
-  /** `undefined` for a validator with only one issuer, which does not share the thread pool. */
+  /** The queue of signature verifications; `undefined` if the validator has only one issuer. */
   readonly verifications: FairQueue | undefined
 }
 
@@ -38,16 +38,17 @@ export interface IssuerEnvironment {
   readonly observer: Observer
 }
 
-/** What the issuers of a validator with several issuers share in addition. */
+/** The limits that the issuers of a validator share. */
 export interface SharedLimits {
+  /** `undefined` if only one issuer is listed. */
   readonly verifications: FairQueue | undefined
   /** `undefined` if the issuers are listed. */
   readonly unverified: UnverifiedLimits | undefined
 }
 
 /**
- * @param before The same issuer with its previous rules. Its status is kept, and so are its keys if their
- * source is the same.
+ * @param before The same issuer with its previous settings. Its status is kept. Its keys are kept if they
+ * are still from the same source.
  * @throws TypeError for a static key set without a usable key.
  */
 export function createTrustedIssuer(
@@ -57,10 +58,11 @@ export function createTrustedIssuer(
   before?: TrustedIssuer,
 ): TrustedIssuer {
   const status = before?.status ?? { verified: limits.unverified === undefined }
-  const keep = before !== undefined && isDeepStrictEqual(originOf(before), originOf(settings))
+  const keepKeys =
+    before !== undefined && isDeepStrictEqual(getKeyOrigin(before), getKeyOrigin(settings))
   return {
     ...settings,
-    keys: keep ? before.keys : createKeySource(settings, environment, status, limits),
+    keys: keepKeys ? before.keys : createKeySource(settings, environment, status, limits),
     status,
     verifications: limits.verifications,
   }
@@ -68,11 +70,11 @@ export function createTrustedIssuer(
 
 /** Returns whether an issuer has these settings. */
 export function hasSettings(issuer: TrustedIssuer, settings: IssuerSettings): boolean {
-  const { keys, status, verifications, ...own } = issuer
-  return isDeepStrictEqual(own, settings)
+  const { keys, status, verifications, ...current } = issuer
+  return isDeepStrictEqual(current, settings)
 }
 
-function originOf({ issuer, jwksUri, jwks, allowInsecureHttp }: IssuerSettings) {
+function getKeyOrigin({ issuer, jwksUri, jwks, allowInsecureHttp }: IssuerSettings) {
   return { issuer, jwksUri, jwks, allowInsecureHttp }
 }
 

@@ -1,7 +1,4 @@
-/**
- * @module Finds trusted issuers: in a list, or with a function of the application.
- */
-
+/** @module Finds trusted issuers: in a list, or with a function of the application. */
 import { createFairQueue } from '../internal/fair-queue.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
@@ -16,15 +13,15 @@ export interface TrustedIssuers {
   /**
    * Finds the issuer that a token names.
    *
-   * @throws InvalidTokenError, or rejects with it, for an issuer that is not trusted; rejects with
-   * ServiceUnavailableError if the application's function failed.
+   * @throws InvalidTokenError if the issuer is not trusted; ServiceUnavailableError if the application's
+   * function failed, or too many issuers are being looked up. Also by rejecting.
    */
   readonly findIssuer: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
   /** Records that a token of the issuer was verified. */
   readonly recordVerified: (issuer: TrustedIssuer) => void
   /**
-   * The issuers whose keys must be available when the validator is ready: all listed ones, or, with
-   * a function, those with a verified token and a current result.
+   * Returns the issuers whose keys must be available when the validator is ready. With a list: all of them.
+   * With a function: those with a verified token and a result that has not expired.
    */
   readonly inUse: () => Iterable<TrustedIssuer>
 }

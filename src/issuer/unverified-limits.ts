@@ -1,6 +1,6 @@
 /**
- * @module Limits the requests for all issuers without a verified token together. Otherwise, if the
- * application's function accepts every name, forged tokens could cause any number of requests.
+ * @module Limits the outbound requests for issuers without a verified token, for all of them together. If
+ * the application's function accepts every name, forged tokens could otherwise cause any number of requests.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
@@ -9,12 +9,12 @@ import { createTokenBucket } from '../internal/token-bucket.ts'
 
 /** The maximum number of key sets that are fetched at a time. */
 const maxFetches = 50
-/** The number of requests in a burst, and how many are added each second. */
+/** The number of requests in a burst, and the number that is added each second. */
 const requestLimits = { capacity: 600, perSecond: 10 }
 
 export interface UnverifiedLimits {
   /**
-   * Reserves one fetch of keys and returns what ends the reservation.
+   * Reserves one fetch of keys. Returns a function that ends the reservation.
    *
    * @throws ServiceUnavailableError if a limit is reached.
    */
@@ -22,7 +22,7 @@ export interface UnverifiedLimits {
   readonly countRequest: () => void
 }
 
-/** @param now Milliseconds. */
+/** @param now Returns the time in milliseconds. */
 export function createUnverifiedLimits(now: () => number, observer: Observer): UnverifiedLimits {
   let fetches = 0
   const requests = createTokenBucket(requestLimits, () => now() / 1000)
@@ -45,7 +45,7 @@ export function createUnverifiedLimits(now: () => number, observer: Observer): U
       const hint = 'too many issuers without a verified token need keys'
       throw new ServiceUnavailableError('keys', 1, { issuer, hint })
     },
-    // Takes a request even if none is left, because a fetch that has begun is not interrupted.
+    // Counts even if the limit is reached, because a fetch that has begun is not interrupted.
     countRequest: requests.take,
   }
 }

@@ -1,6 +1,6 @@
 /**
- * @module Verifies signatures of tokens and of DPoP proofs in the turn of their issuer, so that many of
- * one issuer do not delay those of another.
+ * @module Verifies signatures of tokens and of DPoP proofs in the turn of their issuer, so that many
+ * signatures of one issuer do not delay those of another.
  */
 import type { Buffer } from 'node:buffer'
 import { ServiceUnavailableError } from '../errors.ts'
@@ -11,11 +11,11 @@ import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
-/** The members of an issuer that decide when its turn is. */
+/** The members of an issuer that decide when it has its turn. */
 export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verifications'>
 
 /**
- * Verifies a signature immediately, or in the turn of its issuer if there are several.
+ * Verifies a signature: in the turn of its issuer, or immediately if the validator has only one issuer.
  *
  * @param isContinuation Whether another key was tried before for the same token. Such a verification is
  * never refused.

@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, type JSONWebK
 import { describe, expect, it } from 'vitest'
 import { AccessTokenError } from '../../src/errors.ts'
 import { decodeBase64url } from '../../src/internal/base64url.ts'
-import { metadataUrls } from '../../src/issuer/discovery.ts'
+import { listMetadataUrls } from '../../src/issuer/discovery.ts'
 import { readKeySet } from '../../src/keys/key-set.ts'
 import { isAlgorithm } from '../../src/signature/algorithms.ts'
 import { parseCompactJws } from '../../src/token/jws.ts'
@@ -248,7 +248,7 @@ describe('the examples of the RFCs', () => {
   it.each(examples.wellknown.rfc8414 as [string, string, string][])(
     '8414-3-a the metadata of %s is at %s, else at %s',
     (issuer, rfc8414, openid) => {
-      const urls = metadataUrls(issuer)
+      const urls = listMetadataUrls(issuer)
       expect([urls[0], urls.at(-1)]).toEqual([rfc8414, openid])
     },
   )

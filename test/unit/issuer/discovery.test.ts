@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { FetchFailure, type JsonResponse } from '../../../src/internal/fetch-json.ts'
-import { discover, metadataUrls } from '../../../src/issuer/discovery.ts'
+import { discover, listMetadataUrls } from '../../../src/issuer/discovery.ts'
 
 const issuer = 'https://as.test/t1'
-const [rfc8414 = '', inserted = '', appended = ''] = metadataUrls(issuer)
+const [rfc8414 = '', inserted = '', appended = ''] = listMetadataUrls(issuer)
 const jwks_uri = 'https://keys.test/jwks'
 
 type Served = Readonly<Record<string, object | FetchFailure>>
@@ -25,7 +25,7 @@ const failure = (
   more: ConstructorParameters<typeof FetchFailure>[3] = {},
 ) => new FetchFailure(reason, 'https://as.test/…', 'it failed', more)
 
-describe('metadataUrls', () => {
+describe('listMetadataUrls', () => {
   it.each([
     [
       'https://as.test',
@@ -51,12 +51,12 @@ describe('metadataUrls', () => {
         '/%7Ea/b/.well-known/openid-configuration',
       ],
     ],
-  ])('lists the three forms of %s, each once and in order', (name, paths) => {
-    expect(metadataUrls(name)).toEqual(paths.map((path) => `https://as.test${path}`))
+  ])('lists the three URLs for %s, each once and in order', (name, paths) => {
+    expect(listMetadataUrls(name)).toEqual(paths.map((path) => `https://as.test${path}`))
   })
 
   it('keeps the port', () => {
-    expect(metadataUrls('http://127.0.0.1:8080/a')[0]).toBe(
+    expect(listMetadataUrls('http://127.0.0.1:8080/a')[0]).toBe(
       'http://127.0.0.1:8080/.well-known/oauth-authorization-server/a',
     )
   })
@@ -79,7 +79,7 @@ describe('discover', () => {
     ['the issuer of this host', { issuer: 'https://as.test', jwks_uri }],
     ['no issuer', { jwks_uri }],
     ['no jwks_uri', { issuer }],
-  ])('tries the next form after %s', async (_what, answer) => {
+  ])('tries the next URL after %s', async (_what, answer) => {
     const { asked, result } = discovering({ [rfc8414]: answer, [appended]: { issuer, jwks_uri } })
     expect((await result).jwksUri).toBe(jwks_uri)
     expect(asked).toEqual([rfc8414, inserted, appended])
@@ -91,8 +91,8 @@ describe('discover', () => {
     ['429', failure('status', { status: 429 })],
     ['a network failure', failure('network')],
     ['a timeout', failure('timeout')],
-    ['an error that is not of a request', new TypeError('a defect')],
-  ])('stops after %s, because another form might be another document', async (_what, error) => {
+    ['an error that no request caused', new TypeError('a defect')],
+  ])('stops after %s, because another URL may have another document', async (_what, error) => {
     const { asked, result } = discovering({
       [rfc8414]: error as FetchFailure,
       [inserted]: { issuer, jwks_uri },
@@ -123,7 +123,7 @@ describe('discover', () => {
     expect(asked).toEqual([rfc8414, inserted, appended])
   })
 
-  it('throws the last failure, but prefers one about another issuer', async () => {
+  it('throws the last failure, but prefers the failure for another issuer', async () => {
     const other = { issuer: 'https://evil.test', jwks_uri }
     await expect(discovering({}).result).rejects.toMatchObject({ reason: 'status', status: 404 })
     await expect(discovering({ [rfc8414]: other }).result).rejects.toMatchObject({

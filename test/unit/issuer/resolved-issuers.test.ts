@@ -110,7 +110,7 @@ describe('an issuer that a function finds', () => {
     'a\u202eb',
     'a\0',
   ])(
-    '8725-3.8-e is not looked up for an iss that a URL parser or a log changes: %j',
+    '8725-3.8-e is not looked up for an iss that a URL parser or a log would change: %j',
     async (iss) => {
       const { asked, refuses, requests } = createDynamicApi((issuer) => ({ issuer }))
       const { detail } = await refuses(by(iss), 'wrong_issuer')
@@ -331,9 +331,12 @@ describe('a function that fails', () => {
     ['answers with true', () => true],
     ['answers with an option that does not exist', () => ({ ...trusting(ISS), secret: 'x' })],
     ['answers with no issuer', () => ({ jwks })],
-    ['answers with none of the algorithms', () => ({ ...trusting(ISS), algorithms: ['none'] })],
-    ['answers with keys of which none is usable', () => ({ issuer: ISS, jwks: privateKeys })],
-    ['answers with keys that are none', () => ({ issuer: ISS, jwks: 'x' })],
+    [
+      'answers with an algorithm that is not supported',
+      () => ({ ...trusting(ISS), algorithms: ['none'] }),
+    ],
+    ['answers with a JWK Set without a usable key', () => ({ issuer: ISS, jwks: privateKeys })],
+    ['answers with keys that are not a JWK Set', () => ({ issuer: ISS, jwks: 'x' })],
     ['returns a URL that may not be fetched', () => ({ issuer: ISS, jwksUri: 'http://x.test' })],
   ]
 
@@ -470,7 +473,7 @@ describe('made-up issuers', () => {
     Array.from({ length: count }, (_, index) => `https://x${index}.test`)
   const onlyOurs: IssuerResolver = async (iss) => (iss === ISS ? trusting(iss) : undefined)
 
-  /** A token that is asked about, and no more: its signature does not matter. */
+  /** A token with an invalid signature, whose issuer is looked up. */
   const unsigned = (iss: string) =>
     [{ alg: 'RS256' }, { iss }, 'x'].map((part) => base64url(JSON.stringify(part))).join('.')
 
@@ -495,7 +498,7 @@ describe('made-up issuers', () => {
     expect(await again(names[9_000] as string)).toBe(0)
     expect(await again(names[8_999] as string)).toBe(1)
     expect(await again(names[0] as string)).toBe(1)
-    // Those that are trusted are kept apart from those that are not.
+    // Trusted issuers are stored apart from refused ones.
     asked.length = 0
     await accepts(by(ISS))
     expect(asked).toEqual([])

@@ -1,6 +1,6 @@
 /**
- * @module Checks that every option passes before it is used. A wrong one throws a TypeError that names
- * the option and what it takes; `undefined` is absent.
+ * @module The checks of option values. A wrong value throws a TypeError that names the option and what it
+ * takes. An option that is `undefined` counts as absent.
  */
 import { isJsonObject } from '../internal/json-object.ts'
 
@@ -8,8 +8,9 @@ import { isJsonObject } from '../internal/json-object.ts'
  * Reads an options object: checks the names, and copies the options that the object itself has. The
  * copy has no prototype, so a property that is added to `Object.prototype` is not taken for an option.
  *
- * @param elsewhere Where options belong that are often put here.
- * @throws TypeError for anything but an object, and for a name that is not an option.
+ * @param label The name of the object in messages.
+ * @param elsewhere The right place of options that are often put here by mistake.
+ * @throws TypeError if the value is not an object, or has a member whose name is not an option.
  */
 export function readOwnOptions<T extends object>(
   value: unknown,
@@ -35,10 +36,10 @@ export function readOwnOptions<T extends object>(
   return options as Partial<T>
 }
 
-/** In seconds. */
+/** One day in seconds. */
 export const day = 86_400
 
-/** A finite number of seconds. The largest durations are such that milliseconds are refused. */
+/** Checks a finite number of seconds. The upper limits also refuse the usual values in milliseconds. */
 export function checkSeconds(
   value: unknown,
   label: string,
@@ -51,7 +52,12 @@ export function checkSeconds(
   return value
 }
 
-/** One value, or a list of values, of which each passes `accepts`. Never empty. */
+/**
+ * Checks a value or a list of values, each of which must pass `accepts`. Returns a frozen list.
+ *
+ * @param takes What the option takes, for messages.
+ * @throws TypeError also for an empty list.
+ */
 export function checkList<T extends string>(
   value: unknown,
   label: string,
@@ -71,6 +77,7 @@ export function checkFunction(value: unknown, label: string): void {
   }
 }
 
+/** Returns `false` if the option is absent. */
 export function checkBoolean(value: unknown, label: string): boolean {
   if (value !== undefined && typeof value !== 'boolean') {
     throw new TypeError(`${label} must be true or false`)

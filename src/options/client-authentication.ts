@@ -5,6 +5,7 @@
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
 import { isJsonObject } from '../internal/json-object.ts'
+import { getOwn } from '../internal/own-property.ts'
 import {
   type Algorithm,
   allAlgorithms,
@@ -16,10 +17,11 @@ import { checkFunction, isFilledString, readOwnOptions } from './checks.ts'
 import type { ClientAuthenticationOptions, ResolvedClientAuthentication } from './introspection.ts'
 
 const label = 'issuer.introspection.authentication'
+const minModulusBits = 2048
 
 type Method = ClientAuthenticationOptions['method']
 
-// Every method with the options that it takes.
+/** The options of each method. */
 const optionNames: Readonly<Record<Method, readonly string[]>> = {
   client_secret_basic: ['method', 'clientId', 'clientSecret', 'encoding'],
   client_secret_post: ['method', 'clientId', 'clientSecret'],
@@ -31,7 +33,7 @@ const optionNames: Readonly<Record<Method, readonly string[]>> = {
 
 type Options = Readonly<Record<string, unknown>>
 
-/** @throws TypeError that names the option */
+/** @throws TypeError that names the option. */
 export function readClientAuthentication(
   value: unknown,
   issuer: string,
@@ -48,22 +50,17 @@ export function readClientAuthentication(
     case 'bearer':
       return { method, clientId: undefined, token: readToken(options) }
     default: {
-      const isNamed = options.clientId !== undefined
-      return { method, clientId: isNamed ? readText(options, 'clientId') : undefined }
+      const hasClientId = options.clientId !== undefined
+      return { method, clientId: hasClientId ? readText(options, 'clientId') : undefined }
     }
   }
 }
 
 function readMethod(value: unknown): Method {
-  const takes = `${label} takes an object with method: ${Object.keys(optionNames).join(', ')}`
-  if (!isJsonObject(value)) {
-    throw new TypeError(takes)
-  }
-  const method: unknown = Object.hasOwn(value, 'method')
-    ? (value as { method: unknown }).method
-    : undefined
+  const method = isJsonObject(value) ? getOwn(value, 'method') : undefined
   if (typeof method === 'string' && Object.hasOwn(optionNames, method)) return method as Method
-  throw new TypeError(takes)
+  const methods = Object.keys(optionNames).join(', ')
+  throw new TypeError(`${label} takes an object with method: ${methods}`)
 }
 
 function readText(options: Options, name: string): string {
@@ -108,33 +105,32 @@ function readPrivateKey(options: Options, issuer: string): ResolvedClientAuthent
   }
 }
 
-const takesKey = `${label}.key must be a private JWK of type RSA, EC or OKP`
+const wrongKey = `${label}.key must be a private JWK of type RSA, EC or OKP`
 
 function readJwk(key: unknown): JWK {
-  if (!isJsonObject(key)) throw new TypeError(takesKey)
+  if (!isJsonObject(key)) throw new TypeError(wrongKey)
   const jwk: JWK = Object.assign(Object.create(null), key)
-  if (jwk.kty === 'oct' || !isFilledString(jwk.d)) throw new TypeError(takesKey)
+  if (jwk.kty === 'oct' || !isFilledString(jwk.d)) throw new TypeError(wrongKey)
   if (jwk.use !== undefined && jwk.use !== 'sig') {
     throw new TypeError(`${label}.key has a use other than sig`)
   }
   return jwk
 }
 
-/** The cause of a failure is not kept: it could contain a part of the key. */
 function importPrivateKey(jwk: JWK): KeyObject {
   let key: KeyObject
   try {
     key = createPrivateKey({ key: { ...jwk } as JsonWebKeyInput['key'], format: 'jwk' })
   } catch {
-    throw new TypeError(takesKey)
+    // Without the cause, which might contain a part of the key.
+    throw new TypeError(wrongKey)
   }
   // RFC 7518 §3.3: a key of 2048 bits or larger MUST be used.
   if ((key.asymmetricKeyDetails?.modulusLength ?? minModulusBits) >= minModulusBits) return key
   throw new TypeError(`${label}.key must have at least ${minModulusBits} bits`)
 }
 
-const minModulusBits = 2048
-
+/** Returns the option, else the `alg` of the key, else the first algorithm for the type of the key. */
 function readAlgorithm(option: unknown, jwk: JWK): Algorithm {
   const keyType = findKeyType(jwk.kty, jwk.crv)
   const fitting = allAlgorithms.filter((name) => getAlgorithm(name).keyType === keyType)

@@ -1,6 +1,6 @@
 /**
  * @module The option `decryptionKeys`: the keys that decrypt the access tokens of an issuer. Checks the
- * JWKs and imports them, once, with `node:crypto`.
+ * JWKs and imports them with `node:crypto`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-4 | RFC 7518, section 4}
  */
@@ -10,8 +10,8 @@ import { isJsonObject } from '../internal/json-object.ts'
 import { sha256 } from '../internal/sha256.ts'
 
 /**
- * How a token may carry its content encryption key. Not RSA1_5 (RFC 8725 §3.2), and not PBES2, whose
- * cost the token would choose.
+ * How a token may carry its content encryption key. Not RSA1_5 (RFC 8725 §3.2), and not PBES2, because the
+ * token would set the cost of a decryption.
  */
 type KeyManagementAlgorithm =
   | 'RSA-OAEP'
@@ -32,16 +32,16 @@ export interface DecryptionKey {
   /** The issuer whose tokens the key decrypts. */
   readonly issuer: string
   readonly kid: string | undefined
-  /** What the key may be used with: its `alg`, or every algorithm of its type. */
+  /** The `alg` of the JWK, or every algorithm for its type. */
   readonly algorithms: readonly KeyManagementAlgorithm[]
   readonly keyObject: KeyObject
   /** Of a key on an elliptic curve. */
   readonly curve: string | undefined
   /** Of an RSA key. */
   readonly modulusBytes: number | undefined
-  /** The only `enc` that the key is used with, where `alg` is `dir`. */
+  /** The only `enc` that the key is used with; `undefined` unless `alg` is `dir`. */
   readonly cipher: string | undefined
-  /** What an attempt with the key costs, in operations with an RSA key of 2048 bits or on P-256: 1 to 4. */
+  /** The weight of an attempt with the key, for the limit of attempts: 1 for RSA 2048 or P-256, up to 4. */
   readonly cost: number
   /** Equal for equal keys, whatever their `kid` and issuer. */
   readonly fingerprint: string
@@ -49,7 +49,7 @@ export interface DecryptionKey {
 
 interface KeyRules {
   readonly algorithms: readonly KeyManagementAlgorithm[]
-  /** The members that make the key, the private ones included. */
+  /** The public and private members that the key is imported from. */
   readonly members: readonly string[]
   readonly curves?: readonly string[]
 }
@@ -71,7 +71,7 @@ const rulesByType: Readonly<Record<string, KeyRules>> = {
   oct: { algorithms: ['A128KW', 'A192KW', 'A256KW', 'dir'], members: ['k'] },
 }
 
-/** The `enc` of a `dir` key, by its length in bytes: 32 would also be a key for A128CBC-HS256. */
+/** The `enc` of a `dir` key by its length in bytes. 32 bytes would also fit A128CBC-HS256. */
 const ciphers: Readonly<Record<number, string>> = {
   16: 'A128GCM',
   24: 'A192GCM',
@@ -80,7 +80,7 @@ const ciphers: Readonly<Record<number, string>> = {
   64: 'A256CBC-HS512',
 }
 
-/** The length in bytes of a symmetric key. `dir`: that of a content encryption key. */
+/** The lengths in bytes that a symmetric key may have, by its `alg`. */
 const secretLengths: Readonly<Record<string, readonly number[]>> = {
   A128KW: [16],
   A192KW: [24],
@@ -88,6 +88,7 @@ const secretLengths: Readonly<Record<string, readonly number[]>> = {
   dir: Object.keys(ciphers).map(Number),
 }
 
+/** The values of `key_ops` of which a key must have at least one, if it has `key_ops`. */
 const operations = ['decrypt', 'unwrapKey', 'deriveKey', 'deriveBits']
 const maxKeys = 16
 const minModulusBits = 2_048
@@ -96,7 +97,7 @@ const maxModulusBits = 8_192
 /**
  * Reads the option `decryptionKeys` of an issuer.
  *
- * @throws TypeError that names the option and the key
+ * @throws TypeError that names the option and the key.
  */
 export function readDecryptionKeys(
   value: unknown,
@@ -119,7 +120,7 @@ function readKey(jwk: unknown, issuer: string, label: string): DecryptionKey {
     throw new TypeError(`${label}.kty must be one of ${Object.keys(rulesByType).join(', ')}`)
   }
   const rules = rulesByType[kty] as KeyRules
-  validateUse(member, rules, label)
+  validateMembers(member, rules, label)
   const numbers: Record<string, unknown> = { kty }
   for (const name of rules.members) {
     const number = member(name)
@@ -140,21 +141,22 @@ function readKey(jwk: unknown, issuer: string, label: string): DecryptionKey {
     curve,
     modulusBytes: bits === undefined ? undefined : Math.ceil(bits / 8),
     cipher: alg === 'dir' ? ciphers[keyObject.symmetricKeySize ?? 0] : undefined,
-    cost: costOf(bits, curve),
+    cost: estimateCost(bits, curve),
     fingerprint: sha256(JSON.stringify(numbers)),
   }
 }
 
 /**
- * Measured: RSA 2048 0.7 ms and 4096 4 ms of a thread of the pool; P-256 0.7 ms, P-384 3 ms and P-521 5 ms
- * of the main thread, because the key of the sender is validated there.
+ * Measured: RSA 2048 takes 0.7 ms and RSA 4096 4 ms of a thread of the pool. P-256 takes 0.7 ms, P-384 3 ms
+ * and P-521 5 ms of the main thread, where the key of the sender is validated.
  */
-function costOf(modulusBits: number | undefined, curve: string | undefined): number {
+function estimateCost(modulusBits: number | undefined, curve: string | undefined): number {
   if (modulusBits !== undefined) return modulusBits <= 3_072 ? 1 : modulusBits <= 4_096 ? 2 : 4
   return curve === 'P-384' || curve === 'P-521' ? 2 : 1
 }
 
-function validateUse(
+/** Checks the members that say how the key may be used. */
+function validateMembers(
   member: (name: string) => unknown,
   { algorithms, curves }: KeyRules,
   label: string,
@@ -170,18 +172,21 @@ function validateUse(
   if (allowed !== undefined && !isAllowed) {
     throw new TypeError(`${label}.key_ops must include one of ${operations.join(', ')}`)
   }
-  // RFC 7518 §6.3.2.7: a key of more than two primes, which node:crypto would import without them.
+  // RFC 7518 §6.3.2.7: the primes beyond the first two, which node:crypto would ignore.
   if (member('oth') !== undefined) throw new TypeError(`${label} must not have the member oth`)
   if (curves !== undefined && !curves.includes(member('crv') as string)) {
     throw new TypeError(`${label}.crv must be one of ${curves.join(', ')}`)
   }
   const alg = member('alg')
-  // RFC 8725 §3.1: one key, one algorithm. A symmetric key would otherwise be used with two kinds
-  // of cipher.
-  const mayBeAbsent = !algorithms.includes('dir')
-  if (!(alg === undefined && mayBeAbsent) && !algorithms.includes(alg as KeyManagementAlgorithm)) {
+  // RFC 8725 §3.1: one key, one algorithm. Without `alg`, a symmetric key would be used for key wrapping
+  // and for content encryption.
+  const algMayBeAbsent = !algorithms.includes('dir')
+  if (
+    !(alg === undefined && algMayBeAbsent) &&
+    !algorithms.includes(alg as KeyManagementAlgorithm)
+  ) {
     const takes = `one of ${algorithms.join(', ')}`
-    throw new TypeError(`${label}.alg must be ${takes}${mayBeAbsent ? ' or absent' : ''}`)
+    throw new TypeError(`${label}.alg must be ${takes}${algMayBeAbsent ? ' or absent' : ''}`)
   }
 }
 

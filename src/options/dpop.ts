@@ -6,34 +6,34 @@
 import { type Algorithm, allAlgorithms, isAlgorithm } from '../signature/algorithms.ts'
 import { checkBoolean, checkList, checkSeconds, readOwnOptions } from './checks.ts'
 
-/** Remembers which DPoP proofs were used, until they are too old to be accepted. */
+/** Records which DPoP proofs were used, until they are too old to be accepted. */
 export interface ReplayStore {
   /**
-   * Records the use of a proof. Resolves to true for its first use and to false for any other; two
-   * uses at the same time must not both be the first. A throw, a rejection, or no result within a
-   * second is answered with 503.
+   * Records the use of a proof. Returns or resolves to true for the first use and to false for any other;
+   * two uses at the same time must not both be the first. If the function throws, rejects or has no result
+   * within a second, the response is 503.
    *
-   * @param key 43 characters of base64url, unique for each key of a client and `jti`.
-   * @param seconds How long to remember it. May be fractional.
-   * @param jkt The thumbprint of the client's key, which the token is bound to. A store may use it to
+   * @param key 43 characters of base64url, unique for each combination of a client's key and a `jti`.
+   * @param seconds How long to record `key`. May be fractional.
+   * @param jkt The thumbprint of the client's key, to which the token is bound. A store may use it to
    * limit how much one client can store.
    */
   claim(key: string, seconds: number, jkt?: string): boolean | Promise<boolean>
-  /** True where other processes do not see what this store recorded. */
+  /** True if other processes cannot see what this store has recorded. */
   readonly local?: boolean | undefined
 }
 
-/** Nonces in DPoP proofs (RFC 9449 §9): they limit how far ahead a proof can be created. */
+/** The nonces of DPoP proofs (RFC 9449 §9), which limit how far in advance a proof can be created. */
 export interface DpopNonceOptions {
   /**
-   * At least 32 random bytes, the same in every process that serves this API. In a list, the first
-   * secret creates new nonces and all of them are accepted: to rotate, add the new secret last, then
-   * move it to the front, then remove the old one.
+   * At least 32 random bytes, the same in every process that serves this API. In a list, the first secret
+   * creates new nonces, and nonces of every secret are accepted. To rotate, add the new secret at the end,
+   * then move it to the front, then remove the old one.
    */
   readonly secret: Uint8Array | readonly Uint8Array[]
   /**
-   * For how many seconds a nonce is accepted: 1 to 86,400. Responses offer the next one in the last
-   * third of that time.
+   * For how many seconds a nonce is accepted: 1 to 86,400. A response to a proof whose nonce is in the last
+   * third of that time offers the next nonce.
    * @defaultValue 300
    */
   readonly lifetime?: number | undefined
@@ -52,8 +52,8 @@ export interface DpopOptions {
    */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * The age in seconds up to which a proof is accepted: 1 to 3,600. A proof is accepted until `iat` +
-   * `maxAge` + `clockTolerance`. Its `iat` may be ahead by 10 s, or by `clockTolerance` if that is more.
+   * The maximum age of a proof in seconds: 1 to 3,600. A proof is accepted until `iat` + `maxAge` +
+   * `clockTolerance`. Its `iat` may be in the future by 10 s, or by `clockTolerance` if that is more.
    * @defaultValue 60
    */
   readonly maxAge?: number | undefined
@@ -63,9 +63,9 @@ export interface DpopOptions {
    */
   readonly nonce?: false | DpopNonceOptions | undefined
   /**
-   * Where used proofs are recorded. `'external'`: not here; something in front of this API refuses
+   * Where used proofs are recorded. `'external'`: nowhere, because something in front of this API refuses
    * proofs that are used twice.
-   * @defaultValue the memory of this process, bounded in total and for each client
+   * @defaultValue the memory of this process, limited in total and for each client
    */
   readonly replayStore?: ReplayStore | 'external' | undefined
 }
@@ -86,9 +86,9 @@ const nonceNames = ['secret', 'lifetime'] as const
 const minSecretLength = 32
 
 /**
- * Resolves the option `dpop`. Returns `undefined` where DPoP is disabled.
+ * Resolves the option `dpop`. Returns `undefined` if DPoP is disabled.
  *
- * @throws TypeError that names the option
+ * @throws TypeError that names the option.
  */
 export function resolveDpop(value: unknown): ResolvedDpop | undefined {
   if (value === undefined || value === false) return undefined
@@ -118,7 +118,7 @@ function resolveNonce(value: unknown): ResolvedDpop['nonce'] {
     )
   }
   return {
-    // Copies: what the application does to its arrays later must not change the secrets.
+    // Copies, because the application may change its arrays later.
     secrets: secrets.map((bytes) => Uint8Array.from(bytes)),
     lifetime: checkSeconds(lifetime, 'dpop.nonce.lifetime', { min: 1, max: 86_400 }) ?? 300,
   }

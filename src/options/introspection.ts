@@ -14,15 +14,15 @@ import { readClientAuthentication } from './client-authentication.ts'
 /**
  * How this API authenticates at the introspection endpoint.
  *
- * - `client_secret_basic`: the secret in the `Authorization` header. `encoding` `'form'`, the default,
- *   encodes both parts as RFC 6749 §2.3.1 requires; `'raw'` is for servers that do not decode them.
+ * - `client_secret_basic`: the id and the secret in the `Authorization` header. `encoding: 'form'`, the
+ *   default, encodes both as RFC 6749 §2.3.1 requires; `'raw'` is for servers that do not decode them.
  * - `client_secret_post`: the secret in the body.
- * - `private_key_jwt`: an assertion that is signed with a private key (RFC 7523 §2.2). `audience` is by
- *   default the issuer, `algorithm` by default that of the key.
+ * - `private_key_jwt`: an assertion that is signed with a private key (RFC 7523 §2.2). By default
+ *   `audience` is the issuer, and `algorithm` is the `alg` of the key or the first one for its type.
  * - `tls_client_auth`: a client certificate (RFC 8705 §2), which the option `fetch` has to present.
  * - `none`: no authentication, in a network where only this API reaches the endpoint.
- * - `bearer`: an access token of this API. `token` is called for every request, so it has to cache; a
- *   throw becomes a 503.
+ * - `bearer`: an access token that authenticates this API. `token` is called for every introspection, so it
+ *   should cache. If it throws, the response is 503.
  */
 export type ClientAuthenticationOptions =
   | {
@@ -46,7 +46,7 @@ export type ClientAuthenticationOptions =
   | { readonly method: 'tls_client_auth' | 'none'; readonly clientId?: string | undefined }
   | { readonly method: 'bearer'; readonly token: () => string | Promise<string> }
 
-/** How opaque tokens of an issuer are verified: the issuer is asked about each of them. */
+/** How opaque tokens of an issuer are verified: by a request to the issuer about the token. */
 export interface IntrospectionOptions {
   readonly authentication: ClientAuthenticationOptions
   /**
@@ -60,13 +60,13 @@ export interface IntrospectionOptions {
    */
   readonly tokens?: 'opaque' | 'all' | undefined
   /**
-   * How the opaque tokens of this issuer begin. Tokens that begin otherwise are never sent to it.
+   * How the opaque tokens of this issuer begin. Other opaque tokens are never sent to it.
    * Required for all but one of several issuers with introspection.
    */
   readonly tokenPrefix?: string | undefined
   /**
    * For how many seconds an active token is cached, at most until it expires: 0 to 3,600. A revoked
-   * token is accepted that much longer. 0: every request asks the issuer.
+   * token may be accepted for that long. With 0, every request causes an introspection.
    * @defaultValue 10
    */
   readonly maxAge?: number | undefined
@@ -76,14 +76,14 @@ export interface IntrospectionOptions {
    */
   readonly inactiveMaxAge?: number | undefined
   /**
-   * Requires responses that the issuer has signed (RFC 9701). Their `aud` has to be the client id or the
+   * Requires responses that the issuer has signed (RFC 9701). Their `aud` must contain the client id or the
    * `resource` of this API.
    * @defaultValue false
    */
   readonly signed?: boolean | undefined
 }
 
-/** The option `authentication`, checked and complete. The secrets are in no error and no event. */
+/** The option `authentication`, checked and complete. No error and no event contains its secrets. */
 export type ResolvedClientAuthentication =
   | {
       readonly method: 'client_secret_basic'
@@ -122,7 +122,7 @@ export interface ResolvedIntrospection {
   readonly maxAge: number
   /** Seconds. */
   readonly inactiveMaxAge: number
-  /** The values of `aud` that a signed response may have; `undefined` where none is required. */
+  /** The values of which `aud` of a signed response must contain one; `undefined`: no signature needed. */
   readonly signedFor: readonly string[] | undefined
 }
 
@@ -150,7 +150,7 @@ const maxSeconds = 3_600
 /**
  * Resolves the option `introspection` of an issuer.
  *
- * @throws TypeError that names the option
+ * @throws TypeError that names the option.
  */
 export function resolveIntrospection(
   value: unknown,
@@ -208,9 +208,9 @@ function readSignedAudiences(...identifiers: readonly (string | undefined)[]): r
 }
 
 /**
- * Checks that the prefix of an opaque token selects at most one of the issuers with introspection.
+ * Checks that the issuers with introspection have different prefixes, and that at most one has none.
  *
- * @throws TypeError
+ * @throws TypeError that names the option.
  */
 export function checkTokenPrefixes(
   issuers: readonly {

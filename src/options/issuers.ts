@@ -1,6 +1,6 @@
 /**
- * @module Checks the options of issuers, whether they are listed or returned by a function, and fills
- * them in from those of the validator.
+ * @module Checks the options of issuers, which are listed or returned by a function. Takes what they do not
+ * set from the options of the validator.
  */
 import { ignoreRejection } from '../internal/callback.ts'
 import { isPrintable, printable } from '../internal/printable.ts'
@@ -25,12 +25,12 @@ import type { IssuerOptions, Profile, ScopeClaim, ValidatorOptions } from './typ
 /** The options of one issuer, checked and complete. */
 export interface IssuerSettings {
   readonly issuer: string
-  /** `false`: any audience is accepted; with the profile `jwt`, none too. */
+  /** `false`: any `aud` is accepted; with the profile `jwt`, `aud` may also be missing. */
   readonly audience: readonly string[] | false
   readonly profile: Profile
   /** Seconds. */
   readonly clockTolerance: number
-  /** Seconds since `iat`; `undefined` for no limit. */
+  /** Seconds since `iat`; `undefined`: no limit. */
   readonly maxTokenAge: number | undefined
   readonly algorithms: readonly Algorithm[]
   readonly scopeClaim: ScopeClaim | undefined
@@ -44,13 +44,13 @@ export interface IssuerSettings {
   readonly decryptionKeys: readonly DecryptionKey[] | undefined
 }
 
-/** What an issuer has from the validator where its own options do not set it. */
+/** The settings of the validator that apply to an issuer whose own options do not set them. */
 export type IssuerDefaults = Omit<
   IssuerSettings,
   'issuer' | 'jwksUri' | 'jwks' | 'allowInsecureHttp' | 'introspection' | 'decryptionKeys'
 >
 
-/** Finds the settings of an issuer; `undefined` for one that is not trusted. */
+/** Finds the settings of an issuer. Resolves to `undefined` if the issuer is not trusted. */
 export type ResolveIssuer = (iss: string) => Promise<IssuerSettings | undefined>
 
 const issuerOptionNames: readonly (keyof IssuerOptions)[] = [
@@ -67,7 +67,7 @@ const issuerOptionNames: readonly (keyof IssuerOptions)[] = [
   'decryptionKeys',
 ]
 
-/** What a validator and each of its issuers may set. */
+/** The options that both a validator and each of its issuers may set. */
 interface Rules {
   readonly audience: IssuerSettings['audience'] | undefined
   readonly profile: IssuerSettings['profile'] | undefined
@@ -77,9 +77,10 @@ interface Rules {
 }
 
 /**
- * Reads what a validator and each of its issuers may set.
+ * Reads the options that both a validator and each of its issuers may set.
  *
- * @param options Own properties only.
+ * @param options The copy that `readOwnOptions` returned.
+ * @param prefix What precedes the name of an option in messages.
  */
 export function readRules(
   options: Partial<ValidatorOptions | IssuerOptions>,
@@ -114,7 +115,7 @@ export function readRules(
   }
 }
 
-/** Reads the option `issuer`. What a function returns is read each time that it is called. */
+/** Reads the option `issuer`. For a function, returns a function that reads each of its results. */
 export function readIssuers(
   issuer: ValidatorOptions['issuer'] | undefined,
   defaults: IssuerDefaults,
@@ -132,7 +133,7 @@ export function readIssuers(
       const settings = readIssuer(options, defaults, resource)
       if (settings.issuer === iss) return settings
       throw new TypeError(
-        'issuer, as a function, must answer with options of the issuer it is asked for',
+        'issuer, as a function, must return options of the issuer that it was called with',
       )
     }
   }
@@ -165,7 +166,7 @@ function readIssuer(
   const { jwksUri, jwks } = options
   const allowInsecureHttp = checkBoolean(options.allowInsecureHttp, 'issuer.allowInsecureHttp')
   const issuer = readIdentifier(options, allowInsecureHttp)
-  // A function may return text from an unverified token.
+  // Printable, because a function may return text from an unverified token.
   const label = printable(issuer)
   if (jwks !== undefined && jwksUri !== undefined) {
     throw new TypeError(`issuer ${label} has both jwks and jwksUri: set one of them`)
@@ -188,8 +189,9 @@ function readIssuer(
     scopeClaim: rules.scopeClaim ?? defaults.scopeClaim,
     issuer,
     jwksUri,
-    // A copy, because keys that are removed from the original later would still be used.
-    jwks: copyOf(jwks, label),
+    // A copy. If a function later returns the same object with other keys, `createTrustedIssuer` could not
+    // detect the change by comparison, and would keep the old keys.
+    jwks: cloneJwks(jwks, label),
     allowInsecureHttp,
     introspection,
     decryptionKeys: readDecryptionKeys(
@@ -200,7 +202,7 @@ function readIssuer(
   }
 }
 
-/** Only an issuer whose metadata are fetched has to be a URL. Otherwise RFC 7519 §2: a StringOrURI. */
+/** An issuer must be a URL if its metadata is fetched; otherwise it is a StringOrURI (RFC 7519 §2). */
 function readIdentifier(
   { issuer, jwks, jwksUri }: Partial<IssuerOptions>,
   allowInsecureHttp: boolean,
@@ -208,18 +210,18 @@ function readIdentifier(
   const isFetched = jwks === undefined && jwksUri === undefined
   const problem = isFetched
     ? findFetchedIssuerProblem(issuer, allowInsecureHttp)
-    : validateStringOrUri(issuer)
+    : findStringOrUriProblem(issuer)
   if (problem === undefined) return issuer as string
   const text = typeof issuer === 'string' ? JSON.stringify(printable(issuer)) : printable(issuer)
   throw new TypeError(`issuer ${text} ${problem}`)
 }
 
-function validateStringOrUri(issuer: unknown): string | undefined {
+function findStringOrUriProblem(issuer: unknown): string | undefined {
   if (!isFilledString(issuer)) return 'is not a string that is not empty'
   return isPrintable(issuer) ? undefined : 'has a character that cannot be printed'
 }
 
-function copyOf(jwks: unknown, issuer: string): unknown {
+function cloneJwks(jwks: unknown, issuer: string): unknown {
   try {
     return structuredClone(jwks)
   } catch (cause) {

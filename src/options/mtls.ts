@@ -9,24 +9,25 @@ import { checkBoolean, readOwnOptions } from './checks.ts'
 /**
  * How a header field contains a certificate.
  *
- * - `rfc9440`: DER in base64 between colons, as `Client-Cert` has it (RFC 9440).
- * - `escaped-pem`: PEM, percent-encoded or with spaces for line breaks, with or without its first and
- *   last line: nginx `$ssl_client_escaped_cert`, AWS `X-Amzn-Mtls-Clientcert-Leaf`, Traefik
+ * - `rfc9440`: DER in base64 between colons, as in `Client-Cert` (RFC 9440).
+ * - `escaped-pem`: PEM, percent-encoded or with spaces instead of line breaks, with or without its first
+ *   and last line: nginx `$ssl_client_escaped_cert`, AWS `X-Amzn-Mtls-Clientcert-Leaf`, Traefik
  *   `X-Forwarded-Tls-Client-Cert`, HAProxy `%[ssl_c_der,base64]`.
  * - `xfcc`: the `Hash` or the `Cert` of Envoy's `x-forwarded-client-cert`, in a field with one element
  *   (`forward_client_cert_details: SANITIZE_SET`). A field with several elements is ignored: Envoy does
- *   not quote the names in a certificate, so that a client can write what looks like an element.
+ *   not quote the names in a certificate, so a client's certificate can contain text like an element.
  */
 export type CertificateHeaderFormat = 'rfc9440' | 'escaped-pem' | 'xfcc'
 
-/** A header field in which a proxy passes the certificate on. */
+/** A header field in which a proxy sends the client's certificate to this API. */
 export interface CertificateHeader {
   /** The name of the field. The proxy must remove the field from the requests of its clients. */
   readonly header: string
   readonly format: CertificateHeaderFormat
   /**
-   * Returns true for a request that came through the proxy: by the address of its socket, for example.
-   * For any other result the field is ignored. A throw is not a refusal: it reaches the application.
+   * Returns true for a request that came through the proxy, for example by the address of its socket.
+   * With any other result the field is ignored. What the function throws reaches the application as an
+   * error; it does not refuse the token.
    */
   readonly trusted: (request: HttpRequest) => boolean
 }
@@ -66,9 +67,9 @@ const formats: readonly unknown[] = ['rfc9440', 'escaped-pem', 'xfcc']
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /**
- * Resolves the option `mtls`. Returns `undefined` where mutual TLS is disabled.
+ * Resolves the option `mtls`. Returns `undefined` if mutual TLS is disabled.
  *
- * @throws TypeError that names the option
+ * @throws TypeError that names the option.
  */
 export function resolveMtls(value: unknown): ResolvedMtls | undefined {
   if (value === undefined || value === false) return undefined

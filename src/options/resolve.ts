@@ -1,6 +1,6 @@
 /**
- * @module Checks the options of a validator and fills in their defaults. The result is complete and
- * valid: no other module checks an option again.
+ * @module Checks the options of a validator and fills in their defaults. The pipeline checks the members of
+ * `requirement`, `impliedScopes` and `resource`; no module checks any other option again.
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
@@ -26,30 +26,31 @@ import type {
   ValidatorOptions,
 } from './types.ts'
 
-/** The options, checked and complete. */
+/** The options of a validator, checked and complete. */
 export interface ResolvedOptions {
   readonly issuers: readonly IssuerSettings[] | ResolveIssuer
-  /** Every audience of this API. */
+  /** Every audience of this API, of the validator and of listed issuers. */
   readonly audiences: readonly string[]
   /** Seconds. */
   readonly clockTolerance: number
-  /** Compiled by the pipeline. */
+  /** Checked and compiled by the pipeline. */
   readonly requirement: Requirement | undefined
-  /** Compiled by the pipeline. */
+  /** Checked and compiled by the pipeline. */
   readonly impliedScopes: ImpliedScopes | undefined
-  /** Its other members are checked by the pipeline. */
+  /** The members other than `identifier` are checked by the pipeline. */
   readonly resource: IdentifiedResource | undefined
   readonly revoked: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   readonly tokenLocations: readonly TokenLocation[]
   readonly realm: string
-  /** `undefined`: DPoP is off. */
+  /** `undefined`: DPoP is disabled. */
   readonly dpop: (ResolvedDpop & { readonly publicUrl: string }) | undefined
-  /** `undefined`: mutual TLS is off. */
+  /** `undefined`: mutual TLS is disabled. */
   readonly mtls: ResolvedMtls | undefined
   readonly keyPolicy: ResolvedKeyPolicy
   /** 0: nothing is cached. */
   readonly maxCachedTokens: number
   readonly fetch: FetchLike
+  /** Milliseconds. */
   readonly now: () => number
   readonly onEvent: ((event: ValidatorEvent) => void) | undefined
 }
@@ -79,7 +80,7 @@ export const optionNames: readonly (keyof ValidatorOptions)[] = [
   'onEvent',
 ]
 
-/** The right place of options that are often set at the top level by mistake. */
+/** The right place of options that are often set in the validator's options by mistake. */
 const elsewhere: Readonly<Record<string, string>> = {
   optional: "authenticate's second argument",
   passErrors: "authenticate's second argument",
@@ -124,7 +125,7 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
   const issuers = readIssuers(options.issuer, defaults, resource?.identifier)
   return {
     issuers,
-    audiences: audiencesOf([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),
+    audiences: collectAudiences([defaults, ...(typeof issuers === 'function' ? [] : issuers)]),
     clockTolerance: defaults.clockTolerance,
     requirement: options.requirement,
     impliedScopes: options.impliedScopes,
@@ -142,11 +143,14 @@ export function resolveOptions(value: ValidatorOptions): ResolvedOptions {
   }
 }
 
-function audiencesOf(rules: readonly IssuerDefaults[]): readonly string[] {
+function collectAudiences(rules: readonly IssuerDefaults[]): readonly string[] {
   return [...new Set(rules.flatMap(({ audience }) => audience || []))]
 }
 
-/** Throws for anything but a finite number: a comparison with NaN must not decide about a token. */
+/**
+ * Wraps a clock. The result throws unless the time is a finite number: a comparison with NaN must not decide
+ * about a token.
+ */
 function checkedClock(now: () => number): () => number {
   return () => {
     const time = readClock(now)
@@ -173,7 +177,7 @@ function readLocations(locations: ValidatorOptions['tokenLocations']): readonly 
 }
 
 function readRealm(realm: unknown, audience: readonly string[] | false): string {
-  // RFC 6750 §3: a challenge must have at least one parameter, so there is always a realm.
+  // RFC 6750 §3: a challenge must have at least one parameter, so it always has a realm.
   if (realm === undefined)
     return audience ? (audience[0] as string).replace(/[^\x20-\x7e]/g, '?') : 'api'
   if (typeof realm === 'string' && isRealm(realm)) return realm
@@ -196,7 +200,7 @@ function readDpop(
   return { ...dpop, publicUrl: url }
 }
 
-/** @returns The URL, with which the URI in a DPoP proof is compared. */
+/** Checks the URL that the URI in a DPoP proof is compared with. */
 function checkPublicUrl(value: unknown): string | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'string' && /^https?:\/\/[^\s?#@\\]+$/i.test(value) && URL.canParse(value)) {

@@ -25,7 +25,7 @@ export interface ResourceOptions {
   readonly name?: string | undefined
   /** The URL of the developer documentation. */
   readonly documentation?: string | undefined
-  /** The URL of the policy for the use of the data. */
+  /** The URL of the requirements on how clients may use the data. */
   readonly policyUri?: string | undefined
   /** The URL of the terms of service. */
   readonly tosUri?: string | undefined
@@ -34,16 +34,16 @@ export interface ResourceOptions {
    * @defaultValue the issuers; required where `issuer` is a function
    */
   readonly authorizationServers?: string | readonly string[] | undefined
-  /** Additional members of the document. They must not contradict what the validator does. */
+  /** Additional members of the metadata document. They must not contradict what the validator does. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /**
-   * How many seconds clients may cache the document: 0 to 31,536,000.
+   * For how many seconds clients may cache the metadata document: 0 to 31,536,000.
    * @defaultValue 3600
    */
   readonly maxAge?: number | undefined
 }
 
-/** The option `resource`, of which the names and the identifier have been checked. */
+/** The option `resource` after the check of its names and its identifier. */
 export type IdentifiedResource = Partial<ResourceOptions> & Pick<ResourceOptions, 'identifier'>
 
 const wellKnownPath = '/.well-known/oauth-protected-resource'
@@ -69,8 +69,8 @@ export function readResource(value: unknown): IdentifiedResource | undefined {
 }
 
 /**
- * Checks a resource identifier: an `https` URL, or an `http` URL of this machine, without a fragment.
- * A query is allowed but not recommended, and causes a process warning.
+ * Checks a resource identifier: an `https` URL, or an `http` URL on a loopback host, without a fragment.
+ * A query is allowed but not recommended, so it causes a process warning.
  */
 function checkIdentifier(value: unknown, label: string): string {
   const shown = typeof value === 'string' ? JSON.stringify(printable(value)) : printable(value)
@@ -81,7 +81,7 @@ function checkIdentifier(value: unknown, label: string): string {
     throw new TypeError(`${label} ${shown} must be an https URL, or an http URL of a loopback host`)
   }
   const { path, query } = splitUrl(identifier)
-  // URL would resolve these, so the client would ask for another path than the one that is served.
+  // `URL` resolves dot segments, so a client would request another path than the one that is served.
   if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new TypeError(`${label} ${shown} has a dot segment in its path`)
   }

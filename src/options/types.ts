@@ -11,7 +11,7 @@ import type { IntrospectionOptions } from './introspection.ts'
 import type { MtlsOptions } from './mtls.ts'
 import type { ResourceOptions } from './resource.ts'
 
-/** Where a token may be in a request. `header` is always read: RFC 6750 §2.1 makes it a MUST. */
+/** Where a token may be in a request. `header` is always read, as RFC 6750 §2.1 requires. */
 export type TokenLocation = 'header' | 'body' | 'query'
 
 /**
@@ -31,7 +31,7 @@ export type ImpliedScopes =
   | Readonly<Record<string, readonly string[]>>
   | ((granted: readonly string[]) => readonly string[])
 
-/** How long keys are used, and how long they are waited for. Every duration is in seconds. */
+/** How long keys are used, and how long requests wait for them. Every duration is in seconds. */
 export interface KeyPolicy {
   /**
    * Seconds after which a key set expires: 1 to 86,400. A `max-age` in its `Cache-Control` takes
@@ -41,16 +41,16 @@ export interface KeyPolicy {
    */
   readonly maxAge?: number | undefined
   /**
-   * Seconds for which an expired key set is still used while no newer one can be fetched.
+   * Seconds for which an expired key set is still used while no newer one can be fetched: 0 to 31,536,000.
    * @defaultValue 86400
    */
   readonly staleIfError?: number | undefined
   /**
-   * Seconds for which a request waits for metadata and keys, at most 300. The limit applies to the
+   * Seconds for which a request waits for metadata and keys: 0.001 to 300. The limit applies to the
    * whole wait, which includes the fetch of a newer set for an unknown key. It also applies to each
-   * fetch, which continues after the requests that waited for it were answered. A request waits at
-   * most 1 second if an expired key set can be used. Time in which the process was suspended does
-   * not count.
+   * fetch, which continues after the requests that waited for it were answered. If an expired key set
+   * may be used, a request waits at most 1 second. Time in which the process was suspended does not
+   * count.
    * @defaultValue 5
    */
   readonly timeout?: number | undefined
@@ -62,9 +62,9 @@ export type ResolvedKeyPolicy = { readonly [Name in keyof KeyPolicy]-?: number }
 /** The options of one trusted issuer. They take precedence over those of the validator. */
 export interface IssuerOptions {
   /**
-   * The issuer identifier, exactly as the claim `iss` has it, a slash at the end included. With `jwks` or
-   * `jwksUri` it may be any string (RFC 7519, section 2, StringOrURI). Otherwise the metadata are fetched
-   * from it: an `https` URL without query and fragment, equal to its own parsed form.
+   * The issuer identifier, exactly as in the claim `iss`, including a slash at the end. With `jwks` or
+   * `jwksUri` it may be any string (RFC 7519, section 2, StringOrURI). Otherwise the metadata is fetched
+   * from it, so it must be an `https` URL without query and fragment, equal to its own parsed form.
    */
   readonly issuer: string
   /** The URL of the key set. If it is set, the keys are not looked up in the issuer's metadata. */
@@ -82,12 +82,12 @@ export interface IssuerOptions {
   /** The maximum age of this issuer's tokens, in seconds since `iat`: 1 to 2,678,400. */
   readonly maxTokenAge?: number | undefined
   /**
-   * Accepts `http` URLs of other hosts for metadata and keys. Only for a private network of
-   * containers: anyone who can change packets there can sign tokens.
+   * Accepts `http` URLs of hosts other than loopback, for metadata, keys and introspection. Only for a
+   * private network of containers: anyone who can change packets there can make the API accept any token.
    * @defaultValue false
    */
   readonly allowInsecureHttp?: boolean | undefined
-  /** How opaque tokens of this issuer are verified. Without it they are refused. */
+  /** How opaque tokens of this issuer are verified. Without this option they are refused. */
   readonly introspection?: IntrospectionOptions | undefined
   /**
    * The private keys that decrypt the tokens of this issuer: a JWK Set of 1 to 16 keys. If it is
@@ -102,11 +102,13 @@ export interface IssuerOptions {
 
 /**
  * Finds the options of an issuer by the `iss` of a token, which is not verified yet. It is not
- * called with an `http` or `https` URL that is not in its parsed form, or that has credentials, a
- * query or a fragment. With `undefined` the token is refused; return it for an issuer that is no
- * longer trusted. Results are stored for ten minutes. If the function throws or does not return
- * within `keys.timeout`, the response is 503, unless there is an earlier result, which is used for
- * another ten minutes at most.
+ * called with more than 1,000 characters, with a character that cannot be printed, or with an `http`
+ * or `https` URL that is not in its parsed form, or that has credentials, a query or a fragment.
+ *
+ * With `undefined` the token is refused; return it for an issuer that is no longer trusted. Options are
+ * stored for ten minutes, `undefined` for one. If the function throws, returns invalid options or does not
+ * return within `keys.timeout`, earlier options are used for another ten minutes at most. Without earlier
+ * options the response is 503.
  *
  * Issuers without a verified token share limits: 100 calls and 50 fetches of keys at a time, and 600
  * requests and 10 more each second. A token above a limit is answered with 503.
@@ -117,7 +119,7 @@ export type IssuerResolver = (
 
 /** The options of a validator. Every duration is a number of seconds. */
 export interface ValidatorOptions {
-  /** The trusted issuers. They are compared exactly, including a slash at the end. */
+  /** The trusted issuers. `iss` is compared exactly, including a slash at the end. */
   readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[] | IssuerResolver
   /**
    * This API's identifiers, of which `aud` must contain one. `false` switches the check off.
@@ -144,8 +146,8 @@ export interface ValidatorOptions {
    */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * The tolerance for `exp` and `nbf` in seconds: 0 to 300. `iat` may be in the future by the same
-   * time, but always by 60 seconds.
+   * The tolerance for `exp` and `nbf` in seconds: 0 to 300. `iat` may be in the future by 60 seconds, or by
+   * this tolerance if it is more.
    * @defaultValue 5
    */
   readonly clockTolerance?: number | undefined
@@ -161,7 +163,7 @@ export interface ValidatorOptions {
    * @defaultValue 'scope'
    */
   readonly scopeClaim?: ScopeClaim<JwtClaims> | undefined
-  /** Is required of every token. */
+  /** What every token must satisfy. */
   readonly requirement?: Requirement | undefined
   /**
    * Scopes that imply others, for example `{ admin: ['read', 'write'] }`: a token with `admin`
@@ -172,9 +174,9 @@ export interface ValidatorOptions {
   readonly impliedScopes?: ImpliedScopes | undefined
   /**
    * Returns whether a token was revoked. Called on every request, for cached tokens too, after
-   * every check except the requirement. Requests with the same token share a call that began
-   * after them. `true` refuses the token with 401. If the function throws, returns no boolean or does
-   * not return within `keys.timeout`, the response is 503.
+   * every check except the requirement. A request may use the result of another call for the same token
+   * that began after the request arrived. `true` refuses the token with 401. If the function throws,
+   * returns no boolean or does not return within `keys.timeout`, the response is 503.
    */
   readonly revoked?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined
   /**
@@ -189,8 +191,8 @@ export interface ValidatorOptions {
    */
   readonly realm?: string | undefined
   /**
-   * The base URL that clients use: `https://api.example.com`. A path is the prefix that a proxy strips
-   * from requests. DPoP proofs are compared with it, never with `Host` or `X-Forwarded-*`.
+   * The base URL that clients use: `https://api.example.com`. A path is the prefix that a proxy removes
+   * from requests. DPoP proofs are compared with this URL, never with `Host` or `X-Forwarded-*`.
    * @defaultValue the origin of `resource`; required with `dpop` where there is no `resource`
    */
   readonly publicUrl?: string | undefined
@@ -206,7 +208,7 @@ export interface ValidatorOptions {
    * @defaultValue false
    */
   readonly mtls?: boolean | MtlsOptions | undefined
-  /** How long keys are used and waited for, in seconds. */
+  /** How long keys are used, and how long requests wait for them. */
   readonly keys?: KeyPolicy | undefined
   /**
    * How many verified tokens are cached; `false` for none.

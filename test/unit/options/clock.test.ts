@@ -18,7 +18,7 @@ describe('the default clock', () => {
     await api.accepts(token)
   })
 
-  it('follows the real time again after fake timers under which the validator was created', async () => {
+  it('uses the real time again after fake timers, even if the validator was created under them', async () => {
     vi.useFakeTimers({ now: Date.now() + 400_000 })
     const api = createApi()
     const token = t0({ iat: undefined }, {})

@@ -67,12 +67,12 @@ describe('decryptionKeys', () => {
     ['a kid that is not a string', { ...rsa, kid: 1 }, '.kid must be a string'],
     ['a signing key', { ...rsa, use: 'sig' }, '.use must be enc or absent'],
     [
-      'operations of another kind',
+      'key_ops for signatures',
       { ...rsa, key_ops: ['sign'] },
       '.key_ops must include one of decrypt, unwrapKey, deriveKey, deriveBits',
     ],
     [
-      'operations that are not a list',
+      'key_ops that are not a list',
       { ...rsa, key_ops: 'decrypt' },
       '.key_ops must include one of decrypt, unwrapKey, deriveKey, deriveBits',
     ],
@@ -97,7 +97,7 @@ describe('decryptionKeys', () => {
     ],
     ['a short secret', makeSecret(16, { alg: 'A256KW' }), ' must have 32 bytes for A256KW'],
     [
-      'an odd secret',
+      'a secret of another length',
       makeSecret(20, { alg: 'dir' }),
       ' must have 16 or 24 or 32 or 48 or 64 bytes for dir',
     ],

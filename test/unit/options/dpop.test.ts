@@ -17,7 +17,7 @@ describe('the option dpop', () => {
     expect(resolveDpop(false)).toBeUndefined()
   })
 
-  it('has its defaults where it is true or sets nothing', () => {
+  it('has its defaults if it is true or sets nothing', () => {
     const nothing = { required: undefined, algorithms: undefined, nonce: false }
     for (const value of [true, {}, nothing]) expect(resolveDpop(value)).toEqual(defaults)
   })

@@ -30,7 +30,7 @@ afterEach(() => {
 })
 
 describe('introspection', () => {
-  it('is absent where it is undefined', () => {
+  it('is absent if it is undefined', () => {
     expect(resolve(undefined)).toBeUndefined()
   })
 
@@ -46,7 +46,7 @@ describe('introspection', () => {
     })
   })
 
-  it('takes signed responses for the client id and for the identifier of this API', () => {
+  it('accepts signed responses for the client id and for the identifier of this API', () => {
     const signedFor = (more: object) =>
       resolve({ authentication: basic, signed: true }, more)?.signedFor
     expect(signedFor({})).toEqual(['rs'])
@@ -79,7 +79,7 @@ describe('introspection', () => {
     expect(() => resolve(options)).toThrow(message)
   })
 
-  it('requires the endpoint where the metadata of the issuer cannot be fetched', () => {
+  it('requires the endpoint if the metadata of the issuer cannot be fetched', () => {
     const issuer = 'urn:example:issuer'
     expect(() => resolve({ authentication: basic }, { issuer })).toThrow(
       'issuer.introspection.endpoint is required, because the issuer is not an absolute URL',
@@ -195,7 +195,7 @@ describe('tokenPrefix', () => {
     )
   })
 
-  it('belongs to one issuer', () => {
+  it('cannot be the same for two issuers', () => {
     expect(() => checkTokenPrefixes([issuer('a_'), issuer('a_')])).toThrow(
       'issuer.introspection.tokenPrefix "a_" is set for two issuers',
     )

@@ -100,7 +100,7 @@ describe('issuer', () => {
   })
 
   it.each(['https://AS.test/a/b', 'https://as.test:443'])(
-    'is equal to its own parsed form if its metadata is fetched, unlike %s',
+    'must equal its own parsed form if its metadata is fetched, unlike %s',
     (issuer) => {
       expect(() => construct({ issuer })).toThrow('is not in its parsed form')
       expect(() => withIssuer({ jwksUri: issuer })).not.toThrow()
@@ -167,13 +167,13 @@ describe('issuer', () => {
     }
   })
 
-  it('is not listed twice, and differs from one with a slash at the end', () => {
+  it('cannot be listed twice, and differs from an issuer with a slash at the end', () => {
     const twice = [ISS, { issuer: ISS, jwks }]
     expect(() => construct({ issuer: twice })).toThrow(`issuer ${ISS} is listed twice`)
     expect(() => construct({ issuer: [ISS, `${ISS}/`] })).not.toThrow()
   })
 
-  it('has either jwks or jwksUri', () => {
+  it('cannot have both jwks and jwksUri', () => {
     expect(() => withIssuer({ jwks, jwksUri: 'https://as.test/jwks' })).toThrow(
       `issuer ${ISS} has both jwks and jwksUri: set one of them`,
     )

@@ -130,7 +130,7 @@ describe('a property of Object.prototype', () => {
     ['requirement', { scopes: 'other' }],
   ])('is not taken for the option %s of authenticate', async (name, value) => {
     pollute(name, value)
-    const guard = authenticate(createValidator(fixtureOptions()), {})
+    const middleware = authenticate(createValidator(fixtureOptions()), {})
     const response = {
       headersSent: false,
       statusCode: 0,
@@ -143,7 +143,7 @@ describe('a property of Object.prototype', () => {
         response.ended = true
       },
     }
-    await guard({ headers: {} } as never, response as never)
+    await middleware({ headers: {} } as never, response as never)
     expect(response).toMatchObject({ statusCode: 401, ended: true })
     expect(response.headers.get('WWW-Authenticate')).toEqual([`Bearer realm="${AUD}"`])
   })

@@ -43,7 +43,7 @@ describe('the URL of the metadata', () => {
     ...examples.wellknown.rfc9728.map(([identifier]) => identifier),
     'https://rs.test/é?é',
     'https://rs.test/{a}|b^c`d<e>',
-  ])('is what a client sends that parses it: %s', (identifier) => {
+  ])('is the URL that a client requests after parsing it: %s', (identifier) => {
     const url = metadataUrl(identifier)
     const { origin, pathname, search } = new URL(url)
     expect(url).toBe(origin + pathname + search)

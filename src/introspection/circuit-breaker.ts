@@ -24,8 +24,11 @@ export interface CircuitBreaker {
   /** Seconds until the next attempt is due. */
   readonly remaining: () => number
   readonly begin: () => Attempt
-  /** Forgets the tokens that failed, after a success. */
-  readonly recordOtherSuccess: () => void
+  /**
+   * Starts the count of failed tokens anew, because a token of another kind was introspected
+   * successfully. Does not close the circuit.
+   */
+  readonly resetFailedTokens: () => void
 }
 
 interface Attempt {
@@ -51,7 +54,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   let failureCount = 0
   let isProbing = false
 
-  function recordOtherSuccess(): void {
+  function resetFailedTokens(): void {
     failedTokens.clear()
     succeededAt = now()
   }
@@ -69,7 +72,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
     if (isProbe) isProbing = true
     return {
       succeed() {
-        recordOtherSuccess()
+        resetFailedTokens()
         backOff.recordSuccess()
       },
       fail(failure, token) {
@@ -95,6 +98,6 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
     },
     remaining: backOff.remaining,
     begin,
-    recordOtherSuccess,
+    resetFailedTokens,
   }
 }

@@ -3,8 +3,8 @@ import type { Observer } from '../events/observer.ts'
 import type { IntrospectionLimit } from '../events.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
+import type { IntrospectionFailure } from './failure.ts'
 import { createInactiveWatch } from './inactive-watch.ts'
-import type { Pause } from './outages.ts'
 
 export interface IntrospectionReportOptions {
   readonly issuer: string
@@ -13,8 +13,15 @@ export interface IntrospectionReportOptions {
 }
 
 export interface IntrospectionReports {
-  /** @param startedAt When the request began, by the clock of `performance`. */
-  readonly reportFailure: (pause: Pause, startedAt: number) => void
+  /**
+   * @param delayOfOthers Seconds for which other tokens wait.
+   * @param startedAt When the request began, by `performance.now()`.
+   */
+  readonly reportFailure: (
+    failure: IntrospectionFailure,
+    delayOfOthers: number,
+    startedAt: number,
+  ) => void
   readonly reportRateLimit: (limit: IntrospectionLimit) => void
   /**
    * Records a response, and reports a long series of inactive tokens.
@@ -39,7 +46,7 @@ export function createIntrospectionReports({
   const watch = createInactiveWatch()
 
   return {
-    reportFailure({ failure, delay }, startedAt) {
+    reportFailure(failure, delayOfOthers, startedAt) {
       observer.emit({
         type: 'introspection.failed',
         issuer,
@@ -48,7 +55,7 @@ export function createIntrospectionReports({
         clientId,
         hint: failure.hint,
         cause: failure,
-        retryAfter: Math.ceil(delay),
+        retryAfter: Math.ceil(delayOfOthers),
         durationMs: performance.now() - startedAt,
       })
     },

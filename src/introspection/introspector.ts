@@ -160,9 +160,9 @@ export function createIntrospector<R extends Expiring>(
       return await call()
     } catch (error) {
       if (!(error instanceof IntrospectionFailure)) throw error
-      const pause = { failure: error, delay: attempt.fail(error) }
-      reports.reportFailure(pause, startedAt)
-      return pause
+      const failed = attempt.fail(error)
+      reports.reportFailure(error, failed.delayOfOthers, startedAt)
+      return failed
     }
   }
 

@@ -5,13 +5,13 @@
  * token can cause, such as no connection, makes all wait at once.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
-import { createCircuitBreaker } from './circuit-breaker.ts'
+import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 import type { IntrospectionFailure } from './failure.ts'
 
 /** Why no request may be made about a token now. */
 export interface Pause {
   readonly failure: IntrospectionFailure
-  /** Seconds until the next attempt is due. */
+  /** Seconds until the next attempt with this token is possible; 0 if it already is. */
   readonly delay: number
 }
 
@@ -26,9 +26,13 @@ export interface Outages {
 
 export interface IntrospectionAttempt {
   readonly succeed: () => void
-  /** @returns Seconds for which other tokens wait; 0 if they do not. */
-  readonly fail: (failure: IntrospectionFailure) => number
+  readonly fail: (failure: IntrospectionFailure) => FailedAttempt
   readonly end: () => void
+}
+
+interface FailedAttempt extends Pause {
+  /** Seconds for which other tokens wait because of this failure; 0 if they do not. */
+  readonly delayOfOthers: number
 }
 
 /** Tokens whose last introspection failed, 150 octets each. */
@@ -49,7 +53,7 @@ export function createOutages(now: () => number): Outages {
   const failedTokens = createGenerationMap<FailedToken>(maxFailedTokens)
 
   /** The first repetition is immediate, the next after 1 s, then after twice as long each time. */
-  function calculateDelay({ failures, failedAt }: FailedToken): number {
+  function calculateTokenDelay({ failures, failedAt }: FailedToken): number {
     const elapsed = now() - failedAt
     if (failures < 2 || elapsed < 0) return 0
     return Math.max(0, Math.min(maxTokenDelay, 2 ** (failures - 2)) - elapsed)
@@ -60,44 +64,68 @@ export function createOutages(now: () => number): Outages {
     failedTokens.set(token, { failures, failedAt: now(), failure })
   }
 
+  function listBreakers(isGenuine: boolean): readonly CircuitBreaker[] {
+    return isGenuine ? [globalBreaker] : [globalBreaker, unknownTokensBreaker]
+  }
+
+  function calculateDelay(token: string, isGenuine: boolean): number {
+    const failed = failedTokens.get(token)
+    const ownDelay = failed === undefined ? 0 : calculateTokenDelay(failed)
+    return Math.max(ownDelay, ...listBreakers(isGenuine).map(({ remaining }) => remaining()))
+  }
+
+  function findFailure(token: string, isGenuine: boolean): IntrospectionFailure | undefined {
+    for (const breaker of listBreakers(isGenuine)) {
+      const failure = breaker.openReason()
+      if (failure !== undefined) return failure
+    }
+    const failed = failedTokens.get(token)
+    return failed !== undefined && calculateTokenDelay(failed) > 0 ? failed.failure : undefined
+  }
+
+  function begin(token: string, isGenuine: boolean): IntrospectionAttempt {
+    const globalAttempt = globalBreaker.begin()
+    const unknownTokensAttempt = isGenuine ? undefined : unknownTokensBreaker.begin()
+
+    /** @returns Seconds for which other tokens wait because of this failure. */
+    function recordFailure(failure: IntrospectionFailure): number {
+      const { dueTo } = failure
+      if (dueTo === 'server') {
+        globalAttempt.fail(failure, undefined)
+        return globalBreaker.remaining()
+      }
+      if (dueTo === 'own_load') return 0
+      if (dueTo === 'token' || dueTo === 'server_or_token') recordFailedToken(token, failure)
+      if (dueTo === 'token') return 0
+      // Genuine tokens have no breaker of their own: their failures make all tokens wait.
+      const attempt = unknownTokensAttempt ?? globalAttempt
+      const isOpen = attempt.fail(failure, dueTo === 'load' ? undefined : token)
+      return isOpen ? (isGenuine ? globalBreaker : unknownTokensBreaker).remaining() : 0
+    }
+
+    return {
+      succeed() {
+        failedTokens.delete(token)
+        globalAttempt.succeed()
+        if (unknownTokensAttempt === undefined) unknownTokensBreaker.resetFailedTokens()
+        else unknownTokensAttempt.succeed()
+      },
+      fail(failure) {
+        const delayOfOthers = recordFailure(failure)
+        return { failure, delay: calculateDelay(token, isGenuine), delayOfOthers }
+      },
+      end() {
+        globalAttempt.end()
+        unknownTokensAttempt?.end()
+      },
+    }
+  }
+
   return {
     findPause(token, isGenuine) {
-      for (const breaker of isGenuine ? [globalBreaker] : [globalBreaker, unknownTokensBreaker]) {
-        const failure = breaker.openReason()
-        if (failure !== undefined) return { failure, delay: breaker.remaining() }
-      }
-      const failed = failedTokens.get(token)
-      const delay = failed === undefined ? 0 : calculateDelay(failed)
-      return failed !== undefined && delay > 0 ? { failure: failed.failure, delay } : undefined
+      const failure = findFailure(token, isGenuine)
+      return failure && { failure, delay: calculateDelay(token, isGenuine) }
     },
-    begin(token, isGenuine) {
-      const globalAttempt = globalBreaker.begin()
-      // Genuine tokens have no breaker of their own: their failures make all tokens wait.
-      const kindAttempt = isGenuine ? globalAttempt : unknownTokensBreaker.begin()
-      return {
-        succeed() {
-          failedTokens.delete(token)
-          globalAttempt.succeed()
-          if (isGenuine) unknownTokensBreaker.recordOtherSuccess()
-          else kindAttempt.succeed()
-        },
-        fail(failure) {
-          const { dueTo } = failure
-          if (dueTo === 'server') {
-            globalAttempt.fail(failure, undefined)
-            return globalBreaker.remaining()
-          }
-          if (dueTo === 'own_load') return 0
-          if (dueTo === 'token' || dueTo === 'server_or_token') recordFailedToken(token, failure)
-          if (dueTo === 'token') return 0
-          const isOpen = kindAttempt.fail(failure, dueTo === 'load' ? undefined : token)
-          return isOpen ? (isGenuine ? globalBreaker : unknownTokensBreaker).remaining() : 0
-        },
-        end() {
-          globalAttempt.end()
-          if (!isGenuine) kindAttempt.end()
-        },
-      }
-    },
+    begin,
   }
 }

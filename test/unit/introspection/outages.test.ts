@@ -2,9 +2,11 @@
 
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import type { ServiceUnavailableError } from 'oauth-resource-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ISS, jwks, t0 } from '../../support/fixture.ts'
 import {
+  type Api,
   active,
   createApi,
   type Respond,
@@ -64,6 +66,50 @@ describe.each(failures)('%s for one token', (_what, fail) => {
     server.respond = () => active()
     api.pass(10)
     expect(await api.outcomeFor('bad')).toBe('OK')
+  })
+})
+
+describe('the Retry-After of a 503', () => {
+  const retryAfterFor = (api: Api, token: string): Promise<unknown> =>
+    api.introspect(token).catch(({ retryAfter }: ServiceUnavailableError) => retryAfter)
+
+  it('states when the next attempt with this token is possible', async () => {
+    const server = await startAuthorizationServer(failFor(raw(500)))
+    const api = createApi(server)
+    const stated: unknown[] = []
+    for (let attempt = 1; attempt <= 6; attempt++) {
+      const retryAfter = await retryAfterFor(api, 'bad')
+      stated.push(retryAfter)
+      // The second attempt is possible immediately.
+      if (attempt > 1) api.pass((retryAfter as number) + 0.01)
+    }
+    expect(stated).toEqual([1, 1, 2, 4, 8, 10])
+    expect(server.received).toHaveLength(6)
+    expect(api.events).toEqual(Array(6).fill(expect.objectContaining({ retryAfter: 0 })))
+  })
+
+  it('states the rest of the pause if no attempt is made, rounded up', async () => {
+    const server = await startAuthorizationServer(failFor(raw(500)))
+    const api = createApi(server)
+    for (const pause of [0, 1.01, 2.01, 0.5]) {
+      await api.outcomeFor('bad')
+      api.pass(pause)
+    }
+    expect(await retryAfterFor(api, 'bad')).toBe(4)
+    expect(server.received).toHaveLength(4)
+  })
+
+  it('states the pause of the token if it is longer than that of all tokens', async () => {
+    const server = await startAuthorizationServer(failFor(raw(500)))
+    const api = createApi(server)
+    for (const pause of [0, 1.01, 2.01, 4.01, 0]) {
+      await api.outcomeFor('bad')
+      api.pass(pause)
+    }
+    server.respond = raw(401)
+    expect(await retryAfterFor(api, 'new')).toBe(1)
+    expect(await retryAfterFor(api, 'bad')).toBe(8)
+    expect(await retryAfterFor(api, 'new')).toBe(1)
   })
 })
 

@@ -1,28 +1,29 @@
 /**
- * @module Stops requests while the introspection endpoint is down, and finds out with one request at a time
- * whether it is back. One failure that the token may have caused does not open the circuit; one that no
- * token can cause does.
+ * @module Stops requests while the introspection endpoint is down, and tests with one request at a time
+ * whether it is up again. A failure that no token can cause opens the circuit at once. Failures that the
+ * tokens may have caused open it after ten different tokens.
  */
 import { createBackOff } from '../keys/back-off.ts'
 import type { IntrospectionFailure } from './failure.ts'
 
-/** Different tokens that have to fail: one client with a few tokens does not cause an outage. */
+/** Different tokens that must fail to open the circuit, so that one client with a few bad tokens cannot. */
 const minTokens = 10
-/** Seconds without a success: where other tokens succeed, the failed ones are the cause. */
+/** Seconds without a success before it opens: if other tokens succeed, the failed tokens are the cause. */
 const minSeconds = 1
 /**
- * Seconds between two attempts in an outage. Shorter than for keys, because no older result serves
- * meanwhile: the API is unavailable until the next attempt.
+ * The longest time in seconds between two attempts in an outage, unless the server asks for more. Shorter
+ * than for keys, because there is no older result to use in the meantime.
  */
 const maxDelay = 10
-/** Seconds. The longest `Retry-After` that is followed. */
-const maxPause = 60
+/** The longest `Retry-After` that is followed, in seconds. */
+const maxRetryAfter = 60
 
 export interface CircuitBreaker {
   /** Returns the failure that opened the circuit; `undefined` if requests may be made. */
   readonly openReason: () => IntrospectionFailure | undefined
-  /** Seconds until the next attempt is due. */
+  /** Seconds until the next attempt is possible; 0 if the circuit is closed. */
   readonly remaining: () => number
+  /** Begins a request. Only allowed if {@link openReason} returns `undefined`. */
   readonly begin: () => Attempt
   /**
    * Starts the count of failed tokens anew, because a token of another kind was introspected
@@ -36,10 +37,11 @@ interface Attempt {
   /**
    * Records a failure.
    *
-   * @param token The hash of the token that may be the cause; `undefined` if no token is.
+   * @param token The hash of the token that may be the cause; `undefined` if no token can be.
    * @returns Whether the circuit is open.
    */
   readonly fail: (failure: IntrospectionFailure, token: string | undefined) => boolean
+  /** Must be called at the end of every attempt, after {@link succeed} or {@link fail}. */
   readonly end: () => void
 }
 
@@ -50,7 +52,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   const failedTokens = new Set<string>()
   let succeededAt = Number.NEGATIVE_INFINITY
   let lastFailure: IntrospectionFailure | undefined
-  /** How many failures have lengthened the back-off. */
+  /** How many failures the back-off has recorded. */
   let failureCount = 0
   let isProbing = false
 
@@ -59,7 +61,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
     succeededAt = now()
   }
 
-  /** @returns Whether enough tokens have failed to open the circuit. */
+  /** @returns Whether enough tokens have failed, and for long enough, to open the circuit. */
   function recordFailedToken(token: string): boolean {
     if (failedTokens.size < minTokens) failedTokens.add(token)
     const elapsed = now() - succeededAt
@@ -80,7 +82,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
         // Requests that were in flight together and fail count as one failure.
         if (failureCount === countAtStart) {
           failureCount++
-          backOff.recordFailure(Math.min(failure.retryAfter ?? 0, maxPause))
+          backOff.recordFailure(Math.min(failure.retryAfter ?? 0, maxRetryAfter))
           lastFailure = failure
         }
         return true

@@ -49,9 +49,10 @@ export function createClientAuthentication(
       case 'private_key_jwt':
         return inBody(await createAssertion(authentication, now))
       case 'bearer':
-        return inHeader(`Bearer ${await callToken(authentication.token)}`)
+        return inHeader(`Bearer ${await getBearerToken(authentication.token)}`)
       default: {
-        // RFC 8705 §2: client_id in the body; the certificate belongs to the connection.
+        // `none`, and `tls_client_auth`: RFC 8705 §2, client_id in the body. The `fetch` option of the
+        // application presents the certificate.
         const { clientId } = authentication
         return inBody(clientId === undefined ? {} : { client_id: clientId })
       }
@@ -80,7 +81,7 @@ function formEncode(text: string): string {
   return new URLSearchParams({ '': text }).toString().slice(1)
 }
 
-/** Whether form encoding changes the credentials, so that a server that does not decode refuses them. */
+/** Whether form encoding changes the credentials. A server that does not decode them refuses them then. */
 export function isChangedByEncoding(authentication: ResolvedClientAuthentication): boolean {
   if (authentication.method !== 'client_secret_basic' || authentication.encoding === 'raw') {
     return false
@@ -98,7 +99,7 @@ async function createAssertion(
 ): Promise<Record<string, string>> {
   const iat = Math.floor(now() / 1000)
   try {
-    // Loaded here, so that an API without assertions does not load it.
+    // jose is loaded here, so that an API without assertions does not load it.
     const { SignJWT } = await import('jose')
     const assertion = await new SignJWT()
       .setProtectedHeader({ alg: algorithm, ...(kid !== undefined && { kid }) })
@@ -119,7 +120,7 @@ async function createAssertion(
   }
 }
 
-async function callToken(token: () => string | Promise<string>): Promise<string> {
+async function getBearerToken(token: () => string | Promise<string>): Promise<string> {
   let value: unknown
   try {
     value = await token()
@@ -127,7 +128,7 @@ async function callToken(token: () => string | Promise<string>): Promise<string>
     const cause = callbackError('authentication.token', thrown)
     throw unavailable('the callback authentication.token failed', cause)
   }
-  // RFC 6750 §2.1: nothing else belongs in the header.
+  // RFC 6750 §2.1
   if (typeof value === 'string' && token68.test(value)) return value
   throw unavailable('authentication.token returned no bearer token')
 }

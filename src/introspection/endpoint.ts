@@ -1,9 +1,8 @@
 /**
- * @module Where an issuer's introspection endpoint is: from the options, or from the metadata.
+ * @module Finds the URL of an issuer's introspection endpoint, in the options or in the issuer's metadata.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  */
-
 import type { Observer } from '../events/observer.ts'
 import type { ClientAuthenticationMethod } from '../events.ts'
 import { FetchFailure, type FetchOptions, fetchJson } from '../internal/fetch-json.ts'
@@ -36,14 +35,17 @@ export interface IntrospectionEndpoint {
   readonly isKnown: () => boolean
   /** @throws FetchFailure */
   readonly locate: (signal: AbortSignal) => string | Promise<string>
-  /** Whether the metadata lists the method of authentication; `undefined` if it lists none. */
+  /** Whether the metadata lists the method of authentication; `undefined` if there is no such list. */
   readonly isMethodListed: () => boolean | undefined
-  /** Reads the metadata again before the next request, at most once a minute: the endpoint may have moved. */
-  readonly reportFailure: () => void
+  /**
+   * Expires the metadata after a failed introspection, because the endpoint may have moved. Has an effect
+   * at most once a minute, and none if the URL is from the options.
+   */
+  readonly expireMetadata: () => void
 }
 
-/** Seconds between two reads of the metadata that failures cause. */
-const minRereadSeconds = 60
+/** The shortest age in seconds at which a failure expires the metadata. */
+const minMetadataAge = 60
 
 interface Located {
   readonly url: string
@@ -74,11 +76,11 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
         }),
       )
       expiresAt = now() + freshnessLifetime(found.cacheControl, options.metadataMaxAge) * 1000
-      if (!isSame(found, located)) reportMethod(found)
+      if (!isSame(found, located)) reportUnlistedMethod(found)
       located = found
       return found.url
     } catch (error) {
-      // The URL that was found before is still used; the metadata is read again later.
+      // The URL that was found before is still used.
       if (located === undefined) throw error
       expiresAt = now() + options.metadataMaxAge * 1000
       const reason = error instanceof FetchFailure ? error.reason : 'network'
@@ -87,7 +89,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
     }
   }
 
-  function reportMethod({ methods }: Located): void {
+  function reportUnlistedMethod({ methods }: Located): void {
     if (methods === undefined || isListed(methods, method)) return
     const listed = printable(methods)
     observer.emit({ type: 'introspection.method_unlisted', issuer, method, listed })
@@ -106,9 +108,9 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
       const methods = located?.methods
       return methods === undefined ? undefined : isListed(methods, method)
     },
-    reportFailure() {
+    expireMetadata() {
       if (options.endpoint !== undefined) return
-      if (now() - readAt >= minRereadSeconds * 1000) expiresAt = 0
+      if (now() - readAt >= minMetadataAge * 1000) expiresAt = 0
     },
   }
 }
@@ -127,7 +129,7 @@ function readMethods(json: MetadataDocument): readonly string[] | undefined {
   return methods.filter((method) => typeof method === 'string')
 }
 
-// RFC 8414 §2: names of methods, or of types of access tokens such as Bearer, which ignore case.
+// RFC 8414 §2: the list has methods and types of access tokens. The type Bearer is case-insensitive.
 function isListed(methods: readonly string[], method: ClientAuthenticationMethod): boolean {
   return methods.some((listed) => listed === method || listed.toLowerCase() === method)
 }

@@ -1,11 +1,11 @@
-/** @module Describes for the operator why an introspection failed. The client gets only a 503. */
+/** @module The error of a failed introspection, for the operator. The client gets only a 503. */
 import type { IntrospectionFailureReason } from '../events.ts'
 import { isUnconnected } from '../internal/fetch-failure.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 
 /**
- * What may cause a failure: decides which tokens wait afterwards. `load`: the server asks for fewer requests.
- * `own_load`: this API has too much to do; no token waits.
+ * The possible cause of a failure. Decides which tokens wait afterwards: see `outages.ts`. `load`: the
+ * server asks for fewer requests. `own_load`: this API is overloaded; no token waits.
  */
 type PossibleCause = 'server' | 'load' | 'own_load' | 'server_or_token' | 'token'
 
@@ -18,7 +18,7 @@ export interface FailureDetail {
   readonly cause?: unknown
 }
 
-/** An introspection failed. Contains no part of the token and no secret. */
+/** The failure of an introspection. Contains no part of the token and no secret. */
 export class IntrospectionFailure extends Error {
   readonly reason: IntrospectionFailureReason
   readonly hint: string
@@ -38,16 +38,17 @@ export class IntrospectionFailure extends Error {
   }
 }
 
-/** Converts an error that occurred before the token was sent, such as a failed metadata request. */
+/** Converts an error from before the token was sent, such as a failed metadata request: no token is the cause. */
 export function toServerFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, 'server')
 }
 
 /**
- * Converts any error of an introspection. For a `FetchFailure`, the token was sent: a status such as 400 or 500, or a malformed body, may be
- * due to that token: an attacker must not be able to stop introspection with one.
+ * Converts any error of an introspection. A `FetchFailure` here occurred after the token was sent. A status
+ * such as 400 or 500, or a malformed body, may be due to that token, and an attacker must not be able to
+ * stop introspection with one token.
  */
-export function toTokenFailure(error: unknown): IntrospectionFailure {
+export function toIntrospectionFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, error instanceof FetchFailure ? possibleCause(error) : 'server')
 }
 
@@ -64,13 +65,13 @@ function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
   })
 }
 
-/** The server is up, and refuses what this one request contains: the token, or its length. */
-const refusesContent = [400, 413, 414, 422, 431]
+/** With these statuses, the server refuses the content of this one request: the token, or its length. */
+const contentRefusals = [400, 413, 414, 422, 431]
 
 function possibleCause(failure: FetchFailure): PossibleCause {
   const { reason, status = 0, retryAfter } = failure
   if (reason === 'network' && isUnconnected(failure)) return 'server'
   if (status === 429 || (status === 503 && retryAfter !== undefined)) return 'load'
   // A firewall in front of the server may refuse a token by a status, a redirect, a reset or silence.
-  return refusesContent.includes(status) ? 'token' : 'server_or_token'
+  return contentRefusals.includes(status) ? 'token' : 'server_or_token'
 }

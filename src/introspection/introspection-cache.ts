@@ -1,7 +1,7 @@
 /**
- * @module Results of introspection, for a short time: accepted tokens, refused ones in a separate
- * bound, and the hashes of tokens that were accepted before. Keys are the SHA-256 of issuer and token;
- * the token itself is not kept. Separate from the cache of JWTs.
+ * @module Caches results of introspection for a short time. Accepted and refused tokens have separate
+ * limits, so that refused ones cannot evict accepted ones. Also remembers the hashes of tokens that were
+ * accepted before. Does not keep the tokens. Separate from the cache of JWTs.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-4 | RFC 7662, section 4}
  */
@@ -9,7 +9,7 @@ import type { ErrorDetail, InvalidTokenReason } from '../errors.ts'
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { sha256 } from '../internal/sha256.ts'
 
-/** Why a token was refused. Every request gets an error of its own from it. */
+/** Why a token was refused. Each request gets a new error with this reason and detail. */
 interface Refusal {
   readonly reason: InvalidTokenReason
   readonly detail: ErrorDetail
@@ -18,7 +18,7 @@ interface Refusal {
 /** The result for one token: what was accepted, or why it was refused. */
 export type IntrospectionResult<V> = { readonly value: V } | { readonly refusal: Refusal }
 
-/** From when until when a result may be used, in seconds since 1970. */
+/** The time in which a result may be used, in seconds since 1970. */
 interface Validity {
   readonly from: number
   readonly until: number
@@ -37,23 +37,27 @@ export interface IntrospectionCache<V> {
   readonly wasAccepted: (key: string) => boolean
 }
 
-/** Refused tokens, which any client can add to. An entry takes some 500 octets. */
+/** The number of refused tokens, of which any client can add some. An entry takes about 500 octets. */
 const maxRefused = 5_000
-/** Hashes of accepted tokens, 100 octets each. */
+/** The number of hashes of accepted tokens: 100 octets each. */
 const maxAcceptedBefore = 20_000
-/** A larger response counts as several entries. */
+/** Octets of a typical response. A larger one of an accepted token counts as several entries. */
 const typicalSize = 1_024
 
 interface Entry<V> extends Validity {
   readonly result: IntrospectionResult<V>
 }
 
-/** Returns the key of a token of one introspector. (No scope contains a NUL.) */
-export function createCacheKey(scope: string, token: string): string {
-  return sha256(`${scope}\0${token}`)
+/**
+ * Returns the key of a token: a SHA-256.
+ *
+ * @param cacheScope Separates the introspectors that share a cache. Contains no NUL.
+ */
+export function createCacheKey(cacheScope: string, token: string): string {
+  return sha256(`${cacheScope}\0${token}`)
 }
 
-/** @param maxEntries Accepted tokens. */
+/** @param maxEntries The number of accepted tokens. */
 export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCache<V> {
   const accepted = createGenerationMap<Entry<V>>(maxEntries)
   const refused = createGenerationMap<Entry<V>>(maxRefused)

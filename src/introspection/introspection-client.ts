@@ -1,6 +1,6 @@
 /**
- * @module One introspection request: authentication, endpoint, POST, response. Caches nothing and
- * limits nothing; see `introspector.ts`.
+ * @module Makes one introspection request: finds the endpoint, authenticates, sends the token and reads the
+ * response. `introspector.ts` caches results and limits requests.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
  */
@@ -16,7 +16,7 @@ import { runWithTimeout } from '../internal/timeout.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
 import type { IntrospectionEndpoint } from './endpoint.ts'
-import { IntrospectionFailure, toServerFailure, toTokenFailure } from './failure.ts'
+import { IntrospectionFailure, toIntrospectionFailure, toServerFailure } from './failure.ts'
 import { type IntrospectionResponse, readIntrospectionResponse } from './response.ts'
 
 export interface IntrospectionClientOptions {
@@ -75,7 +75,7 @@ export function createIntrospectionClient(
       const response = await readBody(url, body, contentType)
       return { response, size: body.byteLength }
     } catch (error) {
-      endpoint.reportFailure()
+      endpoint.expireMetadata()
       throw explainRefusal(error, authentication, endpoint)
     }
   }
@@ -107,7 +107,7 @@ export function createIntrospectionClient(
     try {
       return await runWithTimeout(work, timeout * 1000, createTimeoutFailure)
     } catch (error) {
-      throw toTokenFailure(error)
+      throw toIntrospectionFailure(error)
     }
   }
 
@@ -126,7 +126,7 @@ export function createIntrospectionClient(
   }
 }
 
-/** Lists what no error may contain. Basic authentication sends the secret in an encoded form. */
+/** Lists what no error may contain: the client secret as it is, and as it is sent in an encoded form. */
 function listSecrets(
   authentication: ResolvedClientAuthentication,
   token: string,
@@ -136,7 +136,7 @@ function listSecrets(
   return [token, ...secret, ...sent]
 }
 
-/** A login page is no response, and neither is an unsigned response where a signed one is required. */
+/** Refuses a login page, and an unsigned response where a signed one is required. */
 function requireType(url: string, contentType: string | undefined, expected: string): void {
   const [type = ''] = (contentType ?? '').split(';', 1)
   if (type.trim().toLowerCase() === expected) return
@@ -146,7 +146,10 @@ function requireType(url: string, contentType: string | undefined, expected: str
   throw new IntrospectionFailure('invalid_signed_response', message, { dueTo })
 }
 
-/** RFC 7662 §2.3: with 401 or 403 the server refuses this API, and the token may be active or not. */
+/**
+ * Explains a response that refuses this API, not the token: status 401 (RFC 7662 §2.3) or, from some
+ * servers, 403. Returns every other error unchanged.
+ */
 function explainRefusal(
   error: unknown,
   authentication: ResolvedClientAuthentication,

@@ -1,10 +1,10 @@
-/** @module The events about the introspection endpoint of one issuer. */
+/** @module Emits the events about the introspection endpoint of one issuer. */
 import type { Observer } from '../events/observer.ts'
 import type { IntrospectionLimit } from '../events.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import type { IntrospectionFailure } from './failure.ts'
-import { createInactiveWatch } from './inactive-watch.ts'
+import { createInactiveStreakDetector } from './inactive-streak.ts'
 
 export interface IntrospectionReportOptions {
   readonly issuer: string
@@ -43,7 +43,7 @@ export function createIntrospectionReports({
   const { method } = authentication
   const clientId =
     authentication.clientId === undefined ? undefined : printable(authentication.clientId)
-  const watch = createInactiveWatch()
+  const detector = createInactiveStreakDetector()
 
   return {
     reportFailure(failure, delayOfOthers, startedAt) {
@@ -63,7 +63,7 @@ export function createIntrospectionReports({
       observer.emit({ type: 'introspection.rate_limited', issuer, limit })
     },
     recordResponse(isActive, now) {
-      const streak = watch.record(isActive, now)
+      const streak = detector.record(isActive, now)
       if (streak === undefined) return
       const hint = onlyInactiveHint
       observer.emit({ type: 'introspection.only_inactive', issuer, clientId, ...streak, hint })

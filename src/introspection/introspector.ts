@@ -1,7 +1,7 @@
 /**
- * @module Introspects the tokens of one issuer: cached results, one request for identical concurrent
- * tokens, a limit on unknown tokens, back-off in an outage. Failures are never cached and never become
- * a refusal of the token.
+ * @module Introspects the tokens of one issuer. Caches results, shares one request between concurrent calls
+ * with the same token, limits requests about unknown tokens, and waits after failures. A failure is never
+ * cached and never refuses the token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662 | RFC 7662}
  */
@@ -29,20 +29,20 @@ export interface Expiring {
 
 /** `R` is the result of verifying a token, by introspection or, for a JWT, locally. */
 export interface IntrospectorOptions<R extends Expiring> extends IntrospectionReportOptions {
-  /** What the results of this introspector are cached under, besides the token. */
+  /** Separates the results of this introspector from those of others that share the cache. */
   readonly cacheScope: string
   readonly client: IntrospectionClient
-  /** May be shared by several issuers. */
+  /** May be shared by several introspectors. */
   readonly cache: IntrospectionCache<R>
-  /** Seconds. */
+  /** Seconds for which an accepted token is cached at most. */
   readonly maxAge: number
-  /** Seconds. */
+  /** Seconds for which a refused token is cached. */
   readonly inactiveMaxAge: number
   /**
    * Validates the members of a response for an active token.
    *
    * @param now Seconds since 1970.
-   * @param jwt What {@link Introspector.introspect} got.
+   * @param jwt The argument of {@link Introspector.introspect}.
    * @throws InvalidTokenError
    */
   readonly validateResponse: (claims: JsonObject, now: number, jwt: R | undefined) => R
@@ -54,14 +54,14 @@ export interface Introspector<R> {
   /**
    * Introspects a token. Returns without a promise if the result is cached.
    *
-   * @param jwt The result, if the token is a JWT that this validator verified. Such tokens cannot be forged,
-   * so the rate limit does not apply.
+   * @param jwt The result of verifying the token locally, if it is a JWT. The rate limit does not apply to
+   * such tokens, because they cannot be forged.
    * @throws InvalidTokenError or ServiceUnavailableError, synchronously or by rejecting. Each call gets an
    * error of its own.
    */
   readonly introspect: (token: string, jwt?: R) => R | Promise<R>
   /**
-   * Finds the endpoint, if it is not known. Makes no introspection.
+   * Finds the endpoint, if it is not known. Introspects no token.
    *
    * @throws ServiceUnavailableError
    */
@@ -76,7 +76,7 @@ interface RunningRequest<R> {
 
 type Outcome<R> = IntrospectionResult<R> | Pause
 
-/** Takes the place of a token where the endpoint is looked up without one. */
+/** The key that failures are recorded under if the endpoint is looked up without a token. */
 const noToken = ''
 
 export function createIntrospector<R extends Expiring>(
@@ -92,33 +92,33 @@ export function createIntrospector<R extends Expiring>(
   function introspect(token: string, jwt?: R): R | Promise<R> {
     const key = createCacheKey(cacheScope, token)
     const cached = cache.get(key, seconds())
-    if (cached !== undefined) return settle(cached, issuer)
+    if (cached !== undefined) return unwrapOutcome(cached, issuer)
     const shared = running.get(key)
     return shared === undefined
-      ? begin(token, key, jwt).then((outcome) => settle(outcome, issuer))
+      ? begin(token, key, jwt).then((outcome) => unwrapOutcome(outcome, issuer))
       : share(shared, token, key, jwt)
   }
 
   /**
-   * Uses the outcome of a request in flight that began at most `maxAge` before this call. Waits for an
-   * older one to end, because it may have been made before a revocation, and then uses or makes a newer one.
+   * Uses the outcome of a request in flight if that request began at most `maxAge` before this call. An older
+   * request may have been made before a revocation: waits for its end, and then uses or makes a newer one.
    */
   async function share(first: RunningRequest<R>, token: string, key: string, jwt: R | undefined) {
     const earliest = seconds() - options.maxAge
     let shared: RunningRequest<R> | undefined = first
     while (shared !== undefined) {
       const outcome = await shared.outcome
-      if (shared.requestedAt >= earliest) return settle(outcome, issuer)
+      if (shared.requestedAt >= earliest) return unwrapOutcome(outcome, issuer)
       shared = running.get(key)
     }
-    return settle(await begin(token, key, jwt), issuer)
+    return unwrapOutcome(await begin(token, key, jwt), issuer)
   }
 
   /** @throws ServiceUnavailableError if no request may be made now. */
   function begin(token: string, key: string, jwt: R | undefined): Promise<Outcome<R>> {
     const isGenuine = jwt !== undefined || cache.wasAccepted(key)
     const attempt = beginAttempt(key, isGenuine)
-    // The result is as old as the request, so that a revocation takes effect within maxAge.
+    // The age of the result counts from here, so that a revocation takes effect within maxAge.
     const requestedAt = seconds()
     let isAccepted = false
     const run = async () => {
@@ -145,7 +145,7 @@ export function createIntrospector<R extends Expiring>(
     if (pause !== undefined) throw createUnavailableError(pause, issuer)
     const limit = isGenuine ? undefined : rateLimit.begin()
     if (limit === undefined) return outages.begin(key, isGenuine)
-    if (rateLimit.isReportDue()) reports.reportRateLimit(limit)
+    if (rateLimit.tryReport()) reports.reportRateLimit(limit)
     const hint = 'too many tokens that were not accepted before'
     throw new ServiceUnavailableError('introspection', 1, { issuer, hint })
   }
@@ -200,8 +200,12 @@ export function createIntrospector<R extends Expiring>(
   return { introspect, ready }
 }
 
-/** @throws InvalidTokenError or ServiceUnavailableError, a new one for each call. */
-function settle<R>(outcome: Outcome<R>, issuer: string): R {
+/**
+ * Returns the value of an accepted token.
+ *
+ * @throws InvalidTokenError or ServiceUnavailableError, a new one for each call.
+ */
+function unwrapOutcome<R>(outcome: Outcome<R>, issuer: string): R {
   if ('value' in outcome) return outcome.value
   if ('failure' in outcome) throw createUnavailableError(outcome, issuer)
   throw new InvalidTokenError(outcome.refusal.reason, outcome.refusal.detail)

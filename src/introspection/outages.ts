@@ -1,14 +1,14 @@
 /**
- * @module Which requests wait after a failed introspection. Tokens are of two kinds: genuine (accepted before,
- * or a JWT that was verified locally) and unknown (all others, which any client can invent). Failures for
- * unknown tokens make only unknown tokens wait, and those for genuine tokens make all wait. A failure that no
- * token can cause, such as no connection, makes all wait at once.
+ * @module Decides which tokens must wait after a failed introspection. There are two kinds of tokens:
+ * genuine (accepted before, or a JWT that was verified locally) and unknown (all others, which any client
+ * can invent). Failures for unknown tokens make only unknown tokens wait. Failures for genuine tokens make
+ * all tokens wait. A failure that no token can cause, such as no connection, makes all wait at once.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 import type { IntrospectionFailure } from './failure.ts'
 
-/** Why no request may be made about a token now. */
+/** Why and for how long no request may be made about a token. */
 export interface Pause {
   readonly failure: IntrospectionFailure
   /** Seconds until the next attempt with this token is possible; 0 if it already is. */
@@ -18,7 +18,7 @@ export interface Pause {
 export interface Outages {
   /**
    * @param token The hash of the token.
-   * @param isGenuine Whether the issuer did issue the token, as far as is known.
+   * @param isGenuine Whether the token was accepted before, or is a JWT that was verified locally.
    */
   readonly findPause: (token: string, isGenuine: boolean) => Pause | undefined
   readonly begin: (token: string, isGenuine: boolean) => IntrospectionAttempt
@@ -35,12 +35,13 @@ interface FailedAttempt extends Pause {
   readonly delayOfOthers: number
 }
 
-/** Tokens whose last introspection failed, 150 octets each. */
+/** The number of tokens whose last introspection failed: 150 octets each. */
 const maxFailedTokens = 1_000
-/** Seconds between two attempts with the same token. */
+/** The longest time in seconds between two attempts with the same token. */
 const maxTokenDelay = 10
 
 interface FailedToken {
+  /** In a row. */
   readonly failures: number
   readonly failedAt: number
   readonly failure: IntrospectionFailure

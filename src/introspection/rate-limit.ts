@@ -1,10 +1,11 @@
 /**
- * @module Limits the introspection requests for tokens that were not accepted before. A client can
- * send any number of random strings, and each would cause a request to the issuer.
+ * @module Limits the introspection requests for unknown tokens: those that were not accepted before and are
+ * not JWTs that were verified locally. A client can send any number of random strings, and each would
+ * cause a request to the issuer.
  *
  * A request takes one unit from a budget, and puts it back if the token is accepted. So valid tokens use
  * the budget only while their request is in flight. A token that is refused, and a request that fails, use
- * up one unit. Tokens that were accepted before are not limited here.
+ * up one unit.
  */
 import type { IntrospectionLimit } from '../events.ts'
 import { createTokenBucket } from '../internal/token-bucket.ts'
@@ -15,17 +16,18 @@ import { createTokenBucket } from '../internal/token-bucket.ts'
  */
 const budget = { capacity: 200, perSecond: 10 }
 /**
- * The maximum number of requests in flight. At a response time of 50 ms it allows 2,000 new tokens
- * a second, more than one process accepts connections for. At 5 s it bounds sockets and memory.
+ * The maximum number of requests in flight. With responses after 50 ms it allows 2,000 new valid tokens a
+ * second. With slow responses it bounds sockets and memory.
  */
 const maxInFlight = 100
 
 export interface IntrospectionRateLimit {
-  /** Begins a request. Returns the limit that was reached, or `undefined` where it may be made. */
+  /** Begins a request. Returns the limit that is reached, or `undefined` if the request may be made. */
   readonly begin: () => IntrospectionLimit | undefined
+  /** @param isAccepted Whether the token was accepted. */
   readonly end: (isAccepted: boolean) => void
-  /** Returns true at most once a second: a flood must not become a flood of events. */
-  readonly isReportDue: () => boolean
+  /** Returns true at most once a second, so that a flood of tokens does not cause a flood of events. */
+  readonly tryReport: () => boolean
 }
 
 /** @param now Seconds. */
@@ -45,7 +47,7 @@ export function createIntrospectionRateLimit(now: () => number): IntrospectionRa
       inFlight--
       if (isAccepted) units.putBack()
     },
-    isReportDue() {
+    tryReport() {
       const time = now()
       if (time >= reportedAt && time < reportedAt + 1) return false
       reportedAt = time

@@ -1,6 +1,6 @@
 /**
  * @module Reads an introspection response: whether the token is active, and whether it is an access
- * token of this issuer. Time, audience and scope are validated as those of a JWT, by the pipeline.
+ * token of this issuer. The pipeline validates time, audience and scope as it does for a JWT.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2.2 | RFC 7662, section 2.2}
  */
@@ -18,7 +18,7 @@ export type IntrospectionResponse =
  * Reads whether a token is active. Members that are null count as absent, except `cnf`: some servers
  * send null for everything that a token does not have.
  *
- * @returns `undefined` if the object is not an introspection response: `active` is not a boolean.
+ * @returns `undefined` if `active` is not a boolean: the object is no introspection response.
  */
 export function readIntrospectionResponse(json: JsonObject): IntrospectionResponse | undefined {
   const active = getOwn(json, 'active')
@@ -32,7 +32,8 @@ export function readIntrospectionResponse(json: JsonObject): IntrospectionRespon
 const stringMembers = ['iss', 'sub', 'client_id', 'jti', 'token_type']
 
 /**
- * Validates what is specific to introspection: the issuer and the kind of the token.
+ * Validates what is specific to introspection: the types of members, the issuer, and that the token is an
+ * access token.
  *
  * @throws InvalidTokenError
  */
@@ -60,7 +61,7 @@ export function validateIntrospectedClaims(claims: JsonObject, issuer: string): 
   validateTokenType(claims)
 }
 
-// Refresh tokens are active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in `token_use`.
+// Servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in `token_use`.
 const kindMembers = ['token_type', 'token_use', 'typ']
 const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
 

@@ -1,6 +1,6 @@
 /**
- * @module Verifies a signed introspection response. Every defect leads to a 503, never to a refusal of the
- * token.
+ * @module Verifies a signed introspection response. A defect of the response leads to a 503, never to a
+ * refusal of the token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-5 | RFC 9701, section 5}
  */
@@ -45,14 +45,14 @@ export interface SignedResponseRules {
 
 // RFC 9701 §5; RFC 7515 §4.1.9: the prefix of the media type may be left out.
 const responseType = /^(?:application\/)?token-introspection\+jwt$/i
-/** Seconds by which `iat` may lie in the past or in the future: a response is created for one request. */
-const maxResponseAge = 60
+/** Seconds by which `iat` may differ from now: the server creates the response for this request. */
+const minIatTolerance = 60
 
 /**
  * Verifies a signed response and returns its member `token_introspection`.
  *
  * @param now Seconds since 1970.
- * @throws IntrospectionFailure with `invalid_signed_response` or `keys_unavailable`
+ * @throws IntrospectionFailure, by rejecting, with `invalid_signed_response` or `keys_unavailable`
  */
 export async function verifySignedResponse(
   text: string,
@@ -63,9 +63,9 @@ export async function verifySignedResponse(
   const { header, claims } = response
   validateHeader(header, rules)
   validateResponseClaims(claims, rules, now)
-  await requireKey(response, rules)
+  await verifyResponseSignature(response, rules)
   const result = getOwn(claims, 'token_introspection')
-  // RFC 9701 §5: Only this member describes the token.
+  // RFC 9701 §5: only this member describes the token.
   if (!isJsonObject(result)) {
     throw invalid('it has no member token_introspection')
   }
@@ -121,18 +121,18 @@ function validateResponseClaims(
   }
   const iat = getOwn(claims, 'iat')
   if (!isNumericDate(iat)) throw invalid('it has no iat')
-  const tolerance = Math.max(clockTolerance, maxResponseAge)
+  const tolerance = Math.max(clockTolerance, minIatTolerance)
   if (Math.abs(now - iat) > tolerance) {
     throw invalid(`its iat is ${iat}, more than ${tolerance} s from now`)
   }
-  // RFC 9701 §5 discourages exp; where it is present, it counts.
+  // RFC 9701 §5 discourages exp. It is validated if it is present.
   const exp = getOwn(claims, 'exp')
   if (exp !== undefined && !(typeof exp === 'number' && now < exp + clockTolerance)) {
     throw invalid('it has expired')
   }
 }
 
-async function requireKey(response: SignedResponse, { findKey }: SignedResponseRules) {
+async function verifyResponseSignature(response: SignedResponse, { findKey }: SignedResponseRules) {
   let key: unknown
   try {
     key = await findKey(response)
@@ -140,7 +140,7 @@ async function requireKey(response: SignedResponse, { findKey }: SignedResponseR
     if (error instanceof ServiceUnavailableError) {
       const { message, retryAfter, detail } = error
       const hint = detail.hint
-      // Tokens of any client fill the queue of verifications, so the server is not the cause.
+      // The requests to this API filled the queue of verifications, so the server is not the cause.
       const dueTo = error.cause instanceof QueueFullError ? 'own_load' : 'server'
       throw new IntrospectionFailure('keys_unavailable', message, {
         hint,

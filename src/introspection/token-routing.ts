@@ -1,6 +1,6 @@
 /**
- * @module Selects the issuer that is asked about an opaque token, by the prefix of the token. A
- * token is a secret, so it must not be sent to an issuer that did not issue it.
+ * @module Selects the issuer that is asked about an opaque token, by the prefix of the token. A token
+ * must not be sent to an issuer that did not issue it, because it is a secret.
  */
 import type { ResolvedIntrospection } from '../options/introspection.ts'
 

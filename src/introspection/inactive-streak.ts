@@ -4,30 +4,34 @@
  */
 
 /**
- * Minimum streak to report. `responses`: more than one client's expired tokens cause. `seconds`: longer than
- * a deployment in which a new issuer is asked about old tokens.
+ * The shortest streak that is reported. The expired tokens of one client cause fewer responses. A deployment
+ * in which a new issuer is asked about old tokens takes less time.
  */
 const initialThreshold = { responses: 20, seconds: 600 }
-/** Where a token was active before, the configuration is right. A few invented strings must not suffice. */
-const afterActive = { responses: 100, seconds: 3_600 }
+/**
+ * Longer once a token was active: the configuration was right then, and a few invented strings must not
+ * cause a report.
+ */
+const thresholdAfterActive = { responses: 100, seconds: 3_600 }
 
+/** A series of responses without an active token. */
 interface InactiveStreak {
-  /** Responses since the last one with an active token. */
   readonly responses: number
+  /** Between the first response and the last. */
   readonly seconds: number
 }
 
-export interface InactiveWatch {
+export interface InactiveStreakDetector {
   /**
    * Records a response.
    *
    * @param now Seconds.
-   * @returns The streak, once, when it is long enough.
+   * @returns The streak when it becomes long enough, once for each streak; otherwise `undefined`.
    */
   readonly record: (active: boolean, now: number) => InactiveStreak | undefined
 }
 
-export function createInactiveWatch(): InactiveWatch {
+export function createInactiveStreakDetector(): InactiveStreakDetector {
   let responses = 0
   let startedAt = 0
   let reported = false
@@ -37,7 +41,7 @@ export function createInactiveWatch(): InactiveWatch {
       if (active) {
         responses = 0
         reported = false
-        threshold = afterActive
+        threshold = thresholdAfterActive
         return undefined
       }
       if (responses === 0 || now < startedAt) startedAt = now

@@ -9,8 +9,8 @@ import { encodeEcdsaSignature } from './ecdsa-signature.ts'
 /**
  * The algorithms that can be verified: asymmetric ones only. `none` and `HS*` cannot be enabled.
  *
- * `EdDSA` and its newer name `Ed25519` are the same algorithm here, but the names are not
- * interchangeable: a list, key or token with one name does not match the other.
+ * `EdDSA` and its newer name `Ed25519` are the same algorithm here, but the names are not interchangeable:
+ * if a list, a key or a token has one name, it does not match the other.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7518#section-3 | RFC 7518, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9864 | RFC 9864}
@@ -57,13 +57,13 @@ export interface KeyType {
 /** Everything that is specific to one signature algorithm. */
 export interface AlgorithmEntry {
   readonly keyType: KeyType
-  /** The digest; `null` where the algorithm includes its own. */
+  /** The hash function; `null` if the algorithm includes its own. */
   readonly hash: string | null
   /** The RSA padding; absent for the default, PKCS #1 version 1.5. */
   readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
   /**
    * The longest RSA modulus, in octets, with which a signature is verified in place while no verification
-   * runs on the thread pool; -1 where the thread pool verifies every signature.
+   * runs on the thread pool; -1 if the thread pool verifies every signature.
    */
   readonly maxModulusInPlace: number
   /** Octets of a signature; absent for RSA, whose signatures are as long as the modulus. */
@@ -143,7 +143,7 @@ const defaults = {
   signatureLength: undefined,
   encodeSignature: undefined,
 }
-// With 2,048 bits a verification takes 30 µs, about as long as the way to the thread pool and back.
+// With 2,048 bits a verification takes 30 µs, about as long as a round trip to the thread pool.
 const pkcs1 = { ...defaults, keyType: rsa, maxModulusInPlace: 256 }
 
 const algorithms: Readonly<Record<Algorithm, AlgorithmEntry>> = {

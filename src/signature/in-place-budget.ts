@@ -1,8 +1,8 @@
 /**
  * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
- * short verification blocks the main thread for about as long as a round trip to the thread pool (30 µs)
- * and needs half the CPU time. If several are in progress, the thread pool verifies them in parallel.
- * Imports no other folder.
+ * short verification in place blocks the event loop for about as long as a round trip to the thread pool
+ * takes (30 µs), and needs half the CPU time. While others are in progress on the thread pool, it runs there
+ * too, because the pool works in parallel. Imports no other folder.
  */
 import { setImmediate } from 'node:timers'
 
@@ -11,8 +11,8 @@ const maxInTurn = 8
 
 export interface InPlaceBudget {
   /**
-   * Returns whether the next verification may run in place: if none is in progress on the thread pool,
-   * and the turn of the event loop has had fewer than 8.
+   * Returns whether the next verification may run in place, and counts it if so. It may if none is in
+   * progress on the thread pool and fewer than 8 ran in place in this turn of the event loop.
    */
   readonly tryTake: () => boolean
   /** Counts a verification on the thread pool until {@link end} is called. */

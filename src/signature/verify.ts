@@ -1,6 +1,6 @@
 /**
  * @module Verifies one signature with one key. Most verifications run on libuv's thread pool, so that they
- * do not block the event loop. Imports no other folder but the helpers.
+ * do not block the event loop. Imports only this folder and `internal/`.
  */
 import type { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
@@ -8,14 +8,14 @@ import type { MaybePromise } from '../internal/maybe-promise.ts'
 import { type Algorithm, getAlgorithm, type VerificationKey } from './algorithms.ts'
 import { createInPlaceBudget } from './in-place-budget.ts'
 
-// One for all validators, because they share the event loop.
+// All validators share one budget, because they share the event loop.
 const budget = createInPlaceBudget()
 
 /**
- * Verifies a signature. Does not check whether the key may be used with the algorithm. The caller must have
- * checked this with `mayVerify`.
+ * Verifies a signature. The caller must have checked with `mayVerify` that the key may be used with the
+ * algorithm.
  *
- * @returns `true` for a valid signature and `false` for any other: a promise if the thread pool verifies.
+ * @returns Whether the signature is valid: a promise if the verification runs on the thread pool.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
 export function verifyWithKey(

@@ -9,7 +9,7 @@ import { printable } from '../internal/printable.ts'
 import type { Algorithm } from '../signature/algorithms.ts'
 
 /**
- * Validates the algorithm against those that the issuer may use. `none` can never be one of them.
+ * Validates the algorithm against those that the issuer may use. No option can add `none` to them.
  *
  * @throws InvalidTokenError
  */

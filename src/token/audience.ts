@@ -10,7 +10,7 @@ import type { Profile } from '../options/types.ts'
 import { type Claims, invalidClaim, missingClaim } from './claim.ts'
 
 export interface AudienceRules {
-  /** `false`: any audience is accepted; with the profile `jwt`, none too. */
+  /** If `false`, any audience is accepted; with the profile `jwt`, a token without `aud` too. */
   readonly audience: readonly string[] | false
   readonly profile: Profile
 }

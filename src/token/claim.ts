@@ -1,10 +1,8 @@
-/**
- * @module The type of claims, and the errors for a claim that is missing or malformed.
- */
+/** @module The type of claims, and the errors of a claim that is missing or malformed. */
 import { InvalidTokenError } from '../errors.ts'
 import { printable } from '../internal/printable.ts'
 
-/** A JSON object in a token: the claims, or the header. Untrusted until the signature is verified. */
+/** The claims of a token, or a JSON object in them. Untrusted until the signature is verified. */
 export type Claims = Readonly<Record<string, unknown>>
 
 export function missingClaim(name: string, hint?: string): InvalidTokenError {

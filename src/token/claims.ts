@@ -15,7 +15,7 @@ const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
 
 /**
- * Validates `aud`, `sub`, `client_id` and `jti`, and that `iat` is present if the profile requires it. Does
+ * Validates `aud`, `sub`, `client_id` and `jti`. The profile `rfc9068` requires all of them, and `iat`. Does
  * not validate `iss`, `cnf` or the values of the times.
  *
  * @throws InvalidTokenError

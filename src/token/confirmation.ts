@@ -1,6 +1,6 @@
 /**
- * @module The claim `cnf`: which keys a token is bound to. A binding that cannot be verified refuses
- * the token, because an unverified one protects nothing.
+ * @module Reads the claim `cnf`: which keys a token is bound to. Refuses a token whose binding cannot be
+ * verified, because an unverified binding protects nothing.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7800#section-3.1 | RFC 7800, section 3.1}
  */
@@ -20,11 +20,11 @@ export interface Confirmation {
 }
 
 /**
- * Reads the claim `cnf`. Methods that are not known here are ignored beside a known one.
+ * Reads the claim `cnf`. Ignores unknown confirmation methods if there is a known one.
  *
  * @returns What the token is bound to; `undefined` for a token without the claim.
- * @throws InvalidTokenError with `invalid_claim` where a thumbprint is malformed, and with
- * `unsupported_binding` where there is no known method.
+ * @throws InvalidTokenError with `invalid_claim` if the claim or a thumbprint is malformed, and with
+ * `unsupported_binding` if there is no known method.
  */
 export function readConfirmation(claims: Claims): Confirmation | undefined {
   if (!Object.hasOwn(claims, 'cnf')) return undefined

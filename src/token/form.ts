@@ -1,6 +1,6 @@
 /**
- * @module The form of a token, which decides how it is verified. A text that has the form of a JWT is
- * never treated as an opaque token, valid or not.
+ * @module Decides by the form of a token whether it is opaque. A token in the form of a JWT is never treated as
+ * opaque, even if it is malformed.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-9 | RFC 7516, section 9}
  */
@@ -13,13 +13,12 @@ import { maxHeaderLength, maxTokenLength } from './token-text.ts'
 const placeholders = ['undefined', 'null']
 
 /**
- * Returns whether a token is opaque: neither five parts (a JWE) nor a first part that is a JSON object
- * (the header of a JWT or JWE), however many dots follow. Introspection endpoints accept a JWT with
- * additional dots, so that it would be accepted without the checks of a JWT. The first part is decoded
- * leniently, so that a JWT which is malformed is still a JWT.
+ * Returns whether a token is opaque. A token is not opaque if it has five parts (a JWE), or if its first part
+ * is a JSON object (the header of a JWT or JWE). The number of dots after that part does not matter: some
+ * introspection endpoints accept a JWT with additional dots, which would then be accepted without the checks
+ * of a JWT. The first part is decoded leniently, so that a malformed JWT is still a JWT.
  *
- * A text without dots is opaque unless it is empty, too long or a placeholder: it has no payload, so it is no
- * JWT.
+ * A text without dots is opaque unless it is empty, too long or a placeholder: without a payload it is no JWT.
  */
 export function isOpaque(token: string): boolean {
   if (typeof token !== 'string' || token === '' || token.length > maxTokenLength) return false
@@ -27,7 +26,7 @@ export function isOpaque(token: string): boolean {
   return countSegments(token) !== 5 && !isHeader(firstPart(token))
 }
 
-/** Returns what precedes the first dot. Dots at the beginning are not counted. */
+/** Returns the text before the first dot. Skips dots at the beginning. */
 function firstPart(token: string): string {
   let start = 0
   while (token.charAt(start) === '.') start++
@@ -36,6 +35,7 @@ function firstPart(token: string): string {
 }
 
 function isHeader(part: string): boolean {
+  // Too long to decode: treated as a JWT, which is then refused.
   if (part.length > maxHeaderLength) return true
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())

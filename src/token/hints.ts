@@ -1,6 +1,6 @@
 /**
- * @module Recognises tokens of another kind, and describes the likely mistake for the operator. Every hint
- * is a fixed sentence: it contains nothing from the token.
+ * @module Recognises tokens of another kind, for example ID tokens, and describes the likely mistake for the
+ * operator. Every hint is a fixed sentence: it contains nothing from the token.
  */
 import type { JoseHeader } from '../access-token.ts'
 import type { InvalidTokenReason } from '../errors.ts'
@@ -15,13 +15,13 @@ const graphTokenHint =
   'can verify: the client must request a scope of this API'
 const sharedSecretHint =
   'the token is signed with a shared secret: the issuer must use an asymmetric algorithm'
-/** For an opaque token, or a damaged one, where `issuer` is a function. */
+/** For an opaque token or a damaged JWT, if the option `issuer` is a function. */
 export const opaqueForFunctionHint: string =
   'an opaque token, or a damaged JWT: opaque tokens need issuers that are listed in the option issuer, not a ' +
   'function, because nothing in them names an issuer'
 const unsignedHint = 'the token is not signed'
 
-/** The reasons for which a token of another kind may be refused. */
+/** The reasons with which a token of another kind may be refused. */
 const reasonsOfOtherKinds: readonly InvalidTokenReason[] = [
   'wrong_algorithm',
   'wrong_type',

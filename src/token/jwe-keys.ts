@@ -1,6 +1,6 @@
 /**
- * @module Selects the keys with which the decryption of a token is attempted, by its header and the lengths
- * of its parts, so that an attempt which cannot succeed costs nothing.
+ * @module Selects the keys with which the decryption of a token is attempted. Excludes keys that cannot
+ * succeed, by the header of the token and the length of its encrypted key.
  */
 import { InvalidTokenError } from '../errors.ts'
 import type { JsonObject } from '../internal/json-object.ts'
@@ -10,16 +10,17 @@ import { printable } from '../internal/printable.ts'
 import type { DecryptionKey } from '../options/decryption-keys.ts'
 
 /**
- * What the attempts for one token may cost, by {@link DecryptionKey.cost}: 4 keys, or 2 of RSA 4096, P-384
- * or P-521, or one larger RSA key. Anyone can send a token that no key decrypts.
+ * The maximum sum of {@link DecryptionKey.cost} for one token: 4 keys, or 2 of RSA 4096, P-384 or P-521, or
+ * one larger RSA key. Any client can send a token that no key decrypts.
  */
 const maxCost = 4
 
 /**
- * Selects the keys that a token may be encrypted to, each once: those with its `kid` before those without
- * one. Costs no operation with a key.
+ * Selects the keys that a token may be encrypted to, each once and up to `maxCost`: those with the `kid` of the
+ * header first, then those without a `kid`. If the header has no `kid`, all keys with its `alg` are candidates.
  *
- * @throws InvalidTokenError with `decryption_failed` where no key has the `alg` or the `kid`.
+ * @throws InvalidTokenError with `decryption_failed` if no key has the `alg`, or if all keys with the `alg`
+ * have another `kid`.
  */
 export function selectKeys(
   header: JsonObject,
@@ -53,7 +54,7 @@ export function selectKeys(
   return limitCost([...unique.values()], maxCost, ({ cost }) => cost)
 }
 
-/** Returns whether a key can have been used, by its curve, the length of its modulus, or its cipher. */
+/** Returns whether the token can be encrypted to a key, by its curve, modulus length or cipher. */
 function fitsToken(
   { curve, modulusBytes, cipher }: DecryptionKey,
   header: JsonObject,

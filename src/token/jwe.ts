@@ -18,7 +18,7 @@ import type { DecryptionKey } from '../options/decryption-keys.ts'
 import { decryptionFailed, kidDetail, selectKeys } from './jwe-keys.ts'
 import { malformed, validateHeaderLength, validateTokenText } from './token-text.ts'
 
-/** How the content may be encrypted. */
+/** The accepted values of `enc`. */
 const contentEncryptionAlgorithms = [
   'A128GCM',
   'A192GCM',
@@ -34,7 +34,7 @@ export interface DecryptedToken {
   readonly token: string
   /** The header of the encrypted token. Its `typ` is not that of the signed JWT. */
   readonly header: JsonObject
-  /** The issuers that the key belongs to: the signed JWT must be from one of them. */
+  /** The issuers that the decryption key belongs to. One of them must have issued the signed JWT. */
   readonly issuers: readonly string[]
 }
 
@@ -51,7 +51,7 @@ export function isEncrypted(token: string): boolean {
  *
  * @param keys The keys that may be tried: those of all listed issuers, or those of the issuer that the header
  * names.
- * @param inTurn Runs the expensive part, now or later. Its errors are thrown too.
+ * @param inTurn Runs the expensive part, now or later. Rejects with its errors too.
  * @throws InvalidTokenError with `malformed` if the token or its header is malformed, with `critical_header`
  * for `crit`, and otherwise with `decryption_failed`: all failures of the decryption have the same response.
  */
@@ -77,7 +77,7 @@ export async function decryptToken(
 }
 
 async function tryKeys(token: string, candidates: readonly DecryptionKey[]) {
-  // Loaded here, so that an API without encrypted tokens does not load it.
+  // jose is loaded here, so that an API without encrypted tokens does not load it.
   const { compactDecrypt } = await import('jose')
   for (const key of candidates) {
     const plaintext = await decryptWith(compactDecrypt, token, key)
@@ -87,7 +87,7 @@ async function tryKeys(token: string, candidates: readonly DecryptionKey[]) {
 }
 
 /**
- * Reads the issuer that the header of an encrypted token names. Nothing protects it.
+ * Reads the issuer that the header of an encrypted token names. The value is not authenticated.
  *
  * @throws InvalidTokenError with `malformed` or `critical_header`
  */
@@ -141,7 +141,7 @@ async function decryptWith(
     })
     return plaintext
   } catch {
-    // One reason for all failures: distinguishing them in responses would help to forge a ciphertext.
+    // One result for all failures: a response that distinguishes them would help to forge a ciphertext.
     return undefined
   }
 }

@@ -1,6 +1,6 @@
 /**
- * @module Parses a JWT in the JWS compact serialization, strictly. Validates no claim and verifies no
- * signature.
+ * @module Parses a JWT in the JWS compact serialization, strictly. Does not validate claims and does not
+ * verify the signature.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-7.2 | RFC 7519, section 7.2}
@@ -26,7 +26,7 @@ import { malformed, validateHeaderLength, validateTokenText } from './token-text
 export interface ParsedJwt {
   readonly header: JoseHeader
   readonly claims: Claims
-  /** Returns the signed octets: everything before the second dot, in ASCII. */
+  /** Returns the signed octets: the text before the second dot, in ASCII. */
   readonly signingInput: () => Buffer
   readonly signature: Buffer
 }
@@ -72,7 +72,7 @@ function createFormError(token: string): InvalidTokenError {
 function parseObject(segment: string, part: 'header' | 'payload'): JsonObject {
   const object = decodeJsonObject(segment)
   if (typeof object !== 'string') return object
-  // An opaque token may contain dots. Its first part then is not a header.
+  // An opaque token may contain two dots. Its first part is no header then.
   const mayBeOpaque = part === 'header' && object === notBase64url
   throw malformed(`${part} ${object}${mayBeOpaque ? changedHint : ''}`)
 }

@@ -13,7 +13,8 @@ import type { Claims } from './claim.ts'
  * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of strings;
  * a claim of another type grants nothing. An array entry with a space is ignored, not split.
  *
- * @throws TypeError if the application's function does not return an array.
+ * @throws TypeError if the application's function does not return an array, and Error with the `cause` if it
+ * throws.
  */
 export function readScopes(
   claims: Claims,

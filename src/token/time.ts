@@ -22,7 +22,11 @@ export interface TimeClaims {
   readonly iat: number | undefined
 }
 
-/** Reads `exp`, `nbf` and `iat`, once for each token. */
+/**
+ * Reads `exp`, `nbf` and `iat`. A cached token keeps the result.
+ *
+ * @throws InvalidTokenError
+ */
 export function readTimeClaims(claims: Claims): TimeClaims {
   const exp = readNumericDate(claims, 'exp')
   if (exp === undefined) throw missingClaim('exp')
@@ -30,7 +34,7 @@ export function readTimeClaims(claims: Claims): TimeClaims {
 }
 
 /**
- * Validates `exp`, `nbf` and `iat`. Runs again for every cached token, so it reads nothing else.
+ * Validates `exp`, `nbf` and `iat`. Runs on every request, for cached tokens too.
  *
  * @param now Seconds since 1970.
  * @throws InvalidTokenError
@@ -67,9 +71,9 @@ function readNumericDate(claims: Claims, name: string): number | undefined {
   return value
 }
 
-// As seconds this is the year 5138, as milliseconds 1973.
+// In seconds this is the year 5138, in milliseconds the year 1973.
 const smallestMilliseconds = 1e11
-// The year 2001. The clock of a server that runs this package is later.
+// The year 2001. The clock of every server that runs this package shows a later time.
 const earliestClock = 1e9
 
 function outOfRange(

@@ -1,10 +1,8 @@
-/**
- * @module The checks of a token's text that are the same for a JWS and a JWE, and their error.
- */
+/** @module The checks that a JWS and a JWE have in common, and their error. */
 import { InvalidTokenError } from '../errors.ts'
 import { isAscii } from '../internal/base64url.ts'
 
-/** The longest token that is parsed, in characters: Node's limit for all headers of a request. */
+/** The longest token that is parsed, in characters: Node's default limit for all headers of a request. */
 export const maxTokenLength = 16_384
 /** The longest header that is parsed, in characters. */
 export const maxHeaderLength = 4_096
@@ -17,7 +15,7 @@ export function validateTokenText(token: string): void {
 }
 
 /**
- * @param length That of the encoded header.
+ * @param length The number of characters of the encoded header.
  * @throws InvalidTokenError with `malformed`
  */
 export function validateHeaderLength(length: number): void {

@@ -9,9 +9,9 @@ import { InvalidTokenError } from '../errors.ts'
 import { printable } from '../internal/printable.ts'
 import type { Profile } from '../options/types.ts'
 
-// RFC 9068 §2.1, RFC 7515 §4.1.9: a media type, whose prefix may be left out, in any case.
+// RFC 9068 §2.1, RFC 7515 §4.1.9: a media type. It is case-insensitive, and the prefix may be omitted.
 const accessTokenType = /^(?:application\/)?at\+jwt$/i
-const plainType = /^(?:application\/)?(?:at\+)?jwt$/i
+const jwtOrAccessTokenType = /^(?:application\/)?(?:at\+)?jwt$/i
 
 /** @throws InvalidTokenError */
 export function validateType(header: JoseHeader, profile: Profile): void {
@@ -19,7 +19,7 @@ export function validateType(header: JoseHeader, profile: Profile): void {
   const isAccepted =
     typ === undefined
       ? profile === 'jwt'
-      : (profile === 'jwt' ? plainType : accessTokenType).test(typ)
+      : (profile === 'jwt' ? jwtOrAccessTokenType : accessTokenType).test(typ)
   if (isAccepted) return
   throw new InvalidTokenError('wrong_type', {
     name: 'typ',

@@ -60,7 +60,7 @@ const encryptedHint =
 const opaqueHint =
   'not three parts separated by dots: a JWT that was changed, an opaque token, whose issuer needs introspection, or no token'
 const changedHint = ': the token was changed, or it is an opaque token'
-const noValueHint = 'the client sent the text undefined or null: it had no token when it sent this'
+const noValueHint = 'the client sent the text undefined or null instead of a token'
 
 // RFC 7519 §7.2
 function createFormError(token: string): InvalidTokenError {

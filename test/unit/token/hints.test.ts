@@ -126,7 +126,7 @@ describe('the hint for a text that is not a JWT', () => {
   it.each(['undefined', 'null'])('recognises a variable without a value: %s', async (token) => {
     expect(await hintFor(token)).toEqual([
       'malformed',
-      expect.stringContaining('had no token when it sent this'),
+      expect.stringContaining('undefined or null instead of a token'),
     ])
   })
 

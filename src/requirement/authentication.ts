@@ -19,7 +19,7 @@ export interface CompiledAuthentication {
   readonly maxAge: number | undefined
 }
 
-/** @throws TypeError for unknown names, malformed values, and where nothing is required. */
+/** @throws TypeError for unknown names, malformed values, and a requirement of nothing. */
 export function compileAuthentication(
   value: AuthenticationRequirement | undefined,
   label: string,
@@ -44,7 +44,7 @@ export function compileAuthentication(
 }
 
 /**
- * Returns what is wrong with the authentication that the claims describe; `undefined` if nothing.
+ * Returns why the authentication that the claims describe does not suffice; `undefined` if it does.
  *
  * @param now Seconds since 1970.
  * @param clockTolerance `auth_time` may be at most this many seconds in the future, or 60 if that is more.

@@ -1,6 +1,6 @@
 /**
- * @module The claim `authorization_details`: the function of a requirement gets only a well-formed
- * claim, and of that only the details that are for this API.
+ * @module Reads the claim `authorization_details`. The function of a requirement gets only details from a
+ * well-formed claim, and only those that are for this API.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9396 | RFC 9396}
  */
@@ -22,8 +22,8 @@ const malformed = withoutDetails('the claim authorization_details is malformed')
 const elsewhere = withoutDetails('locations of authorization_details do not name this API')
 
 /**
- * Creates a function that reads the claim. The result is cached by the claim's array, so a cached token
- * is read once.
+ * Creates a function that reads the claim. It caches the result by the claim's array, so it reads a cached
+ * token once.
  *
  * @param identifiers The identifiers of this API: audiences and resource identifier. Those that are
  * URLs are compared with `locations`; if none is, `locations` are left to the application.
@@ -82,7 +82,7 @@ function isForThisApi(detail: AuthorizationDetail, urls: readonly string[]): boo
   return locations.some((location) => urls.some((url) => isWithin(location, url)))
 }
 
-/** Whether a location is the API's URL or a path below it. */
+/** Returns whether a location is the API's URL or a path below it. */
 function isWithin(location: string, api: string): boolean {
   if (location === api) return true
   if (!URL.canParse(location)) return false

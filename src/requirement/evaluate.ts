@@ -20,7 +20,7 @@ import { challengeScopes, grantsScopes } from './scopes.ts'
 
 type Requirements = readonly CompiledRequirement[]
 
-/** What one validator evaluates requirements with. */
+/** What the evaluation needs from a validator. */
 export interface EvaluationSettings {
   /** Seconds since 1970. */
   readonly now: () => number
@@ -39,10 +39,10 @@ export interface EvaluationSettings {
  * The order is: authentication, scopes, authorization details, checks. A token that lacks both
  * authentication and scopes is refused once, and that challenge names everything.
  *
- * @param previousRequirements What the same request was required before. It is not evaluated again; the
- * challenge names it, so that the client asks for all that the request needs.
- * @throws InsufficientAuthenticationError, InsufficientScopeError, or what a function of the
- * application throws.
+ * @param previousRequirements The requirements that were evaluated before for the same request. They are not
+ * evaluated again. The challenge names them, so that the client asks for all that the request needs.
+ * @throws InsufficientAuthenticationError, InsufficientScopeError, or an Error that wraps what a function of
+ * the application throws.
  */
 export type EvaluateRequirements = (
   token: AccessToken,
@@ -86,7 +86,7 @@ export function createRequirementEvaluator(settings: EvaluationSettings): Evalua
   }
 }
 
-// Any other result than `true` refuses, so that a function without `return` lets no request pass.
+// Every result other than `true` is a refusal, so that a function without `return` accepts no token.
 function findDetailsProblem(
   accepts: NonNullable<Requirement['authorizationDetails']>,
   { details, problem }: GrantedDetails,
@@ -154,8 +154,11 @@ function requireTrue(
   index: number,
 ): void {
   if (result === true) return
-  const denial = requirements[index]?.denial
-  if (denial !== undefined) throw insufficientScope(token, none, denial, false)
+  const reason = requirements[index]?.unfulfillableReason
+  if (reason !== undefined) {
+    const canStepUp = false
+    throw insufficientScope(token, none, reason, canStepUp)
+  }
   // The challenge names all scopes, because only the application knows what the check depends on.
   const all = [...previousRequirements, ...requirements]
   throw insufficientScope(token, all, 'check did not return true')

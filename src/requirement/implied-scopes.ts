@@ -1,7 +1,7 @@
 /**
- * @module Scopes that imply others, for example `admin` that implies `read` and `write`. They count
- * as granted where a requirement is evaluated. The challenge and the access token name the scopes
- * as they were required and granted.
+ * @module Scopes that imply others, for example `admin` that implies `read` and `write`. When a requirement is
+ * evaluated, implied scopes count as granted. The challenge names only required scopes, and the access token
+ * only granted ones.
  */
 import { callForList } from '../internal/callback.ts'
 import { isJsonObject } from '../internal/json-object.ts'
@@ -9,7 +9,7 @@ import { isScope } from '../internal/scope-syntax.ts'
 import { checkList } from '../options/checks.ts'
 import type { ImpliedScopes } from '../options/types.ts'
 
-/** Adds the implied scopes to the granted ones. */
+/** Returns the granted scopes and those that they imply. */
 export type ExpandScopes = (granted: readonly string[]) => readonly string[]
 
 /**

@@ -7,39 +7,45 @@ import { type CompiledAuthentication, compileAuthentication } from './authentica
 import { checkScopes, type ScopeRequirement } from './scopes.ts'
 
 /**
- * A requirement that passed its checks. It is a copy, so that later changes to the original have no
- * effect, and has every member of its own, so that none is inherited.
+ * A checked requirement. It is a copy, so that later changes to the original have no effect. It has every
+ * member as an own property, so that none is inherited.
  */
 export interface CompiledRequirement extends ScopeRequirement {
   readonly authentication: CompiledAuthentication | undefined
   readonly authorizationDetails: Requirement['authorizationDetails']
   readonly check: Requirement['check']
-  /** Why no token fulfils it; `undefined` for every requirement of the application. */
-  readonly denial: string | undefined
+  /** Set if no token can fulfil the requirement: the reason, for the operator. */
+  readonly unfulfillableReason: string | undefined
 }
 
-const names = ['scopes', 'anyScope', 'authentication', 'authorizationDetails', 'check'] as const
+const memberNames = [
+  'scopes',
+  'anyScope',
+  'authentication',
+  'authorizationDetails',
+  'check',
+] as const
 const compiled = new WeakSet<object>()
-// Another copy of the package does not know what was compiled here: it compiles the source again.
+// If the process has a second copy of the package, that copy compiles the source again.
 const source: unique symbol = Symbol.for('oauth-resource-server.requirement')
 
 /** What a requirement was compiled from. */
-type Source = Requirement | { readonly denial: string }
+type Source = Requirement | { readonly unfulfillableReason: string }
 
-/** @throws TypeError for unknown names, malformed values, and where nothing is required. */
+/** @throws TypeError for unknown names, malformed values, and a requirement of nothing. */
 export function compileRequirement(requirement: Requirement, label: string): CompiledRequirement {
   if (compiled.has(requirement)) return requirement as CompiledRequirement
   const foreign = findSource(requirement)
   if (foreign !== undefined) {
-    return 'denial' in foreign
-      ? createDenial(foreign.denial)
+    return 'unfulfillableReason' in foreign
+      ? createUnfulfillableRequirement(foreign.unfulfillableReason)
       : compileRequirement(foreign, `${label}, of another copy of oauth-resource-server,`)
   }
-  const options = readOwnOptions<Requirement>(requirement, names, label)
-  if (names.every((name) => options[name] === undefined)) {
-    const last = names.at(-1)
+  const options = readOwnOptions<Requirement>(requirement, memberNames, label)
+  if (memberNames.every((name) => options[name] === undefined)) {
+    const last = memberNames.at(-1)
     throw new TypeError(
-      `${label} requires nothing: set ${names.slice(0, -1).join(', ')} or ${last}`,
+      `${label} requires nothing: set ${memberNames.slice(0, -1).join(', ')} or ${last}`,
     )
   }
   const { authorizationDetails, check } = options
@@ -51,7 +57,7 @@ export function compileRequirement(requirement: Requirement, label: string): Com
     authentication: compileAuthentication(options.authentication, `${label}.authentication`),
     authorizationDetails,
     check,
-    denial: undefined,
+    unfulfillableReason: undefined,
     [source]: options,
   })
 }
@@ -59,11 +65,12 @@ export function compileRequirement(requirement: Requirement, label: string): Com
 /**
  * Creates a requirement that no token fulfils.
  *
- * @param denial The reason, for the operator.
+ * @param reason For the operator.
  */
-export function createDenial(denial: string): CompiledRequirement {
-  const refuseAll = compileRequirement({ check: () => false }, 'denial')
-  return freezeCompiled({ ...refuseAll, denial, [source]: { denial } })
+export function createUnfulfillableRequirement(reason: string): CompiledRequirement {
+  const refuseAll = compileRequirement({ check: () => false }, 'unfulfillable')
+  const unfulfillable = { unfulfillableReason: reason }
+  return freezeCompiled({ ...refuseAll, ...unfulfillable, [source]: unfulfillable })
 }
 
 function freezeCompiled(

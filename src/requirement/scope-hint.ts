@@ -1,6 +1,6 @@
 /**
- * @module Names the likely mistake where a token does not grant a required scope. Every hint is a fixed
- * sentence; most name a well-known claim.
+ * @module Describes the likely mistake if a token does not grant a required scope. A hint contains nothing from
+ * the token except a name of a well-known claim.
  */
 import type { AccessToken } from '../access-token.ts'
 import { getOwn } from '../internal/own-property.ts'
@@ -33,7 +33,7 @@ export function hintForMissingScopes(
     .find((hint) => hint !== undefined)
 }
 
-/** Whether a claim contains a required scope that was not granted, because another claim was read. */
+/** Returns whether a claim contains a required scope that the token does not grant. */
 function hasMissingScope(
   claims: object,
   name: string,

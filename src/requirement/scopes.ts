@@ -22,7 +22,7 @@ export function checkScopes(value: unknown, label: string): readonly string[] | 
   return scopes === undefined ? undefined : Object.freeze([...new Set(scopes)])
 }
 
-/** Whether the granted scopes are enough. Runs on every request, so it creates no function. */
+/** Returns whether the granted scopes suffice. Runs on every request, so it creates no function. */
 export function grantsScopes(
   granted: readonly string[],
   { scopes, anyScope }: ScopeRequirement,

@@ -11,7 +11,7 @@ import { readOwnOptions } from '../../options/checks.ts'
 import {
   type CompiledRequirement,
   compileRequirement,
-  createDenial,
+  createUnfulfillableRequirement,
 } from '../../requirement/requirement.ts'
 import { checkScopes } from '../../requirement/scopes.ts'
 import { findAuthentication } from '../authentication-record.ts'
@@ -94,7 +94,7 @@ function compileTools(
     for (const tool of calls) {
       const scopesOfTool = table.get(tool)
       if (scopesOfTool !== undefined) for (const scope of scopesOfTool) needed.add(scope)
-      else if (otherwise === 'refuse') return createDenial(hintForUnlisted(tool))
+      else if (otherwise === 'refuse') return createUnfulfillableRequirement(hintForUnlisted(tool))
     }
     return needed.size === 0 ? undefined : compileRequirement({ scopes: [...needed] }, 'toolScopes')
   }
@@ -129,13 +129,13 @@ const unlistedTool: JsonRpcError = {
  *
  * @returns `undefined` for a requirement of scopes: its refusals are sent as usual.
  */
-function createSender({ denial }: CompiledRequirement): SendRefusal | undefined {
-  if (denial === undefined) return undefined
+function createSender({ unfulfillableReason }: CompiledRequirement): SendRefusal | undefined {
+  if (unfulfillableReason === undefined) return undefined
   return (response, error) => {
-    // The hint is the denial if that is why the request is refused. There are other reasons: the request may
-    // be anonymous, or a requirement of the validator may not be fulfilled.
-    const isDenied = error.detail.hint === denial
-    if (isDenied) sendJsonRpcError(response, unlistedTool)
+    // The request may be refused for another reason: it may be anonymous, or a requirement of the validator
+    // may not be fulfilled.
+    const isUnlisted = error.detail.hint === unfulfillableReason
+    if (isUnlisted) sendJsonRpcError(response, unlistedTool)
     else sendErrorResponse(response, error)
   }
 }

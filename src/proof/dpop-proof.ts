@@ -1,6 +1,5 @@
 /**
- * @module Parsing of DPoP proofs and the checks that need neither their key nor stored state. Imports
- * no parser of access tokens: proofs are never cached, and have rules of their own.
+ * @module Parses DPoP proofs and runs the checks that need neither the key of a proof nor stored state.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */
@@ -43,7 +42,7 @@ export interface ProofClaims {
   readonly nonce: string | undefined
 }
 
-/** A proof in its parts. Its claims are not verified. */
+/** The parts of a proof. Nothing in them is verified. */
 export interface ParsedProof {
   /** The first segment, still encoded. */
   readonly header: string
@@ -55,7 +54,8 @@ export interface ParsedProof {
 /**
  * Returns the one value of the header field `DPoP`.
  *
- * @throws InvalidDpopProofError with `missing`, or `malformed` for several fields
+ * @throws InvalidDpopProofError with `missing`, or with `malformed` for several fields or a value that is not
+ * a string
  */
 export function getDpopHeader({ headers }: HttpRequest): string {
   const values = getFieldValues(headers, 'dpop')
@@ -68,7 +68,7 @@ export function getDpopHeader({ headers }: HttpRequest): string {
 }
 
 /**
- * Parses a proof: everything but its header parameters.
+ * Parses a proof, except its header.
  *
  * @throws InvalidDpopProofError with `malformed`, `missing_claim` or `invalid_claim`
  */
@@ -158,10 +158,10 @@ function requireClaim<T>(name: string, value: T | undefined): T {
   return value
 }
 
-/** What the claims of a proof are compared with. */
+/** The request and the rules that the claims of a proof are compared with. */
 export interface ProofContext extends ProofTimeContext {
   readonly method: string | undefined
-  /** Without a query. `undefined`: the request has none, and no proof matches. */
+  /** Without a query. If it is `undefined`, no proof matches. */
   readonly targetUri: string | undefined
   readonly token: string
 }
@@ -169,7 +169,9 @@ export interface ProofContext extends ProofTimeContext {
 export interface ProofTimeContext {
   /** Seconds since 1970. */
   readonly now: number
+  /** Seconds. */
   readonly maxAge: number
+  /** Seconds. */
   readonly clockTolerance: number
 }
 
@@ -201,7 +203,7 @@ export function proofFutureTolerance(clockTolerance: number): number {
 }
 
 /**
- * RFC 9449 §4.3, check 11; RFC 7519 §4.1.4 and §4.1.5
+ * Validates `iat`, `exp` and `nbf`: RFC 9449 §4.3, check 11; RFC 7519 §4.1.4 and §4.1.5.
  *
  * @throws InvalidDpopProofError
  */

@@ -1,6 +1,6 @@
 /**
- * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3, the cheap
- * ones first. Call it after the access token is verified.
+ * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3, cheap checks
+ * before expensive ones. The access token must be verified before it is called.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */
@@ -38,22 +38,22 @@ export interface DpopVerifierOptions extends ResolvedDpop {
 /** A request with a DPoP-bound token that is valid. */
 export interface DpopPresentation {
   readonly request: HttpRequest
-  /** `undefined`: the request has none, and no proof matches. */
+  /** If it is `undefined`, no proof matches. */
   readonly targetUri: string | undefined
-  /** The access token, in the scheme DPoP. */
+  /** The access token, which was sent with the scheme DPoP. */
   readonly token: string
-  /** The thumbprint in its claim `cnf`. */
+  /** The thumbprint of the key that the token is bound to (`cnf.jkt`). */
   readonly jkt: string
-  /** The issuer of the token. Its proofs and tokens wait in one queue. */
+  /** The issuer of the token. Signatures of its tokens and of their proofs wait in one queue. */
   readonly issuer: VerificationOwner
   /** The result of an earlier verification of the same request. */
   readonly earlier?: DpopResult | undefined
 }
 
 export interface DpopResult {
-  /** Set where the response should offer the next nonce in `DPoP-Nonce`, with `Cache-Control: no-store`. */
+  /** Set if the response should offer the next nonce in `DPoP-Nonce`, with `Cache-Control: no-store`. */
   readonly nextNonce: string | undefined
-  /** What identifies the proof in a replay store. */
+  /** The key of the proof in a replay store. */
   readonly replayKey: string
   /** The stores in which this request has claimed the proof. */
   readonly stores: readonly ReplayStore[]
@@ -62,8 +62,7 @@ export interface DpopResult {
 export interface DpopVerifier {
   /**
    * Verifies that the request has a proof by the key that the token is bound to, and that the proof is
-   * used for the first time. Everything that a request can change is checked; nothing is cached but
-   * imported keys.
+   * used for the first time. Caches only imported keys.
    *
    * @throws InvalidDpopProofError, DpopNonceRequiredError, InvalidTokenError with `binding_mismatch`,
    * ServiceUnavailableError with `replay_store`
@@ -73,16 +72,16 @@ export interface DpopVerifier {
 
 /** A key of P-256 takes 5 KB with its OpenSSL object: 10 MB in all. */
 const maxCachedKeys = 2_000
+/** Milliseconds. */
 const replayStoreTimeout = 1_000
-/** Seconds after which a client may try again when the replay store fails. */
+/** Seconds after which a client may try again if the replay store fails. */
 const retryAfter = 1
 const noStores: readonly ReplayStore[] = Object.freeze([])
 
 export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   const { algorithms, maxAge, clockTolerance, now } = options
-  // Seconds, used twice: a proof is remembered this much longer than it is accepted (the store may take a
-  // second, and the clock of another process may be behind); a nonce is accepted if its creator's clock is
-  // ahead by no more than this.
+  // Seconds. A proof is remembered this much longer than it is accepted, because the store may take a second
+  // and the clock of another process may be behind. A nonce may be from a clock that is ahead by this much.
   const margin = proofFutureTolerance(clockTolerance)
   const keys = createProofKeyCache(maxCachedKeys)
   const nonces = options.nonce && createNonces({ ...options.nonce, futureTolerance: margin, now })
@@ -91,8 +90,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
   async function verify(presentation: DpopPresentation): Promise<DpopResult> {
     const { request, targetUri, token, jkt, issuer } = presentation
     const proof = parseDpopProof(getDpopHeader(request))
-    // The header of a cached key has passed `parseProofHeader`, and would pass again: that depends only on
-    // its text and on `algorithms`, which do not change.
+    // The header of a cached key has passed `parseProofHeader` before. The result would be the same now: it
+    // depends only on the text of the header and on `algorithms`.
     const keyOrHeader = keys.get(proof.header) ?? parseProofHeader(proof.header, algorithms)
     const { method } = request
     const rules = { method, targetUri, token, maxAge, clockTolerance }
@@ -106,10 +105,10 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     if (!(await verifyInTurn(issuer, algorithm, key, signingInput, signature, false))) {
       throw new InvalidDpopProofError('bad_signature', { algorithm })
     }
-    // Cached only now, because a header without a valid signature must not occupy the cache.
+    // Cached only now, so that proofs without a valid signature cannot fill the cache.
     keys.add(proof.header, proofKey)
     const nextNonce = validateNonce(proof.claims)
-    // With the thumbprint, so that no client can use up the identifiers of another one.
+    // Contains the thumbprint, so that no client can use up the identifiers of another client.
     const replayKey = sha256(`${jkt}.${proof.claims.jti}`)
     const { earlier } = presentation
     const stores = earlier?.replayKey === replayKey ? earlier.stores : noStores
@@ -119,7 +118,7 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     return { nextNonce, replayKey, stores: [...stores, replayStore] }
   }
 
-  /** Check 10. Runs late, so that a client with an invalid proof is not sent to fetch a nonce. */
+  /** Check 10. Runs late, so that an invalid proof is refused as such and not for its nonce. */
   function validateNonce({ nonce }: ProofClaims): string | undefined {
     if (nonces === undefined) return undefined
     const state = nonce === undefined ? 'missing' : nonces.check(nonce)
@@ -137,7 +136,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     jkt: string,
   ): Promise<void> {
     const time = now() / 1000
-    // Again, because the signature was awaited: the store may have dropped a proof that is too old.
+    // Repeated, because the proof may have become too old while its signature was verified, and the store may
+    // have dropped it.
     validateProofTime(claims, { now: time, maxAge, clockTolerance })
     const seconds = claims.iat + maxAge + clockTolerance + margin - time
     const isFirstUse = await claimOnce(store, replayKey, seconds, jkt)
@@ -164,7 +164,7 @@ function createReplayStore(options: DpopVerifierOptions): ReplayStore | undefine
   )
 }
 
-/** Fails closed: a result that is not a boolean counts as a failure of the store. */
+/** Claims a proof. Fails closed: a result that is not a boolean counts as a failure of the store. */
 async function claimOnce(
   store: ReplayStore,
   key: string,

@@ -1,12 +1,12 @@
 /**
- * @module Comparison of the claim `htu` with the target URI of a request. `new URL` is not used: it does not
+ * @module Compares the claim `htu` with the target URI of a request. Does not use `new URL`, which does not
  * decode `%7E`, keeps the case of percent-encodings and accepts invalid URIs.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */
 import { removeQuery } from '../internal/remove-query.ts'
 
-/** Longer URIs match only an identical one. Node accepts request headers of 16 KiB in all. */
+/** Longer URIs match only an identical one. By default, Node accepts request headers of 16 KiB in all. */
 const maxUriLength = 16_384
 
 /**
@@ -28,7 +28,7 @@ const defaultPorts: ReadonlyMap<string, string> = new Map([
   ['https', '443'],
 ])
 
-/** Normalises an http or https URI without its query and fragment; `undefined` if it is none. */
+/** Normalises an http or https URI and removes query and fragment; `undefined` for any other text. */
 function normalizeHttpUri(uri: string): string | undefined {
   if (uri.length > maxUriLength) return undefined
   const match = httpUri.exec(removeQuery(uri))

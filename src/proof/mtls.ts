@@ -1,6 +1,6 @@
 /**
- * @module Proof of possession by mutual TLS: the client certificate of the request is the one that the
- * token is bound to. TLS itself has proven that the client has the key of the certificate.
+ * @module Proof of possession by mutual TLS: the client certificate of the request must be the one that the
+ * token is bound to. TLS has proven that the client has the key of the certificate.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8705#section-3 | RFC 8705, section 3}
  */
@@ -14,8 +14,8 @@ const claimName = 'cnf.x5t#S256'
  * Validates that a token is bound to the client certificate of its request.
  *
  * @param x5tS256 The member `x5t#S256` of the claim `cnf`.
- * @param thumbprint That of the request's certificate; `undefined` where there is none.
- * @param hintForMissing Explains why there is none.
+ * @param thumbprint The thumbprint of the request's certificate; `undefined` if there is none.
+ * @param hintForMissing Explains to the operator why there is none.
  * @throws InvalidTokenError with `binding_mismatch`
  */
 export function validateCertificateBinding(

@@ -1,6 +1,6 @@
 /**
- * @module DPoP nonces without stored state: each contains its time and a MAC, so that every process
- * with the same secret accepts it, also after a restart.
+ * @module DPoP nonces without stored state: each contains its time of creation and a MAC, so that every
+ * process with the same secret accepts it, also after a restart.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-8 | RFC 9449, section 8}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-9 | RFC 9449, section 9}
@@ -28,7 +28,7 @@ export interface Nonces {
 }
 
 export interface NoncesOptions {
-  /** At least one. The first one creates new nonces; all of them are accepted. */
+  /** At least one. The first creates new nonces. Nonces of all of them are accepted. */
   readonly secrets: readonly Uint8Array[]
   /** Seconds. */
   readonly lifetime: number

@@ -1,6 +1,6 @@
 /**
- * @module The keys of DPoP proofs. A client sends the same header with each of its proofs, so the key
- * that was imported from one is cached under the text of the header.
+ * @module Imports and caches the keys of DPoP proofs. A client sends the same header with each of its proofs,
+ * so the text of the header is the key of the cache.
  */
 import { Buffer } from 'node:buffer'
 import { InvalidDpopProofError } from '../errors.ts'
@@ -10,11 +10,11 @@ import { importJwk, mayVerify } from '../keys/jwk-import.ts'
 import { type Algorithm, numberMembers, type VerificationKey } from '../signature/algorithms.ts'
 import type { ProofHeader } from './dpop-proof.ts'
 
-/** A public key that a proof contained. */
+/** The public key in the header of a proof. */
 export interface ProofKey {
   readonly algorithm: Algorithm
   readonly key: VerificationKey
-  /** RFC 7638: the SHA-256 thumbprint. */
+  /** The SHA-256 thumbprint (RFC 7638). */
   readonly jkt: string
 }
 
@@ -24,7 +24,7 @@ export interface ProofKey {
  * @throws InvalidDpopProofError with `invalid_key`
  */
 export function importProofKey({ algorithm, jwk }: ProofHeader): ProofKey {
-  // Issuers may pad or use the alphabet of base64; the key of a proof must be base64url (RFC 7515 §2).
+  // RFC 7515 §2. `importJwk` also accepts padding and the alphabet of base64, which some issuers send.
   const isBase64url = numberMembers.every((name) => isBase64urlMember(jwk[name]))
   if (!isBase64url) throw invalidKey('malformed')
   const key = importJwk(jwk)
@@ -35,8 +35,7 @@ export function importProofKey({ algorithm, jwk }: ProofHeader): ProofKey {
 }
 
 /**
- * Calculates the SHA-256 thumbprint of a public key. Written here, because an import of jose takes 10 ms
- * of CPU time, also where no proof is ever verified.
+ * Calculates the SHA-256 thumbprint of a public key. Does not use jose, whose import takes 10 ms of CPU time.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7638#section-3 | RFC 7638, section 3}
  */
@@ -51,6 +50,7 @@ function calculateThumbprint(
   return sha256(JSON.stringify(required, Object.keys(required).sort()))
 }
 
+/** Returns false only for a string that is not base64url. `importJwk` refuses other types. */
 function isBase64urlMember(value: unknown): boolean {
   return typeof value !== 'string' || decodeBase64url(value) !== undefined
 }
@@ -64,12 +64,12 @@ export interface ProofKeyCache {
   readonly add: (header: string, key: ProofKey) => void
 }
 
-/** Longer headers are not cached: an RSA key of 4096 bits takes 1,100 characters. */
-const maxHeaderLength = 2_048
+/** In characters. Longer headers are not cached. An RSA key of 4096 bits takes 1,100 characters. */
+const maxCachedHeaderLength = 2_048
 
 /**
- * Creates a cache of at most `maxKeys`, in two generations: when the new one is full it becomes the old
- * one, and the keys that were only in the old one are dropped.
+ * Creates a cache of at most `maxKeys`, in two generations. When the recent generation is full, it becomes
+ * the old one, and the keys that were only in the previous old one are dropped.
  */
 export function createProofKeyCache(maxKeys: number): ProofKeyCache {
   const generationSize = Math.max(1, Math.floor(maxKeys / 2))
@@ -77,12 +77,12 @@ export function createProofKeyCache(maxKeys: number): ProofKeyCache {
   let old = new Map<string, ProofKey>()
 
   function add(header: string, key: ProofKey): void {
-    if (header.length > maxHeaderLength || recent.has(header)) return
+    if (header.length > maxCachedHeaderLength || recent.has(header)) return
     if (recent.size >= generationSize) {
       old = recent
       recent = new Map()
     }
-    // A copy: a part of the proof's string would keep the whole of it in memory.
+    // A copy, because a substring would keep the whole proof in memory.
     recent.set(Buffer.from(header, 'latin1').toString('latin1'), key)
   }
 

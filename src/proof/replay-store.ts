@@ -7,7 +7,7 @@
 import type { ReplayStore } from '../options/dpop.ts'
 
 export interface MemoryReplayStoreOptions {
-  /** The longest time in seconds for which a key is claimed. */
+  /** The longest time in seconds for which a key is remembered. */
   readonly window: number
   /** Milliseconds. */
   readonly now: () => number
@@ -15,7 +15,7 @@ export interface MemoryReplayStoreOptions {
   readonly maxEntries?: number
 }
 
-/** A {@link ReplayStore} that decides at once. */
+/** A {@link ReplayStore} whose `claim` returns no promise. */
 export interface MemoryReplayStore extends ReplayStore {
   claim(key: string, seconds: number, jkt?: string): boolean
   readonly local: true
@@ -27,7 +27,7 @@ export interface MemoryReplayStore extends ReplayStore {
  */
 const defaultMaxEntries = 500_000
 
-/** Into how many parts the window is divided: keys are dropped one part at a time. */
+/** The number of buckets that the window is divided into. Keys are dropped one bucket at a time. */
 const bucketsPerWindow = 8
 
 /** The keys that expire at about the same time. */
@@ -38,21 +38,21 @@ interface Bucket {
 }
 
 /**
- * Creates a store in memory. Its `claim` throws when the store is full, and when one client has as
- * many entries as are still free. So one client can fill half of the store, and n clients together
- * n/(n+1) of it; the rest stays free for the other clients.
+ * Creates a store in memory. Its `claim` throws if the store is full, and if the client has as many entries
+ * as are still free. So one client can fill half of the store, and n clients together n/(n+1) of it. The rest
+ * stays free for other clients.
  */
 export function createMemoryReplayStore(options: MemoryReplayStoreOptions): MemoryReplayStore {
   const { now, maxEntries = defaultMaxEntries } = options
   const bucketSeconds = options.window / bucketsPerWindow
-  /** The buckets by the time at which their keys expire, divided by `bucketSeconds`. */
+  /** The buckets by their number: the time at which their keys expire, divided by `bucketSeconds`. */
   const buckets = new Map<number, Bucket>()
   let size = 0
 
   /** Drops whole buckets: the cost does not depend on how many keys they contain. */
-  function dropExpired(current: number): void {
+  function dropExpired(currentNumber: number): void {
     for (const [number, { keys }] of buckets) {
-      if (number >= current) continue
+      if (number >= currentNumber) continue
       buckets.delete(number)
       size -= keys.size
     }

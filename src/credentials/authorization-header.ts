@@ -1,5 +1,5 @@
 /**
- * @module Reads the Authorization header field, however the request represents its headers.
+ * @module Reads the Authorization header field from the headers of Node, of `fetch` or in a plain object.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-2.1 | RFC 6750, section 2.1}
  */
@@ -20,10 +20,11 @@ const repeatedHeader = 'The request has more than one Authorization header field
 const malformedHeader = 'The Authorization header field is not a scheme followed by one token'
 
 /**
- * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme.
+ * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme. Does
+ * not validate the text: see {@link findToken68Error}.
  *
- * @throws InvalidRequestError for repeated fields, for a value that is not a string, and where no space
- * and token follow the scheme. Does not validate the text: see {@link findToken68Error}.
+ * @throws InvalidRequestError for repeated fields, for a value that is not a string, and if no space and token
+ * follow the scheme.
  */
 export function readAuthorizationToken(
   request: HttpRequest,
@@ -51,8 +52,8 @@ export function hasAuthorization(request: HttpRequest): boolean {
 }
 
 /**
- * Returns an error if a token from the header is not a token68 (RFC 6750 §2.1). Elsewhere any text is allowed
- * (RFC 6750 §2.2, §2.3). Not called for a token that was parsed: that is always a token68.
+ * Returns an error if a token from the header is not a token68 (RFC 6750 §2.1). In a form or a query, any text
+ * is allowed (RFC 6750 §2.2, §2.3). Not needed for a parsed JWT, which is always a token68.
  */
 export function findToken68Error({
   token,
@@ -60,14 +61,14 @@ export function findToken68Error({
 }: PresentedToken): InvalidRequestError | undefined {
   if (location !== 'header') return undefined
   if (!token68.test(token)) return new InvalidRequestError(malformedHeader)
-  // The runtime keeps the text of the last match as RegExp.$_: replace it.
+  // The runtime keeps the text of the last match, which is the token, as RegExp.$_. This match replaces it.
   emptyText.test('')
   return undefined
 }
 
 /** Returns whether the value of an Authorization field has this scheme, well formed or not. */
 function hasScheme(value: string, scheme: keyof typeof schemes): boolean {
-  // Without the token, which the runtime would keep as RegExp.$_.
+  // Only the beginning, because the runtime would keep the whole value with the token as RegExp.$_.
   const start = value.slice(0, scheme.length + 1)
   return start === (scheme === 'Bearer' ? 'Bearer ' : 'DPoP ') || schemes[scheme].test(start)
 }
@@ -90,15 +91,15 @@ function readAuthorization(request: HttpRequest): string | undefined {
   if (headers === undefined || headers === null) return undefined
   if (typeof headers !== 'object') throw new TypeError('headers of the request must be an object')
   if (isRepeatedField(request, 'authorization')) throw new InvalidRequestError(repeatedHeader)
-  // Node's names are in lower case: with ten fields, a search would cost each request 0.2 µs.
+  // Node writes names in lower case. A search among ten fields would cost each request 0.2 µs.
   if (request.rawHeaders === undefined || typeof headers.get === 'function') {
-    return single(getFieldValues(headers, 'authorization'))
+    return readSingleValue(getFieldValues(headers, 'authorization'))
   }
   const { authorization } = headers as Record<string, unknown>
-  return Object.hasOwn(headers, 'authorization') ? single(authorization) : undefined
+  return Object.hasOwn(headers, 'authorization') ? readSingleValue(authorization) : undefined
 }
 
-function single(value: unknown): string | undefined {
+function readSingleValue(value: unknown): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
   if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(repeatedHeader)
   const only: unknown = Array.isArray(value) ? value[0] : value

@@ -1,6 +1,6 @@
 /**
- * @module The formats in which proxies pass a client certificate in a header field. A malformed value is
- * treated as absent: nothing here throws.
+ * @module Decodes the formats in which proxies pass a client certificate in a header field. No function here
+ * throws: a malformed value is treated as absent.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9440#section-2 | RFC 9440, section 2}
  */
@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
 import { sha256 } from '../internal/sha256.ts'
 import type { CertificateHeaderFormat } from '../options/mtls.ts'
 
-/** The longest certificate that is read, in characters or bytes: Node's limit for all headers. */
+/** The longest certificate that is read, in characters or bytes: Node's default limit for all headers. */
 export const maxCertificateLength = 16_384
 
 /** Returns the thumbprint (RFC 8705 §3.1) of the certificate in the value of a header field. */
@@ -27,7 +27,7 @@ export function readCertificateHeader(
   }
 }
 
-/** Returns the thumbprint of a certificate in DER; `undefined` for bytes that are none. */
+/** Returns the thumbprint of a certificate in DER; `undefined` for bytes that are not one DER SEQUENCE. */
 export function calculateCertificateThumbprint(der: Uint8Array | undefined): string | undefined {
   return der !== undefined && isDerSequence(der) ? sha256(der) : undefined
 }
@@ -35,7 +35,7 @@ export function calculateCertificateThumbprint(der: Uint8Array | undefined): str
 const firstLine = '-----BEGIN CERTIFICATE-----'
 const lastLine = '-----END CERTIFICATE-----'
 
-/** Decodes one certificate. The BEGIN and END lines may be missing. Decodes percent-encoding first. */
+/** Decodes one certificate, which may be percent-encoded. The BEGIN and END lines may both be missing. */
 export function decodePemOrBase64(text: string): Uint8Array | undefined {
   const plain = text.includes('%') ? decodePercent(text) : text
   if (plain === undefined) return undefined
@@ -60,7 +60,7 @@ function decodeByteSequence(value: string): Uint8Array | undefined {
   return isDelimited ? decodeBase64(value.slice(1, -1)) : undefined
 }
 
-/** Only the canonical form: `Buffer` skips every character that is not base64. */
+/** Accepts only the canonical form, because `Buffer` skips every character that is not base64. */
 function decodeBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64')
   return bytes.toString('base64') === text ? bytes : undefined
@@ -82,8 +82,8 @@ const hashPair = /(?:^|;)hash="?([0-9a-f]{64})"?(?:$|;)/i
 const certificatePair = /(?:^|;)cert="?([^",;]+)"?(?:$|;)/i
 
 /**
- * Envoy writes `Hash` once per element and does not quote URI and DNS names, so a client's certificate can
- * contain a name with `;Hash=…`. If `Hash=` or `Cert=` occurs twice, the field is ignored.
+ * Envoy writes `Hash` once per element. It does not quote URI and DNS names, so the name in a client's
+ * certificate can contain `;Hash=…`. If `Hash=` or `Cert=` occurs twice, the field is ignored.
  */
 function readXfcc(value: string): string | undefined {
   const hashCount = value.match(hashes)?.length ?? 0
@@ -94,7 +94,7 @@ function readXfcc(value: string): string | undefined {
   const hash = hex === undefined ? undefined : Buffer.from(hex, 'hex').toString('base64url')
   const thumbprint =
     pem === undefined ? undefined : calculateCertificateThumbprint(decodePemOrBase64(pem))
-  // Each one that is present must be readable, and both must have the same thumbprint.
+  // If both are present, they must be readable and have the same thumbprint.
   if (hashCount === 0) return thumbprint
   return certificateCount === 0 || hash === thumbprint ? hash : undefined
 }

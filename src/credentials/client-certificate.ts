@@ -17,10 +17,10 @@ import {
 } from './certificate-header.ts'
 
 /**
- * Returns the thumbprint of the client certificate: SHA-256 of its DER, in base64url. `undefined` where
- * the request has none that can be read.
+ * Returns the thumbprint of the client certificate: SHA-256 of its DER, in base64url. `undefined` if the
+ * request has no certificate that can be read.
  *
- * @throws Error where a function of the application failed: what it threw is the cause.
+ * @throws Error if a function of the application throws. The thrown value is the `cause`.
  */
 export type GetCertificateThumbprint = (request: HttpRequest) => string | undefined
 
@@ -77,7 +77,7 @@ interface Connection {
   readonly stream?: { readonly session?: { readonly socket?: unknown } } | undefined
 }
 
-/** By connection, because reading a certificate takes 40 µs. */
+/** A cache by connection, because reading a certificate takes 40 µs. */
 const thumbprints = new WeakMap<object, string>()
 
 function getTlsThumbprint(request: HttpRequest): string | undefined {
@@ -90,18 +90,18 @@ function getTlsThumbprint(request: HttpRequest): string | undefined {
   const thumbprint = calculateCertificateThumbprint(
     readPeerCertificate(connection as Partial<PeerSocket>),
   )
-  // Only a certificate: a server may ask for one later, by renegotiation.
+  // A missing certificate is not cached: the server may ask for it later, by renegotiation.
   if (thumbprint !== undefined) thumbprints.set(connection, thumbprint)
   return thumbprint
 }
 
-/** Does not look at `authorized`, which is false for a self-signed certificate (RFC 8705 §6.2). */
+/** Does not check `authorized`, which is false for a self-signed certificate (RFC 8705 §6.2). */
 function readPeerCertificate(connection: Partial<PeerSocket>): Uint8Array | undefined {
   try {
     const raw = connection.getPeerCertificate?.(true)?.raw
     return raw instanceof Uint8Array ? raw : undefined
   } catch {
-    // The connection of an HTTP/2 session that is closed.
+    // Thrown if the connection belongs to a closed HTTP/2 session.
     return undefined
   }
 }

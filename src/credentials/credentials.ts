@@ -1,6 +1,6 @@
 /**
- * @module Finds the one access token that a request presents. Implements HTTP syntax only; imports
- * nothing about tokens.
+ * @module Finds the one access token that a request presents. Implements HTTP syntax only; does not parse the
+ * token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-2 | RFC 6750, section 2}
  */
@@ -17,21 +17,20 @@ const otherSchemeHint =
   'the Authorization header field has a scheme other than Bearer (or DPoP, if the option dpop is set)'
 const queryHint = 'the query has access_token, but tokenLocations does not list query'
 
-/** Of the options of a validator. */
+/** The options of a validator that decide where a token is read. */
 export interface CredentialsOptions {
   readonly tokenLocations: readonly TokenLocation[]
-  /** `undefined`: the scheme DPoP is another scheme. */
+  /** If it is `undefined`, the scheme DPoP is not read, like any other scheme. */
   readonly dpop?: object | undefined
 }
 
 /**
- * Finds the access token of a request. Returns `undefined` where there is none: also for other
- * authentication schemes (RFC 6750 §3.1), and for a token in a location that is not enabled, which is
- * not read.
+ * Finds the access token of a request. Returns `undefined` if there is none, for other authentication schemes
+ * (RFC 6750 §3.1), and for a token in a form or a query that `tokenLocations` does not list. Does not validate
+ * the text in the header: see `findToken68Error`.
  *
- * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, for a
- * field value that is not a string, and where no space and token follow the scheme. Does not
- * validate the text in the header: see `findToken68Error`.
+ * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, for a value
+ * that is not a string, and if no space and token follow the scheme.
  */
 export function readCredentials(
   request: HttpRequest,

@@ -6,7 +6,7 @@ export interface PresentedToken {
   readonly token: string
   /** Where it was in the request; absent if the caller passed the token itself. */
   readonly location?: TokenLocation
-  /** The scheme it was sent in, which is Bearer in a form or a query; absent as above. */
+  /** The scheme it was sent with; Bearer in a form or a query. Absent if the caller passed the token itself. */
   readonly scheme?: 'Bearer' | 'DPoP'
 }
 

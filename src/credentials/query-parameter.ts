@@ -23,7 +23,7 @@ export function readSingleParameter(parameters: URLSearchParams): string | undef
   return values[0] === '' ? undefined : values[0]
 }
 
-/** Returns whether a query has the parameter, without decoding names: for a hint only. */
+/** Returns whether a query has the parameter. For a hint only: does not decode percent-encoded names. */
 export function hasQueryParameter({ url }: HttpRequest): boolean {
   // Not with a regular expression: the runtime would keep the URL, and the token in it, as RegExp.$_.
   return url !== undefined && (url.includes('?access_token=') || url.includes('&access_token='))

@@ -1,6 +1,6 @@
 /**
- * @module The target URI of a request, as its client sees it: from configuration and the path of the
- * request. `Host`, `Forwarded` and `X-Forwarded-*` are never read, because the client chooses them.
+ * @module Computes the target URI of a request, as the client sees it, from the option `publicUrl` and the
+ * path of the request. Never reads `Host`, `Forwarded` and `X-Forwarded-*`, because the client chooses them.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-7.1 | RFC 9110, section 7.1}
  */
@@ -27,8 +27,8 @@ export function createGetTargetUri(publicUrl: string): GetTargetUri {
   return (request) => {
     const path = getPath(request.originalUrl ?? request.url)
     if (path === undefined) return undefined
-    // `..` could leave the prefix: the proof would be for another API of the same host. Clients and
-    // proxies remove dot segments.
+    // `..` could leave the prefix, and the proof would be for another API of the same host. Clients and
+    // proxies remove dot segments before they send a request.
     if (prefix !== '' && dotSegment.test(path)) return undefined
     return origin + prefix + path
   }

@@ -38,7 +38,7 @@ export class IntrospectionFailure extends Error {
   }
 }
 
-/** Converts an error from before the token was sent, such as a failed metadata request: no token is the cause. */
+/** Converts an error from before the token was sent, such as a failed metadata request. */
 export function toServerFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, 'server')
 }

@@ -18,11 +18,11 @@ export interface RedisReplayStoreOptions {
 }
 
 /**
- * Creates a replay store for `dpop.replayStore`. One `SET NX` for each proof decides atomically, and the
- * server drops the key when the proof is too old.
+ * Creates a replay store for `dpop.replayStore`. One atomic `SET NX` decides whether a proof is used for the
+ * first time. The server drops the key when the proof is too old.
  *
- * Rejects where the command fails or has another reply, for example when Redis is out of memory or
- * read-only; the validator then responds with 503. Does not limit how long a command takes: the
+ * `claim` rejects if the command fails or has another reply, for example if Redis is out of memory or
+ * read-only. The validator then responds with 503. `claim` does not limit how long a command takes: the
  * validator waits one second. Redis must not evict keys: an evicted key makes its proof usable again
  * (`maxmemory-policy noeviction`).
  *
@@ -39,7 +39,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): ReplayStore 
     async claim(key, seconds) {
       const milliseconds = Math.max(1, Math.ceil(seconds * 1000))
       const reply = await sendCommand('SET', prefix + key, '1', 'NX', 'PX', String(milliseconds))
-      // The reply to SET NX is OK, or null where the key exists.
+      // The reply to SET NX is OK, or null if the key exists.
       if (reply === null) return false
       if (String(reply) === 'OK') return true
       throw new Error('Redis did not reply to SET with OK or null')

@@ -1,6 +1,6 @@
 /**
- * @module Creates and redeems authorization codes with PKCE. Each is for one client and one
- * redirect URI, and can be used once.
+ * @module Creates and redeems authorization codes with PKCE. Each code is for one client and one redirect
+ * URI, and can be used once.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7636#section-4.6 | RFC 7636, section 4.6}
  */
@@ -10,7 +10,7 @@ import type { Grant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Form, TokenError } from './token-request.ts'
 
-/** What a code is exchanged for, and by whom. */
+/** What a code is exchanged for, and under which conditions. */
 interface Authorization {
   readonly grant: Grant
   readonly redirectUri: string
@@ -21,7 +21,7 @@ interface Authorization {
 export interface AuthorizationCodes {
   /** Creates a code. */
   issue(authorization: Authorization): string
-  /** Exchanges the code in a form for what it grants. A code that fails is used up too. */
+  /** Exchanges the code in a form for its grant. A failed attempt uses up the code too. */
   redeem(form: Form, client: TestClient): Grant | TokenError
 }
 

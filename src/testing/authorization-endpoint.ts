@@ -1,5 +1,5 @@
 /**
- * @module The authorization endpoint: one fixed user, who agrees to everything at once. It needs no browser,
+ * @module The authorization endpoint, with one fixed user who agrees to everything. Tests need no browser,
  * because the first response is the redirect to the client.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1 | RFC 6749, section 4.1}
@@ -40,7 +40,7 @@ export function createAuthorizationEndpoint(options: AuthorizationEndpointOption
   }
 
   function findRedirect(form: Form): string | TokenError {
-    // RFC 6749 §4.1.2.1: without a client and a redirect URI that are known, there is no redirect.
+    // RFC 6749 §4.1.2.1: no redirect without a known client and a valid redirect URI.
     const client = clients.find(({ id }) => id === form.get('client_id'))
     if (client === undefined) return invalidRequest('The client is unknown')
     const redirectUri = form.get('redirect_uri') ?? ''

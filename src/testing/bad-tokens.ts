@@ -4,7 +4,13 @@
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import type { KeyRing } from './keys.ts'
-import { defaultClientId, encode, encodeDraft, signingKey, type TokenFactory } from './tokens.ts'
+import {
+  defaultClientId,
+  encode,
+  encodeDraft,
+  selectSigningKey,
+  type TokenFactory,
+} from './tokens.ts'
 
 /**
  * Creates a token. `claims` and `header` are merged into it as in `token()`, but cannot remove the
@@ -101,7 +107,7 @@ const defects: Readonly<Record<BadTokenName, Defect>> = {
   unknownKey: (tokenFactory, claims, header, otherKeys) =>
     tokenFactory.token(claims, { ...header, kid: randomUUID() }, otherKeys),
   async foreignKey(tokenFactory, claims, header, otherKeys) {
-    const { kid } = await signingKey(tokenFactory.keys, header)
+    const { kid } = await selectSigningKey(tokenFactory.keys, header)
     return tokenFactory.token(claims, { ...header, kid }, otherKeys)
   },
   withoutScope: (tokenFactory, claims, header) =>
@@ -145,7 +151,7 @@ function split(token: string): [header: string, payload: string, signature: stri
   return token.split('.') as [string, string, string]
 }
 
-// As long as a SHA-256 thumbprint; no key has it.
+// As long as a SHA-256 thumbprint. No key or certificate has it.
 function randomThumbprint(): string {
   return randomBytes(32).toString('base64url')
 }

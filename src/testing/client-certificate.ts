@@ -1,7 +1,7 @@
 /**
- * @module Clients with a certificate, whose tokens are bound to it. node:crypto cannot create
- * certificates, so these (self-signed, of P-256, valid from 2020 to 2120) were generated once. Their
- * private keys are in this file: use them only in tests.
+ * @module Clients with a certificate, whose tokens are bound to the certificate. node:crypto cannot create
+ * certificates, so this file contains four of them (self-signed, P-256, valid from 2020 to 2120) with their
+ * private keys: use them only in tests.
  */
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 

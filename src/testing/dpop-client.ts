@@ -21,7 +21,7 @@ export interface DpopProofRequest {
   readonly nonce?: string | undefined
   /** Merged into the claims; a member set to `undefined` is left out. */
   readonly claims?: object | undefined
-  /** Merged into the header, as the claims are. */
+  /** Merged into the header; a member set to `undefined` is left out. */
   readonly header?: object | undefined
 }
 

@@ -19,7 +19,7 @@ export interface TokenEncrypter {
   readonly decryptionKeys: JSONWebKeySet
 }
 
-/** Creates an encrypter with a new key of P-256. It is created when it is first needed. */
+/** Creates an encrypter. Its key, of P-256, is created when it is first needed. */
 export function createTokenEncrypter(
   createToken: (claims: object) => Promise<string>,
 ): TokenEncrypter {

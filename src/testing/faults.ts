@@ -1,6 +1,6 @@
 /**
- * @module The ways in which the metadata and JWKS endpoints can fail. A fault responds in place of the
- * endpoint, and is the same for both documents.
+ * @module The ways in which the endpoints of a test issuer can fail. A fault responds in place of the
+ * endpoint.
  */
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'

@@ -1,7 +1,7 @@
 /**
  * @module The test kit, `oauth-resource-server/testing`: an authorization server in this process, on a
- * loopback port, for the tests of an API. Not for production. Imports nothing of the validator but types,
- * so that a mistake in one of the two does not hide the same mistake in the other.
+ * loopback port, for the tests of an API. Not for production. Imports only types of the
+ * validator, because a mistake in shared code would be hidden from the tests.
  */
 export {
   type BadTokenName,

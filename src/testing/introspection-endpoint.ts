@@ -10,14 +10,16 @@ import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
 import { sendJson } from './respond.ts'
 import {
+  authenticateClient,
   type Form,
   invalidRequest,
-  readCredentials,
   readForm,
+  sendTokenError,
   type TokenError,
 } from './token-request.ts'
 import { defaultClientId, encodeDraft, type TokenFactory } from './tokens.ts'
 
+/** The faults that only this endpoint has. */
 type OwnFaultName =
   | 'unauthorized'
   | 'forbidden'
@@ -53,7 +55,8 @@ const ownFaults: Readonly<Record<OwnFaultName, Respond>> = {
   },
 }
 
-type DocumentFaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized'
+/** The faults that the metadata and JWKS endpoints have too. */
+type SharedFaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized'
 
 /**
  * A way for the introspection endpoint to fail:
@@ -65,11 +68,11 @@ type DocumentFaultName = 'slow' | 'hanging' | 'html' | 'error' | 'oversized'
  * - `truncated`: half of a JSON document
  * - `redirect`: status 307 to another path
  */
-export type IntrospectionFaultName = OwnFaultName | DocumentFaultName
+export type IntrospectionFaultName = OwnFaultName | SharedFaultName
 
 /** The names of all faults of the introspection endpoint. */
 export const introspectionFaultNames: readonly IntrospectionFaultName[] = Object.freeze([
-  ...(Object.keys(faults) as DocumentFaultName[]),
+  ...(Object.keys(faults) as SharedFaultName[]),
   ...(Object.keys(ownFaults) as OwnFaultName[]),
 ])
 
@@ -136,7 +139,7 @@ export function createIntrospectionEndpoint(
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const caller = await readCaller(request, clients)
     if (fault !== undefined && isOwnFault(fault)) return ownFaults[fault](response)
-    if ('error' in caller) return sendError(response, caller)
+    if ('error' in caller) return sendTokenError(response, caller)
     const proceed = () => respondTo(request, response, caller.form, caller.client)
     if (fault === undefined) return proceed()
     return faults[fault](response, { active: true }, proceed)
@@ -183,23 +186,10 @@ async function readCaller(
 ): Promise<TokenError | { readonly form: Form; readonly client: TestClient }> {
   const form = await readForm(request)
   if ('error' in form) return form
-  const credentials = readCredentials(request.headers.authorization, form)
-  if (credentials && 'error' in credentials) return credentials
-  const client = clients.find(
-    ({ id, secret }) => id === credentials?.id && secret === credentials.secret,
-  )
-  if (client === undefined) {
-    return { error: 'invalid_client', description: 'The client is unknown or its secret is wrong' }
-  }
-  return form.has('token') ? { form, client } : invalidRequest('The parameter token is missing')
-}
-
-function sendError(response: ServerResponse, refusal: TokenError): void {
-  const { error, description: error_description } = refusal
-  const isUnauthorized = error === 'invalid_client'
-  const headers = isUnauthorized ? { 'WWW-Authenticate': 'Basic realm="test-issuer"' } : {}
-  const status = refusal.status ?? (isUnauthorized ? 401 : 400)
-  sendJson(response, status, { error, error_description }, headers)
+  const authenticated = authenticateClient(request.headers.authorization, form, clients)
+  if ('error' in authenticated) return authenticated
+  if (!form.has('token')) return invalidRequest('The parameter token is missing')
+  return { form, client: authenticated.client }
 }
 
 /** Returns the claims of a JWT that this issuer signed with a key that it still publishes. */

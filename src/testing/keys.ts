@@ -43,9 +43,13 @@ export interface SigningKey {
 export interface KeyRing {
   /** Resolves to the current key of this algorithm. Generates and publishes it on first use. */
   current(algorithm?: SigningAlgorithm): Promise<SigningKey>
-  /** Replaces the key of the default algorithm now, and those of other algorithms on their next use. */
+  /**
+   * Replaces the key of the default algorithm now, and those of other algorithms on their next use.
+   *
+   * @param withdraw Whether the old keys leave the key set.
+   */
   rotate(withdraw: boolean): Promise<void>
-  /** Finds a key of the set. */
+  /** Finds a published key. */
   findKey(kid: unknown): SigningKey | undefined
   /** Returns the key set, oldest key first. */
   jwks(): { readonly keys: readonly PublicJwk[] }

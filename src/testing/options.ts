@@ -51,7 +51,7 @@ export interface TestIssuerOptions {
    */
   readonly expiresIn?: number | undefined
   /**
-   * How opaque tokens begin, as `introspection.tokenPrefix` of a validator has it.
+   * The text that opaque tokens begin with, the same as `introspection.tokenPrefix` of the validator.
    *
    * @defaultValue `''`
    */

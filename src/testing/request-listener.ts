@@ -62,7 +62,7 @@ export function createRequestListener(
   requests: RequestCounts,
 ): RequestListener {
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Not a URL object, which would take the text after '//' for a host.
+    // `new URL` is not used: it would take the text after '//' as a host.
     const [path = ''] = String(request.url).split('?', 1)
     const endpoint = endpoints.get(path)
     if (endpoint === undefined) return sendJson(response, 404, { error: 'not_found' })
@@ -75,7 +75,7 @@ export function createRequestListener(
   }
 
   return (request, response) => {
-    // This fails only if the client closed the connection, so no response is possible.
+    // Rejects if the client has closed the connection: no response is possible.
     respond(request, response).catch(() => response.destroy())
   }
 }

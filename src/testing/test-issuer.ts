@@ -1,4 +1,4 @@
-/** @module What a test issuer is. Types only. */
+/** @module The interface of a test issuer. Types only. */
 import type { JSONWebKeySet } from 'jose'
 import type { BadTokens } from './bad-tokens.ts'
 import type { ClientCertificate } from './client-certificate.ts'
@@ -18,7 +18,7 @@ export interface TestIssuer extends AsyncDisposable {
    * The URL at which clients request tokens: `POST` with the client credentials or the authorization
    * code grant, authenticated with `client_secret_basic` or `client_secret_post`. `audience` or
    * `resource` selects the API. There are no refresh tokens. A request with a DPoP proof gets a token
-   * that is bound to its key; the time of the proof is not checked.
+   * that is bound to the key of the proof. The time of the proof is not checked.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
@@ -48,7 +48,7 @@ export interface TestIssuer extends AsyncDisposable {
    * Creates a valid access token of the RFC 9068 profile. Its `sub` and `client_id` are `test-client`,
    * and it has no `scope`.
    *
-   * `claims` and `header` are merged into it unchecked; a member that is `undefined` is left out. The
+   * `claims` and `header` are merged into the token unchecked; a member that is `undefined` is left out. The
    * first use of another {@link SigningAlgorithm} as `alg` generates and publishes a key for it. With
    * the `alg` `none` the signature is empty. A `kid` does not select a key.
    *
@@ -72,8 +72,8 @@ export interface TestIssuer extends AsyncDisposable {
   clientCertificate(): ClientCertificate
   /**
    * Creates an opaque access token, which the introspection endpoint accepts. The response has the members of
-   * {@link TestIssuer.token} and `token_type`. `claims` are merged into it; a member that is `undefined` is
-   * left out: many servers send no `iss`, `sub`, `exp` or `jti`.
+   * {@link TestIssuer.token} and `token_type`. `claims` are merged into the response; a member that is
+   * `undefined` is left out, for example because many servers send no `iss`, `sub`, `exp` or `jti`.
    */
   opaqueToken(claims?: object): string
   /**
@@ -102,8 +102,8 @@ export interface TestIssuer extends AsyncDisposable {
   /** Begins an outage: destroys all connections and closes the port. {@link TestIssuer.token} still works. */
   down(): Promise<void>
   /**
-   * Ends an outage, on the same port, and any fault. Requests that are already hanging are not
-   * answered.
+   * Ends an outage, on the same port, and any fault. Requests that wait for a response because of the fault
+   * `hanging` get none.
    *
    * @throws Error if the issuer is closed, or if another process took the port and keeps it.
    */

@@ -11,12 +11,17 @@ import { createGrant, type Grant } from './grant.ts'
 import type { TestClient } from './options.ts'
 import type { Endpoint } from './request-listener.ts'
 import { sendJson } from './respond.ts'
-import { invalidRequest, readCredentials, readForm, type TokenError } from './token-request.ts'
+import {
+  authenticateClient,
+  invalidRequest,
+  readForm,
+  sendTokenError,
+  type TokenError,
+} from './token-request.ts'
 import type { TokenFactory } from './tokens.ts'
 
 // RFC 6749 §5.1: both headers are required in a response that contains a token.
 const noStore: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
-const challenge: OutgoingHttpHeaders = { 'WWW-Authenticate': 'Basic realm="test-issuer"' }
 
 export interface TokenEndpointOptions {
   /** The URL of this endpoint. */
@@ -36,17 +41,9 @@ export function createTokenEndpoint({
     const form = await readForm(request)
     if ('error' in form) return form
     if (!form.has('grant_type')) return invalidRequest('The parameter grant_type is missing')
-    const credentials = readCredentials(request.headers.authorization, form)
-    if (credentials && 'error' in credentials) return credentials
-    const client = clients.find(
-      ({ id, secret }) => id === credentials?.id && secret === credentials.secret,
-    )
-    if (client === undefined) {
-      return {
-        error: 'invalid_client',
-        description: 'The client is unknown or its secret is wrong',
-      }
-    }
+    const authenticated = authenticateClient(request.headers.authorization, form, clients)
+    if ('error' in authenticated) return authenticated
+    const { client } = authenticated
     switch (form.get('grant_type')) {
       case 'client_credentials':
         return createGrant(form, client, client.id, tokenFactory.audience)
@@ -62,9 +59,9 @@ export function createTokenEndpoint({
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const jkt = await readDpopProof(request, url)
-    if (typeof jkt === 'object') return sendError(response, jkt)
+    if (typeof jkt === 'object') return sendTokenError(response, jkt, noStore)
     const granted = await grant(request)
-    if ('error' in granted) return sendError(response, granted)
+    if ('error' in granted) return sendTokenError(response, granted, noStore)
     const { client, subject: sub, audience: aud, scopes } = granted
     const scope = scopes.length === 0 ? undefined : scopes.join(' ')
     // RFC 9449 §6.1
@@ -77,12 +74,4 @@ export function createTokenEndpoint({
   }
 
   return { counter: 'token', methods: ['POST'], respond }
-}
-
-function sendError(response: ServerResponse, refusal: TokenError): void {
-  const { error, description: error_description } = refusal
-  const unauthorized = error === 'invalid_client'
-  const { status = unauthorized ? 401 : 400 } = refusal
-  const headers = unauthorized ? { ...noStore, ...challenge } : noStore
-  sendJson(response, status, { error, error_description }, headers)
 }

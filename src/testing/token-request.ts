@@ -1,10 +1,12 @@
 /**
- * @module Reads the form and the client credentials of a request to the token endpoint. Decides only
- * whether the request is well formed, not what it is granted.
+ * @module Reads the parameters of a request to an endpoint, authenticates the client, and sends error
+ * responses. Does not decide what the client is granted.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { TestClient } from './options.ts'
+import { sendJson } from './respond.ts'
 
-/** The error codes of the token endpoint. */
+/** The error codes of the endpoints. */
 type TokenErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -26,10 +28,10 @@ export interface TokenError {
   readonly status?: number
 }
 
-/** The parameters that have a value. Each occurs once. */
+/** The parameters of a request that have a value. Each occurs once. */
 export type Form = ReadonlyMap<string, string>
 
-export interface Credentials {
+interface ClientCredentials {
   readonly id: string
   readonly secret: string
 }
@@ -49,16 +51,31 @@ export async function readForm(request: IncomingMessage): Promise<Form | TokenEr
   return parseForm(new URLSearchParams(body))
 }
 
+/** Finds the client whose credentials a request has. */
+export function authenticateClient(
+  authorization: string | undefined,
+  form: Form,
+  clients: readonly TestClient[],
+): { readonly client: TestClient } | TokenError {
+  const credentials = readCredentials(authorization, form)
+  if (credentials && 'error' in credentials) return credentials
+  const client = clients.find(
+    ({ id, secret }) => id === credentials?.id && secret === credentials.secret,
+  )
+  if (client !== undefined) return { client }
+  return { error: 'invalid_client', description: 'The client is unknown or its secret is wrong' }
+}
+
 /**
  * Returns the client credentials from the `Authorization` header or the form; `undefined` if there are
  * none, or none that are well formed.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1 | RFC 6749, section 2.3.1}
  */
-export function readCredentials(
+function readCredentials(
   authorization: string | undefined,
   form: Form,
-): Credentials | TokenError | undefined {
+): ClientCredentials | TokenError | undefined {
   const id = form.get('client_id')
   const secret = form.get('client_secret')
   if (authorization === undefined) {
@@ -75,13 +92,25 @@ export function readCredentials(
   return basic
 }
 
+/** Sends an error response. For `invalid_client` it has a challenge for Basic authentication. */
+export function sendTokenError(
+  response: ServerResponse,
+  refusal: TokenError,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  const { error, description: error_description } = refusal
+  const isUnauthorized = error === 'invalid_client'
+  const challenge = isUnauthorized ? { 'WWW-Authenticate': 'Basic realm="test-issuer"' } : {}
+  const { status = isUnauthorized ? 401 : 400 } = refusal
+  sendJson(response, status, { error, error_description }, { ...headers, ...challenge })
+}
+
 /** Creates the error of a malformed request. */
 export function invalidRequest(description: string): TokenError {
   return { error: 'invalid_request', description }
 }
 
-// Reads a body that is too long to its end, because a client may not read the response while it is
-// still sending.
+// Reads even a body that is too long to its end, because a client may not read the response while it sends.
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let length = 0
@@ -113,7 +142,7 @@ function repeated(name: string): TokenError {
   return invalidRequest('A parameter is repeated')
 }
 
-function parseBasic(authorization: string): Credentials | undefined {
+function parseBasic(authorization: string): ClientCredentials | undefined {
   const [, encoded] = /^basic +([\w+/-]+=*) *$/i.exec(authorization) ?? []
   if (encoded === undefined) return undefined
   const pair = Buffer.from(encoded, 'base64').toString()

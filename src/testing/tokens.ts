@@ -62,7 +62,7 @@ export function createTokenFactory({ issuer, clock, ...rest }: TokenFactoryOptio
     if (typeof claims !== 'object' || typeof header !== 'object') {
       throw new TypeError('token takes objects: claims, and header parameters')
     }
-    const key = await signingKey(signers, header)
+    const key = await selectSigningKey(signers, header)
     const signingInput = encodeDraft(draft(key, claims, header))
     // RFC 7515, appendix A.5: the signature of an unsecured JWS is the empty string.
     const signature = readAlgorithm(header) === 'none' ? '' : await key.sign(signingInput)
@@ -73,10 +73,10 @@ export function createTokenFactory({ issuer, clock, ...rest }: TokenFactoryOptio
 }
 
 /**
- * Resolves to the key for a header: the key of its `alg`, or of the default algorithm where there is no
- * `alg` or it is `none`. Rejects with a `TypeError` for an algorithm that a test issuer does not have.
+ * Selects the key for a header: that of its `alg`, or that of the default algorithm if `alg` is absent or
+ * `none`. Rejects with a `TypeError` for an algorithm that a test issuer does not support.
  */
-export async function signingKey(keys: KeyRing, header: object): Promise<SigningKey> {
+export async function selectSigningKey(keys: KeyRing, header: object): Promise<SigningKey> {
   const algorithm = readAlgorithm(header)
   if (algorithm === undefined || algorithm === 'none') return keys.current()
   if (isSigningAlgorithm(algorithm)) return keys.current(algorithm)

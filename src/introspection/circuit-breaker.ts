@@ -21,7 +21,7 @@ const maxRetryAfter = 60
 export interface CircuitBreaker {
   /** Returns the failure that opened the circuit; `undefined` if requests may be made. */
   readonly openReason: () => IntrospectionFailure | undefined
-  /** Seconds until the next attempt is possible; 0 if the circuit is closed. */
+  /** Seconds until the next attempt is due. 0 if the circuit is closed, or while an attempt is in flight. */
   readonly remaining: () => number
   /** Begins a request. Only allowed if {@link openReason} returns `undefined`. */
   readonly begin: () => Attempt

@@ -27,6 +27,7 @@ export interface Outages {
 export interface IntrospectionAttempt {
   readonly succeed: () => void
   readonly fail: (failure: IntrospectionFailure) => FailedAttempt
+  /** Must be called at the end of every attempt, after {@link succeed} or {@link fail}. */
   readonly end: () => void
 }
 
@@ -35,7 +36,7 @@ interface FailedAttempt extends Pause {
   readonly delayOfOthers: number
 }
 
-/** The number of tokens whose last introspection failed: 150 octets each. */
+/** How many tokens whose last introspection failed are remembered, with 150 octets each. */
 const maxFailedTokens = 1_000
 /** The longest time in seconds between two attempts with the same token. */
 const maxTokenDelay = 10

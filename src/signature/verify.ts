@@ -29,8 +29,8 @@ export function verifyWithKey(
   // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed. The conversion below removes leading zero
   // octets, so a signature of another length could become a valid one.
   if (signature.length !== (signatureLength ?? key.modulusLength)) return false
-  // A key without options where possible, and ECDSA in the form of OpenSSL: Node 24 blocks the event
-  // loop for 40 µs to read a key with options, and for 80 µs more to convert R and S.
+  // Uses a key without options if possible, and ECDSA signatures in the form of OpenSSL, because Node 24
+  // blocks the event loop for 40 µs to read a key with options, and for 80 µs more to convert R and S.
   const { keyObject } = key
   const keyInput =
     rsaPadding === undefined

@@ -30,6 +30,6 @@ app.get('/reports', authorize({ scopes: 'read:reports' }), (_request, response) 
 })
 
 const server = app.listen(Number(PORT), '127.0.0.1', (error) => {
-  if (error) throw error // Express 5 calls back where the port is in use
+  if (error) throw error // Express 5 passes an error here if the port is in use
   console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
 })

@@ -21,7 +21,7 @@ const server = createServer(async (request, response) => {
   if (path === '/health') return respond(200, { status: 'up' })
 
   const token = await authenticated(request, response)
-  if (!token) return // The request was refused, and the response is sent.
+  if (!token) return // Refused: the response has been sent.
 
   switch (path) {
     case '/':

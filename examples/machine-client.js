@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A client without a user that calls an API. It requests a token with its client credentials (RFC 6749
+ * A client that calls an API without a user. It requests a token with its client credentials (RFC 6749
  * §4.4), reuses it until shortly before it expires, and sends it with each request.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com \

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * An MCP server with two tools that need different scopes. A client finds the authorization server by
- * the 401 alone, and asks for more scopes when a tool needs them.
+ * An MCP server with two tools that need different scopes. A client needs only the 401 to find the
+ * authorization server, and asks for more scopes when a tool needs them.
  *
  *   ISSUER=https://login.example.com/ RESOURCE=http://127.0.0.1:3000/mcp node mcp-server.js
  *
- * RESOURCE is the URL that clients connect to, and the `aud` of their tokens. Behind a proxy, set HOST and
- * PORT, on which this process listens: 127.0.0.1 and the port of RESOURCE, or 3000, unless set. The proxy
- * must keep the path and the header Host.
+ * RESOURCE is the URL that clients connect to, and the `aud` of their tokens. This process listens on HOST
+ * and PORT: by default 127.0.0.1 and the port of RESOURCE, or 3000. Behind a proxy, set them. The proxy must
+ * keep the path and the header Host.
  */
 
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -19,7 +19,7 @@ import { authenticate, resourceMetadata, toolScopes } from 'oauth-resource-serve
 import { z } from 'zod'
 
 const { ISSUER, RESOURCE = 'http://127.0.0.1:3000/mcp' } = process.env
-if (!ISSUER) throw new Error('Set ISSUER, as this file says at its top')
+if (!ISSUER) throw new Error('Set ISSUER: see the top of this file')
 const { origin, hostname, port, pathname } = new URL(RESOURCE)
 const { HOST = '127.0.0.1', PORT = port || '3000' } = process.env
 
@@ -44,7 +44,7 @@ const validator = createValidator({ issuer: ISSUER, resource: RESOURCE })
 const app = express()
 app.use(resourceMetadata(validator))
 app.use(hostHeaderValidation([hostname]), (request, response, next) => {
-  // Against DNS rebinding. Programs send no Origin; a client in a browser needs CORS as well.
+  // Against DNS rebinding. Only browsers send an Origin; a client in a browser needs CORS as well.
   if ([undefined, origin].includes(request.headers.origin)) next()
   else response.sendStatus(403)
 })
@@ -61,6 +61,6 @@ app.all(pathname, (_request, response) => {
 })
 
 app.listen(Number(PORT), HOST, (error) => {
-  if (error) throw error // Express 5 calls back where the port is in use
+  if (error) throw error // Express 5 passes an error here if the port is in use
   console.log('Listening on %s', RESOURCE)
 })

@@ -84,11 +84,8 @@ token, and passes its claims to the handler, which sends them back.`,
 sends the user to the authorization server with the values in the challenge.`,
   )
   await tryAll('401 insufficient_user_authentication', { method: 'DELETE', token, show: true })
-  const auth_time = Math.floor(Date.now() / 1000)
-  await tryAll('204', {
-    method: 'DELETE',
-    token: await issuer.token({ acr: 'mfa', auth_time }),
-  })
+  const recent = await issuer.token({ acr: 'mfa', auth_time: Math.floor(Date.now() / 1000) })
+  await tryAll('204', { method: 'DELETE', token: recent })
 
   report.step('An expired token', 'It expired an hour ago.')
   await tryAll('401 invalid_token: The access token expired', {
@@ -145,14 +142,14 @@ keys again. (The invalid tokens above did not cause a fetch.)`,
   const before = issuer.requests.jwks
   await issuer.rotate()
   await tryAll(`200 with the claims of ${client.id}`, { token: await fetchToken(issuer.audience) })
-  report.compare(fetches(apis.length, apis.length), {
-    together: fetches(before, issuer.requests.jwks - before),
+  report.compare(describeFetches(apis.length, apis.length), {
+    together: describeFetches(before, issuer.requests.jwks - before),
   })
 
   report.step(
     'The authorization server is down',
-    `The client has requested one more token before. It is new to the APIs, but they
-have the keys, and by default use them for another day during an outage.`,
+    `The client has one more token, which is new to the APIs. They have the keys, and by
+default use them for another day during an outage.`,
   )
   const lastToken = await fetchToken(issuer.audience)
   await issuer.down()
@@ -163,7 +160,7 @@ have the keys, and by default use them for another day during an outage.`,
 
   return report.conclude()
 
-  /** Where the first API says that its metadata are. */
+  /** Returns the path of the metadata, from the challenge of the first API. */
   async function metadataPath() {
     const refused = await send(apis[0]?.url ?? '', {})
     const challenge = refused.headers.get('www-authenticate') ?? ''
@@ -230,17 +227,17 @@ function summarize({ status, headers, body }) {
   if (challenge !== null) {
     const [, code, sentence] = /error="(.*?)", error_description="(.*?)"/.exec(challenge) ?? []
     const text = `${status} ${code ? `${code}: ${sentence}` : 'with a challenge'}`
-    // What does not fit into a line of the report is in the whole answer.
+    // The complete response, printed below, has what does not fit into a line of the report.
     return text.length > 84 ? `${status} ${code}` : text
   }
   const [, server] = /"authorization_servers":\["(.*?)"\]/.exec(body) ?? []
   if (server !== undefined) return `${status}, and tokens come from ${server}`
-  const claimed = body.includes(`"client_id":"${client.id}"`)
-  return claimed ? `${status} with the claims of ${client.id}` : String(status)
+  const hasClaims = body.includes(`"client_id":"${client.id}"`)
+  return hasClaims ? `${status} with the claims of ${client.id}` : String(status)
 }
 
 /** @param {number} before @param {number} after */
-function fetches(before, after) {
+function describeFetches(before, after) {
   return `keys fetched ${before} times before, and ${after} times for the new key`
 }
 

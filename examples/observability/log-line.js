@@ -29,11 +29,11 @@ function levelOf(event) {
     case 'token.missing':
     case 'keys.refreshed':
       return 'info'
-    case 'token.refused': // 503 is the fault of a service. Otherwise a client's mistake, or an attack if there are many.
+    case 'token.refused': // 503 is the fault of a service. Any other status is a client's mistake, or an attack.
       return event.status === 503 ? 'error' : 'info'
     case 'keys.failed':
       return event.serving === 'nothing' ? 'error' : 'warn'
-    case 'introspection.failed': // 0: perhaps due to one token.
+    case 'introspection.failed': // 0: other tokens do not wait.
       return event.retryAfter === 0 ? 'warn' : 'error'
     case 'callback.failed': // Your own function threw.
       return 'error'

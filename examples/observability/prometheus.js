@@ -47,6 +47,6 @@ app.use(authenticate({ issuer: ISSUER, audience: AUDIENCE, onEvent }))
 app.get('/', (request, response) => response.json({ client: request.auth?.clientId }))
 
 const server = app.listen(Number(PORT), '127.0.0.1', (error) => {
-  if (error) throw error // Express 5 calls back where the port is in use
+  if (error) throw error // Express 5 passes an error here if the port is in use
   console.log('Listening on http://127.0.0.1:%d', Object(server.address()).port)
 })

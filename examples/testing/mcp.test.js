@@ -18,7 +18,7 @@ import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, expect, it } from 'vitest'
 
 const issuer = await createTestIssuer()
-// The port first: it is a part of the resource, which the application needs.
+// Listens first, because the port is a part of the resource, which the application needs.
 const app = express()
 const server = createServer(app)
 await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -38,7 +38,7 @@ app.post('/mcp', async (request, response) => {
   await transport.handleRequest(request, response, request.body)
 })
 
-/** What the client has asked the user for. @type {(string | null)[]} */
+/** The scopes that the client has asked the user for. @type {(string | null)[]} */
 const asked = []
 let code = ''
 let verifier = ''

@@ -235,14 +235,14 @@ describe.each(sdks)('%s', (sdk) => {
     expect((await send({ method: 'POST' }, path)).status).toBe(401)
   })
 
-  it('MCP-tok-b authenticates every request, whatever session it names', async () => {
+  it('MCP-tok-b authenticates every request, whatever its session', async () => {
     const { post } = await start(sdk)
     const headers = { 'mcp-session-id': 'a-session' }
     expect((await post('mcp', list, headers)).status).not.toBe(401)
     expect((await post(undefined, list, headers)).status).toBe(401)
   })
 
-  it('MCP-authinfo hands the AuthInfo of the SDK to tools, with the verified token', async () => {
+  it('MCP-authinfo passes the AuthInfo of the SDK to tools, with the verified token', async () => {
     const { post, ran } = await start(sdk)
     await post('mcp mail:read', call('list_mail'))
     const info = ran[0]?.authInfo as AuthInfo
@@ -320,7 +320,7 @@ describe('the document and the options', () => {
     expect(() => toolScopes({}, { other: 'allow' } as object)).toThrow(/no option "other"/)
   })
 
-  it('is an error without authenticate before it, whatever the method', async () => {
+  it('fails without authenticate before it, whatever the method', async () => {
     const send = await listen(express().use(express.json(), toolScopes({ ping: [] })))
     for (const body of [call('ping'), list]) {
       const headers = { 'content-type': 'application/json' }
@@ -363,7 +363,7 @@ describe('the document and the options', () => {
     expect((await get('mcp')).challenges[0]?.parameters.scope).toBe('profile')
   })
 
-  it('MCP-authinfo makes the AuthInfo of the SDK from a token, for servers without Express', async () => {
+  it('MCP-authinfo creates the AuthInfo of the SDK from a token, for servers without Express', async () => {
     const validator = fixtureValidator({ audience: undefined, resource: AUD })
     const accessToken = await validator.validate(t0())
     const { token, expiresAt } = accessToken
@@ -378,7 +378,7 @@ describe('the document and the options', () => {
     expect(createAuthInfo(accessToken, fixtureValidator())).not.toHaveProperty('resource')
   })
 
-  it('hands refusals to the error handler with passErrors', async () => {
+  it('passes refusals to the error handler with passErrors', async () => {
     const app = express()
     const options = { passErrors: true }
     app.use(authenticate(fixtureValidator(), options), express.json())

@@ -9,14 +9,12 @@ import {
 import { authorize } from 'oauth-resource-server/http'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseChallenges } from '../support/challenge-parser.ts'
+import { linesOf, type RawRequest } from '../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   type Expected,
   expectAlive,
   expectEverywhere,
-  form,
   OK,
   R400,
   S403,
@@ -25,16 +23,9 @@ import {
   textOf,
 } from '../support/expectations.ts'
 import { AUD, fixtureOptions, fixtureValidator, seconds, t0 } from '../support/fixture.ts'
-import {
-  type Api,
-  type ApiOptions,
-  allNames,
-  closeApis,
-  linesOf,
-  type Request,
-  type Route,
-  startApis,
-} from '../support/servers.ts'
+import type { ApiOptions, Route } from '../support/mounted-apis.ts'
+import { authorization, bearer, form } from '../support/requests.ts'
+import { type Api, allNames, closeApis, startApis } from '../support/servers.ts'
 
 const T0 = t0()
 const expired = t0({ exp: seconds() - 600 })
@@ -71,7 +62,7 @@ const withRoute = (route: Route, run: (apis: Api[]) => Promise<void>) =>
 type Row = readonly [
   title: string,
   setup: Setup,
-  requests: Request | readonly Request[],
+  requests: RawRequest | readonly RawRequest[],
   expected: Expected,
 ]
 

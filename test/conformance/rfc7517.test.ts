@@ -88,13 +88,13 @@ describe('RFC 7517 §5: the set', () => {
       '<html>',
     ]
 
-    it.each(bodies)('7517-5-c %s when nothing is known yet: 503', async (body) => {
+    it.each(bodies)('7517-5-c %s without earlier keys: 503', async (body) => {
       const issuer = simulateIssuer()
       issuer.jwks = () => new Response(body)
       expect(await outcomeOf(issuer.validator().validate(t0()))).toBe('X503')
     })
 
-    it.each(bodies)('7517-5-c %s when there are keys: they serve on', async (body) => {
+    it.each(bodies)('7517-5-c %s with earlier keys: they stay in use', async (body) => {
       stopTime()
       const issuer = simulateIssuer()
       const { validate } = issuer.validator()

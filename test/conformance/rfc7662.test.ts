@@ -118,7 +118,7 @@ describe('RFC 7662 §2.1: the request', () => {
     expect(jtis.size).toBe(2)
   })
 
-  it('7662-2.1-f tls_client_auth sends the client id; the certificate is the business of fetch', async () => {
+  it('7662-2.1-f tls_client_auth sends the client id; the option fetch presents the certificate', async () => {
     const server = await startAuthorizationServer(() => active())
     const authentication = { method: 'tls_client_auth', clientId: 'rs:1' } as const
     await createApi(server, { options: { authentication } }).outcomeFor('op-1')
@@ -177,7 +177,7 @@ describe('RFC 7662 §2.2: the response', () => {
   )
 
   it.each(['true', 1, null, [true], {}, undefined])(
-    '7662-2.2-b %j is not the boolean true',
+    '7662-2.2-b returns 503 for active: %j',
     async (value) => {
       expect(await outcomeFor(active({ active: value }))).toBe('503')
     },
@@ -450,7 +450,7 @@ describe('RFC 7662 §4: caching', () => {
     )
   })
 
-  it('7662-4-cache-e keeps the token nowhere', async () => {
+  it('7662-4-cache-e does not keep the token', async () => {
     const server = await startAuthorizationServer(() => active())
     const api = createApi(server)
     const token = 'a-very-secret-token'

@@ -245,7 +245,7 @@ describe('RFC 8414 §3.3: the issuer', () => {
     },
   )
 
-  it('8414-cons-a the first of two different documents is used, and an event names it', async () => {
+  it('8414-cons-a the first of two different documents is used, and an event names its jwks_uri', async () => {
     const {
       outcome: result,
       urls,

@@ -15,12 +15,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { allAlgorithms } from '../../src/signature/algorithms.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { ath, jkt1, kc1, proofHeader } from '../support/dpop.ts'
+import type { RawRequest } from '../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   D401,
-  dpop,
   type Expected,
   expectEverywhere,
   OK,
@@ -28,13 +26,9 @@ import {
   T401,
 } from '../support/expectations.ts'
 import { fixtureOptions, fixtureValidator, seconds, signParts, t0 } from '../support/fixture.ts'
-import {
-  type Api,
-  type ApiOptions,
-  closeApis,
-  type Request,
-  startApis,
-} from '../support/servers.ts'
+import type { ApiOptions } from '../support/mounted-apis.ts'
+import { authorization, bearer, dpop } from '../support/requests.ts'
+import { type Api, closeApis, startApis } from '../support/servers.ts'
 
 const day = 86_400_000
 const origin = 'https://rs.test'
@@ -100,7 +94,7 @@ const forwarded = (value: string, lines: readonly string[] = fromProxy) =>
 type Row = readonly [
   title: string,
   setup: Setup,
-  requests: () => Request | readonly Request[],
+  requests: () => RawRequest | readonly RawRequest[],
   expected: Expected,
 ]
 
@@ -344,7 +338,7 @@ for (const [section, table] of Object.entries(rows)) {
 
 describe('§3 what the application gets', () => {
   it('8705-3-a is a token with its proofs', async () => {
-    const request = async (api: Api, sent: Request) => {
+    const request = async (api: Api, sent: RawRequest) => {
       api.forget()
       expect((await api.send(sent)).status).toBe(200)
       return api.seen[0]?.auth

@@ -473,12 +473,15 @@ describe('section 4, exp, nbf and iat', () => {
     [-604, undefined],
     [-605, 'too_old'],
     [-700, 'too_old'],
-  ] as const)('9068-maxage of 600 s, iat at now plus %j s: %s', async (offset, reason) => {
-    const clocked = createApi({ ...stopped, maxTokenAge: 600 })
-    const token = issuedNow({ iat: time + offset })
-    if (reason === undefined) await clocked.accepts(token)
-    else await clocked.refuses(token, reason)
-  })
+  ] as const)(
+    '9068-maxage with a maxTokenAge of 600 s, iat at now plus %j s: %s',
+    async (offset, reason) => {
+      const clocked = createApi({ ...stopped, maxTokenAge: 600 })
+      const token = issuedNow({ iat: time + offset })
+      if (reason === undefined) await clocked.accepts(token)
+      else await clocked.refuses(token, reason)
+    },
+  )
 
   it('9068-maxage a token without iat is refused if its age is limited', async () => {
     await createApi({ maxTokenAge: 600, profile: 'jwt' }).refuses(

@@ -1,15 +1,13 @@
 /** RFC 9110, HTTP semantics: the syntax of credentials and challenges, on every adapter. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseChallenges } from '../support/challenge-parser.ts'
+import { linesOf, type RawRequest, type RawResponse } from '../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   type Expected,
   expectAlive,
   expectEqualAnswers,
   expectEverywhere,
-  form,
   OK,
   R400,
   S403,
@@ -17,16 +15,9 @@ import {
   textOf,
 } from '../support/expectations.ts'
 import { base64url, fixtureValidator, t0 } from '../support/fixture.ts'
-import {
-  type Answer,
-  type Api,
-  type ApiOptions,
-  allNames,
-  closeApis,
-  linesOf,
-  type Request,
-  startApis,
-} from '../support/servers.ts'
+import type { ApiOptions } from '../support/mounted-apis.ts'
+import { authorization, bearer, form } from '../support/requests.ts'
+import { type Api, allNames, closeApis, startApis } from '../support/servers.ts'
 
 const T0 = t0()
 const TD = t0({ cnf: { jkt: base64url('0123456789abcdef0123456789abcdef') } })
@@ -44,7 +35,11 @@ async function withApis(options: ApiOptions, run: (apis: Api[]) => Promise<void>
   await run(others).finally(() => closeApis(others))
 }
 
-type Row = readonly [title: string, requests: Request | readonly Request[], expected: Expected]
+type Row = readonly [
+  title: string,
+  requests: RawRequest | readonly RawRequest[],
+  expected: Expected,
+]
 
 const rows: Readonly<Record<string, readonly Row[]>> = {
   '§11.1 authentication scheme': [
@@ -373,7 +368,7 @@ describe('RFC 9110 §5.5 no part of the token is reflected', () => {
 
 describe('RFC 9110 and the behaviour of Node', () => {
   it('9110-4.3-a a CORS handler that is mounted first responds to the preflight', async () => {
-    const preflight: Request = {
+    const preflight: RawRequest = {
       method: 'OPTIONS',
       lines: ['Origin: https://app.test', 'Access-Control-Request-Method: GET'],
     }
@@ -482,7 +477,7 @@ describe('RFC 9111 §3.5 caches', () => {
     ))
 
   it('9110-cache-a with a token in Authorization, Cache-Control is not changed', async () => {
-    const answers: Answer[] = await Promise.all(apis.map((api) => api.send(bearer(T0))))
+    const answers: RawResponse[] = await Promise.all(apis.map((api) => api.send(bearer(T0))))
     for (const answer of answers) expect(linesOf(answer, 'Cache-Control')).toEqual([])
     expectEqualAnswers(await Promise.all(apis.map((api) => api.send(bearer('abc')))))
   })

@@ -7,13 +7,14 @@ import {
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../support/adapters.ts'
 import { parseChallenges } from '../support/challenge-parser.ts'
-import { bearer, expectEverywhere, OK } from '../support/expectations.ts'
+import { expectEverywhere, OK } from '../support/expectations.ts'
 import { AUD, fixtureValidator, t0 } from '../support/fixture.ts'
 import {
   active,
   createApi as createIntrospectingApi,
   startAuthorizationServer,
 } from '../support/introspection.ts'
+import { bearer } from '../support/requests.ts'
 
 const payment = { type: 'payment', actions: ['initiate'], locations: [AUD] }
 const mayPay = (details: readonly AuthorizationDetail[]) =>

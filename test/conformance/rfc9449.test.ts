@@ -14,13 +14,11 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { allAlgorithms } from '../../src/signature/algorithms.ts'
 import { ath, bareJwk, jkt1, kc1, kc2, proofHeader } from '../support/dpop.ts'
+import { linesOf, type RawRequest, type RawResponse } from '../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   type Circumstances,
   D401,
-  dpop,
   type Expected,
   expectAlive,
   expectEverywhere,
@@ -45,15 +43,8 @@ import {
   type TestKey,
   t0,
 } from '../support/fixture.ts'
-import {
-  type Answer,
-  type Api,
-  closeApis,
-  linesOf,
-  type Request,
-  startApi,
-  startApis,
-} from '../support/servers.ts'
+import { authorization, bearer, dpop } from '../support/requests.ts'
+import { type Api, closeApis, startApi, startApis } from '../support/servers.ts'
 
 type Members = Record<string, unknown>
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -85,7 +76,7 @@ function proof({ token = TD, claims = {}, header = {}, key = kc1 }: ProofChanges
 }
 
 /** A request with TD and a proof with these claims. */
-const withClaims = (claims: Members, rest?: Request) => dpop(TD, proof({ claims }), rest)
+const withClaims = (claims: Members, rest?: RawRequest) => dpop(TD, proof({ claims }), rest)
 const withHeader = (header: Members, key = kc1) => dpop(TD, proof({ header, key }))
 
 const secret = randomBytes(32)
@@ -120,7 +111,7 @@ type Row = readonly [
   title: string,
   setup: Setup,
   /** Called when the test runs, because proofs are valid for a minute. */
-  requests: () => Request | readonly Request[],
+  requests: () => RawRequest | readonly RawRequest[],
   expected: Expected,
 ]
 
@@ -680,7 +671,7 @@ for (const [section, table] of Object.entries(rows)) {
   })
 }
 
-const nonceOf = (answer: Answer) => linesOf(answer, 'DPoP-Nonce')
+const nonceOf = (answer: RawResponse) => linesOf(answer, 'DPoP-Nonce')
 
 describe('§7.1 what the application gets', () => {
   it('9449-7.1-a 9449-6-a is a token with its scheme and the proof', async () => {
@@ -762,7 +753,7 @@ describe('§7.1 CORS', () => {
     })
     try {
       for (const api of others) {
-        const exposed = async (request: Request) =>
+        const exposed = async (request: RawRequest) =>
           linesOf(await api.send(request), 'Access-Control-Expose-Headers')
         expect(await exposed(dpop(TD, proof()))).toEqual(['X-Own, WWW-Authenticate, DPoP-Nonce'])
         expect(await exposed(bearer('bad'))).toEqual(['X-Own, WWW-Authenticate'])
@@ -890,14 +881,14 @@ describe('§11.1 replay', () => {
     }
   })
 
-  it('9449-11.1-c an identifier that another key used is free', async () => {
+  it('9449-11.1-c accepts a jti that another key has used', async () => {
     const jti = randomUUID()
     const token = t0({ cnf: { jkt: await thumbprintOf(kc2) } })
     await expectEverywhere(apis.M, dpop(token, proof({ token, key: kc2, claims: { jti } })), OK)
     await expectEverywhere(apis.M, withClaims({ jti }), OK)
   })
 
-  it('9449-11.1-d an invalid proof does not use up its identifier', async () => {
+  it('9449-11.1-d an invalid proof does not use up its jti', async () => {
     const jti = randomUUID()
     await expectEverywhere(
       apis.M,
@@ -932,7 +923,7 @@ describe('§11.1 replay', () => {
       },
     ],
     ['answers nonsense', () => 'yes' as never],
-  ])('9449-11.1-f a store that %s is an outage', async (_name, claim) => {
+  ])('9449-11.1-f a store that %s leads to 503', async (_name, claim) => {
     const others = await startApis({
       validator: { publicUrl: origin, dpop: { replayStore: { claim } } },
     })
@@ -947,7 +938,7 @@ describe('§11.1 replay', () => {
     }
   })
 
-  it('claims a proof with two arguments that a store needs, for ten seconds more than it is valid', async () => {
+  it('passes a key and a time to the store: ten seconds more than the proof is valid', async () => {
     const claims: [string, number][] = []
     const now = 1_800_000_000
     const validator = fixtureValidator({
@@ -975,7 +966,7 @@ describe('§11.1 replay', () => {
 })
 
 describe('§8, §9 nonces', () => {
-  it('9449-4.3-10a 9449-11.1-g a nonce is good for several proofs', async () => {
+  it('9449-4.3-10a 9449-11.1-g a nonce is accepted in several proofs', async () => {
     for (const api of apis.N) {
       const [nonce] = nonceOf(await api.send(dpop(TD, proof())))
       for (let use = 0; use < 2; use++) {
@@ -992,7 +983,7 @@ describe('§8, §9 nonces', () => {
     expect((await api.send(withClaims({ nonce, iat: seconds() - 3_600 }))).status).toBe(401)
   })
 
-  it('9449-8-a is one line, whatever the application has set, and 9449-8.2-b is in no cache', async () => {
+  it('9449-8-a 9449-8.2-b a nonce is one header line that no cache stores, whatever the application has set', async () => {
     const others = await startApis({
       validator: { publicUrl: origin, dpop: { nonce: { secret } } },
       before(_request, response) {
@@ -1012,7 +1003,7 @@ describe('§8, §9 nonces', () => {
     }
   })
 
-  it('9449-8.2-a 9449-8.2-b the next one is on a 200 near the end of its lifetime', async () => {
+  it('9449-8.2-a 9449-8.2-b the next nonce is sent with a 200 near the end of the lifetime', async () => {
     let offset = 0
     const others = await startApis({
       validator: {
@@ -1048,7 +1039,7 @@ describe('§8, §9 nonces', () => {
     }
   })
 
-  it('9449-9-b a nonce is good wherever its secret is known, and nowhere else', async () => {
+  it('9449-9-b a nonce is accepted wherever its secret is configured, and nowhere else', async () => {
     const start = (key: Buffer) =>
       startApi('http', { validator: { publicUrl: origin, dpop: { nonce: { secret: key } } } })
     const [same, other] = [await start(secret), await start(randomBytes(32))]

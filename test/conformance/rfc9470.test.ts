@@ -9,21 +9,14 @@ import {
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../support/adapters.ts'
 import { parseChallenges } from '../support/challenge-parser.ts'
-import {
-  bearer,
-  type Expected,
-  expectEverywhere,
-  OK,
-  S403,
-  T401,
-  U401,
-} from '../support/expectations.ts'
+import { type Expected, expectEverywhere, OK, S403, T401, U401 } from '../support/expectations.ts'
 import { AUD, claimsT0, fixtureValidator, seconds, signParts, t0 } from '../support/fixture.ts'
 import {
   active,
   createApi as createIntrospectingApi,
   startAuthorizationServer,
 } from '../support/introspection.ts'
+import { bearer } from '../support/requests.ts'
 
 const stepUp: Requirement = { authentication: { acrValues: ['gold', 'silver'], maxAge: 300 } }
 const levelOnly: Requirement = { authentication: { acrValues: ['gold', 'silver'] } }

@@ -12,9 +12,8 @@ import * as forHttp from 'oauth-resource-server/http'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { withApis } from '../support/adapters.ts'
 import { parseChallenges } from '../support/challenge-parser.ts'
+import { linesOf, type RawRequest, type RawResponse } from '../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   canSend,
   type Expected,
@@ -26,15 +25,8 @@ import {
   T401,
 } from '../support/expectations.ts'
 import { AUD, fixtureOptions, ISS, t0 } from '../support/fixture.ts'
-import {
-  type Answer,
-  type Api,
-  allNames,
-  closeApis,
-  linesOf,
-  type Request,
-  startApis,
-} from '../support/servers.ts'
+import { authorization, bearer } from '../support/requests.ts'
+import { type Api, allNames, closeApis, startApis } from '../support/servers.ts'
 
 const path = '/.well-known/oauth-protected-resource'
 const url = `https://rs.test${path}/api`
@@ -55,11 +47,11 @@ afterAll(async () => {
 })
 
 /** Sends a request to every adapter, expects the same response of each, and returns one. */
-async function send(request: Request, among = apis): Promise<Answer> {
+async function send(request: RawRequest, among = apis): Promise<RawResponse> {
   const able = among.filter((api) => canSend(api, request))
   const answers = await Promise.all(able.map((api) => api.send(request)))
   expectEqualAnswers(answers)
-  return answers[0] as Answer
+  return answers[0] as RawResponse
 }
 
 const get = (target: string, among?: Api[]) => send({ path: target }, among)
@@ -149,7 +141,7 @@ describe('§3 obtaining the metadata', () => {
     }
   })
 
-  it('9728-5.1-d takes nothing from Host, forwarding headers and an absolute request target', async () => {
+  it('9728-5.1-d ignores Host, forwarding headers and the host of an absolute request target', async () => {
     const plain = await get(`${path}/api`)
     const lines = ['X-Forwarded-Host: evil.test', 'X-Forwarded-Proto: http', 'Forwarded: host=evil']
     const host = ['Host: evil.test']
@@ -271,7 +263,7 @@ describe('§1.2, §2 the document', () => {
 
 describe('§5.1 WWW-Authenticate', () => {
   it('9728-5.1-a, 9728-5.1-c every challenge names the URL of the document', async () => {
-    const table: readonly (readonly [Request, Expected])[] = [
+    const table: readonly (readonly [RawRequest, Expected])[] = [
       [{}, C401],
       [{ path: '/scoped' }, { ...C401, scope: both }],
       [{ path: '/optional-authorized' }, { ...C401, scope: both }],

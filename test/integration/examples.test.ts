@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { client, runFlow } from '../../examples/demo/flow.js'
-import { freePort } from '../support/guides.ts'
+import { freePort } from '../support/free-port.ts'
 import { mcpClients } from '../support/mcp-clients.ts'
 
 const run = promisify(execFile)

@@ -41,7 +41,7 @@ const reasonOf = (promise: Promise<unknown>) =>
   )
 
 describe("tokens: 'all'", () => {
-  it('asks about a JWT that was verified here, and caches the response', async () => {
+  it('asks about a JWT that was verified locally, and caches the response', async () => {
     const { validate } = createAll()
     const token = await issuer.token({ scope: 'read' })
     for (let count = 0; count < 3; count++) expect((await validate(token)).scopes).toEqual(['read'])
@@ -58,7 +58,7 @@ describe("tokens: 'all'", () => {
     expect(await reasonOf(validate(token))).toBe('inactive')
   })
 
-  it('7662-route never asks about a JWT that fails a check here', async () => {
+  it('7662-route never asks about a JWT that fails a local check', async () => {
     const { validate } = createAll()
     for (const name of ['expired', 'tampered', 'wrongAudience', 'foreignKey', 'algNone'] as const) {
       expect(await reasonOf(validate(await issuer.tokens[name]()))).not.toBe('OK')
@@ -80,7 +80,7 @@ describe("tokens: 'all'", () => {
     },
   )
 
-  it('verifies every cached JWT again: its key, its times, and the issuer', async () => {
+  it('validates every cached JWT again: its key, its times, and the issuer', async () => {
     const { validate } = createAll({ keys: { maxAge: 60 } })
     const token = await issuer.token({ exp: Math.floor(issuer.clock.now() / 1000) + 90_000 })
     await validate(token)
@@ -174,7 +174,7 @@ describe("a response about a JWT, with tokens: 'all'", () => {
     ['OK', 60],
     ['401 too_old', 4_000],
   ])(
-    'leaves the age to the iat of the JWT where it has none: %s after %i s',
+    'may lack iat: maxTokenAge then applies to the iat of the JWT: %s after %i s',
     async (expected, age) => {
       const api = await answered(() => same({ iat: undefined }), {
         settings: { maxTokenAge: 3_600 },

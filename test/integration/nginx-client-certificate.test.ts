@@ -13,7 +13,7 @@ import { authenticate } from 'oauth-resource-server/http'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createGetCertificateThumbprint } from '../../src/credentials/client-certificate.ts'
 import { makeCertificate } from '../support/certificate.ts'
-import { codeBlocks, pointAt } from '../support/docs.ts'
+import { codeBlocks, replaceStrings } from '../support/docs.ts'
 import { fixtureOptions, t0 } from '../support/fixture.ts'
 import { nginxPath, startNginx } from '../support/nginx.ts'
 
@@ -133,7 +133,7 @@ describe.skipIf(nginxPath === undefined)('a client certificate from nginx', () =
         code.includes('X-Client-Cert: $certificate'),
       )?.code
       const url = `https://localhost:${nginx.port}/${path} --cacert api.crt`
-      const command = pointAt(recipe ?? '', { 'https://api.example.com/reports': url })
+      const command = replaceStrings(recipe ?? '', { 'https://api.example.com/reports': url })
       const TOKEN = t0({ cnf: { 'x5t#S256': client.thumbprint } })
       const check = async (options = '') => {
         const script = command.replace('curl', `curl ${options}`)

@@ -220,7 +220,7 @@ describe.each(Object.entries(libraries))('%s with oidc-provider', (_name, librar
     expect(statuses).toEqual([200, 200])
   })
 
-  it('9449-9-a tries again with the nonce of a 401, and keeps to it', async () => {
+  it('9449-9-a tries again with the nonce of a 401, and uses it from then on', async () => {
     const { url, statuses } = await startApi({ dpop: { nonce: { secret: randomBytes(32) } } })
     const { request } = await library.dpop()
     for (let index = 0; index < 2; index++) {

@@ -49,7 +49,7 @@ describe('1,000,000 proofs within one window', () => {
     [10, 454_546, 60],
     [1_000_000, 500_000, 110],
   ])(
-    '9449-11.1-e of %i clients take entries and memory up to the bound, and give both back',
+    '9449-11.1-e of %i clients use entries and memory up to the limit, and free both',
     (clients, entries, megabytes) => {
       const { accepted, full, expired } = measure(clients)
       expect(accepted).toBe(entries)

@@ -8,10 +8,10 @@ import {
   codeBlocks,
   createWorkFolder,
   docsFile,
-  pointAt,
+  replaceStrings,
   root,
 } from '../support/docs.ts'
-import { freePort } from '../support/guides.ts'
+import { freePort } from '../support/free-port.ts'
 
 const readme = docsFile('README.md').text
 const performanceText = docsFile('docs/explanation/performance.md').text
@@ -25,7 +25,7 @@ describe('README', () => {
     await using issuer = await createTestIssuer()
     const folder = createWorkFolder('wire')
     const port = await freePort()
-    const code = pointAt(
+    const code = replaceStrings(
       codeBlock('README.md', "from 'express'\nimport { authenticate, authorize }"),
       {
         'https://auth.example.com/': issuer.issuer,

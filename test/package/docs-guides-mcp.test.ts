@@ -6,7 +6,8 @@ import { createValidator } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/mcp'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { bearer, createGuideRunner, freePort, publicIssuer } from '../support/guides.ts'
+import { freePort } from '../support/free-port.ts'
+import { bearerHeaders, createGuideRunner, publicIssuer } from '../support/guides.ts'
 import { mcpClients } from '../support/mcp-clients.ts'
 
 const { folder, importGuide, listen, atEnd, end } = createGuideRunner('guides-mcp')
@@ -81,7 +82,7 @@ describe('guide: MCP', () => {
 
     it('answers as the guide says', async () => {
       const url = await start()
-      const token = bearer(await issuer.token({ aud: url, scope: 'mail:read' }))
+      const token = bearerHeaders(await issuer.token({ aud: url, scope: 'mail:read' }))
       const challengeOf = async (response: Promise<Response>) => {
         const { status, headers } = await response
         const challenge = headers.get('www-authenticate') ?? ''
@@ -107,7 +108,7 @@ describe('guide: MCP', () => {
         undefined,
         undefined,
       ])
-      const other = bearer(await issuer.token({ aud: url, scope: 'mail:send' }))
+      const other = bearerHeaders(await issuer.token({ aud: url, scope: 'mail:send' }))
       expect(await challengeOf(post(url, other, call('send_mail')))).toEqual([
         403,
         'insufficient_scope',
@@ -151,7 +152,7 @@ describe('guide: MCP', () => {
     const app = express().use(authenticate(createValidator({ issuer: url, audience })))
     const port = await listen(createServer(app.use((req, res) => res.json(ownerOf(req)))))
     const owner = async (claims: object) => {
-      const headers = bearer(await issuer.token({ sub: 'user-1', ...claims }))
+      const headers = bearerHeaders(await issuer.token({ sub: 'user-1', ...claims }))
       return await (await fetch(`http://127.0.0.1:${port}/`, { headers })).json()
     }
     const first = await owner({})
@@ -206,8 +207,8 @@ describe('guide: MCP', () => {
     const send = (headers: Record<string, string>) =>
       fetch(`http://127.0.0.1:${port}/`, { headers })
     const token = await issuer.token({ aud: 'http://127.0.0.1:3000/mcp' })
-    expect((await send(bearer(token))).status).toBe(200)
-    const refused = await send(bearer(await issuer.token()))
+    expect((await send(bearerHeaders(token))).status).toBe(200)
+    const refused = await send(bearerHeaders(await issuer.token()))
     expect(refused.status).toBe(401)
     expect(refused.headers.get('www-authenticate')).toContain('resource_metadata="')
   })

@@ -20,7 +20,8 @@ import {
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { docsFile, sectionOf } from '../support/docs.ts'
-import { createGuideRunner, freePort, publicIssuer } from '../support/guides.ts'
+import { freePort } from '../support/free-port.ts'
+import { createGuideRunner, publicIssuer } from '../support/guides.ts'
 
 const publicUrl = 'https://api.example.com'
 const url = `${publicUrl}/reports`

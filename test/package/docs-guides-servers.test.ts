@@ -5,10 +5,10 @@ import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { codeBlocks } from '../support/docs.ts'
+import { freePort } from '../support/free-port.ts'
 import {
-  bearer,
+  bearerHeaders,
   createGuideRunner,
-  freePort,
   publicIssuer,
   type WithValidator,
 } from '../support/guides.ts'
@@ -108,7 +108,7 @@ describe('guide: resource metadata', () => {
     })
     const port = await listen(server)
     const read = (path: string, token = '') =>
-      fetch(`http://127.0.0.1:${port}${path}`, { headers: token ? bearer(token) : {} })
+      fetch(`http://127.0.0.1:${port}${path}`, { headers: token ? bearerHeaders(token) : {} })
     expect((await read('/.well-known/oauth-protected-resource')).status).toBe(200)
     expect((await read('/')).status).toBe(401)
     expect((await read('/', await issuer.token())).status).toBe(200)
@@ -123,7 +123,7 @@ describe('guide: step-up', () => {
       'listen(3000)': `listen(${port}, '127.0.0.1')`,
     })
     const post = async (claims: Record<string, unknown>) => {
-      const headers = bearer(await issuer.token({ scope: 'transfer', ...claims }))
+      const headers = bearerHeaders(await issuer.token({ scope: 'transfer', ...claims }))
       return await fetch(`http://127.0.0.1:${port}/transfers`, { method: 'POST', headers })
     }
     const now = Math.floor(Date.now() / 1000)
@@ -147,7 +147,7 @@ describe('guide: authorization details', () => {
     )
     const port = await listen(createServer(app))
     const post = async (authorization_details: unknown) => {
-      const headers = bearer(await issuer.token({ authorization_details }))
+      const headers = bearerHeaders(await issuer.token({ authorization_details }))
       const response = await fetch(`http://127.0.0.1:${port}/payments`, { method: 'POST', headers })
       return response.status
     }
@@ -242,7 +242,7 @@ describe('guide: error handling', () => {
       'listen(3000)': `listen(${port}, '127.0.0.1')`,
     })
     const response = await fetch(`http://127.0.0.1:${port}/me`, {
-      headers: bearer(await issuer.tokens.expired()),
+      headers: bearerHeaders(await issuer.tokens.expired()),
     })
     expect(response.headers.get('content-type')).toContain('application/problem+json')
     expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"')
@@ -263,11 +263,11 @@ describe('guide: other servers', () => {
     const send = async (headers: Record<string, string>) =>
       await handle(new Request('https://api.example.com/reports', { headers }))
     const reader = await issuer.token({ scope: 'read:reports' })
-    expect((await send(bearer(reader))).status).toBe(200)
+    expect((await send(bearerHeaders(reader))).status).toBe(200)
     const missing = await send({})
     expect(missing.status).toBe(401)
     expect(missing.headers.get('www-authenticate')).toContain('scope="read:reports"')
-    const forbidden = await send(bearer(await issuer.token()))
+    const forbidden = await send(bearerHeaders(await issuer.token()))
     expect(forbidden.status).toBe(403)
     expect(await forbidden.json()).toMatchObject({ error: 'insufficient_scope' })
   })
@@ -285,12 +285,12 @@ describe('guide: web-standard servers', () => {
       'authenticateReader',
       { [publicIssuer]: issuer.issuer },
     )
-    const reader = await send(GET, bearer(await issuer.token({ scope: 'read:reports' })))
+    const reader = await send(GET, bearerHeaders(await issuer.token({ scope: 'read:reports' })))
     expect(await reader.json()).toEqual({ client: 'test-client' })
     const missing = await send(GET)
     expect(missing.status).toBe(401)
     expect(missing.headers.get('www-authenticate')).toContain('scope="read:reports"')
-    expect((await send(GET, bearer(await issuer.token()))).status).toBe(403)
+    expect((await send(GET, bearerHeaders(await issuer.token()))).status).toBe(403)
   })
 
   it('responds with the metadata document, and refuses other requests', async () => {
@@ -312,7 +312,7 @@ describe('guide: web-standard servers', () => {
       'new Hono',
       { [publicIssuer]: issuer.issuer },
     )
-    const reader = await send(app.fetch, bearer(await issuer.token()))
+    const reader = await send(app.fetch, bearerHeaders(await issuer.token()))
     expect(await reader.json()).toEqual({ client: 'test-client' })
     expect((await send(app.fetch)).status).toBe(401)
   })
@@ -331,7 +331,7 @@ describe('guide: AWS Lambda', () => {
   it('responds to HTTP API events with 200, 401 and 403, and one string per header', async () => {
     const { handler } = await importHandler('.join')
     const reader = await issuer.token({ scope: 'read:reports' })
-    expect(await handler({ headers: bearer(reader) })).toEqual({
+    expect(await handler({ headers: bearerHeaders(reader) })).toEqual({
       statusCode: 200,
       body: '{"client":"test-client"}',
     })
@@ -342,7 +342,7 @@ describe('guide: AWS Lambda', () => {
       }),
       body: '',
     })
-    const forbidden = await handler({ headers: bearer(await issuer.token()) })
+    const forbidden = await handler({ headers: bearerHeaders(await issuer.token()) })
     expect(forbidden.statusCode).toBe(403)
     expect(JSON.parse(forbidden.body)).toMatchObject({ error: 'insufficient_scope' })
     expect(Object.values(forbidden.headers ?? {}).every((value) => typeof value === 'string')).toBe(
@@ -359,7 +359,7 @@ describe('guide: AWS Lambda', () => {
     expect(await statusOf({ headers: null, multiValueHeaders: null })).toBe(401)
     const twice = { authorization: [...authorization, ...authorization] }
     expect(await statusOf({ headers: null, multiValueHeaders: twice })).toBe(400)
-    const forbidden = await handler({ headers: bearer(await issuer.token()) })
+    const forbidden = await handler({ headers: bearerHeaders(await issuer.token()) })
     expect(forbidden.statusCode).toBe(403)
     expect(forbidden.multiValueHeaders?.['WWW-Authenticate']).toEqual([
       expect.stringContaining('error="insufficient_scope"'),
@@ -381,7 +381,7 @@ describe('guide: ws', () => {
     const open = await start()
     const exp = Math.floor(Date.now() / 1000) + 1
     const token = await issuer.token({ scope: 'read:reports', exp })
-    const webSocket = open(bearer(token))
+    const webSocket = open(bearerHeaders(token))
     const closed = once(webSocket, 'close')
     const [message] = await once(webSocket, 'message')
     expect(JSON.parse(String(message))).toEqual({ client: 'test-client' })
@@ -400,11 +400,11 @@ describe('guide: ws', () => {
       401,
       'Bearer realm="https://api.example.com", scope="read:reports"',
     ])
-    expect(await refused(bearer(await issuer.tokens.expired()))).toEqual([
+    expect(await refused(bearerHeaders(await issuer.tokens.expired()))).toEqual([
       401,
       expect.stringContaining('error="invalid_token"'),
     ])
-    expect(await refused(bearer(await issuer.token()))).toEqual([
+    expect(await refused(bearerHeaders(await issuer.token()))).toEqual([
       403,
       expect.stringContaining('error="insufficient_scope"'),
     ])

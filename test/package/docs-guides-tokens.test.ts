@@ -11,7 +11,7 @@ import { makeCertificate } from '../support/certificate.ts'
 import { docsFile } from '../support/docs.ts'
 import { createGuideRunner, publicIssuer, type WithValidator } from '../support/guides.ts'
 import { startAuthorizationServer } from '../support/introspection.ts'
-import { hasRedis, startRedis } from '../support/redis.ts'
+import { hasRedisServer, startRedisServer } from '../support/redis-server.ts'
 
 const { folder, importGuide, atEnd, end } = createGuideRunner('guides-tokens')
 const secret = 'a-secret-of-the-test'
@@ -197,12 +197,11 @@ function withOtherSignature(token: string): string {
 describe('guide: revoked tokens', () => {
   const loadGuide = () =>
     importGuide<RevocationGuide>('revocation', 'EXISTS', { [publicIssuer]: issuer.issuer })
-  if (!hasRedis) console.info('redis-server is not installed: the guide to revocation is not run')
 
-  it.skipIf(!hasRedis)(
+  it.skipIf(!hasRedisServer)(
     'refuses a token at once, and accepts none while Redis is down',
     async () => {
-      const redis = await startRedis()
+      const redis = await startRedisServer()
       atEnd(redis.stop)
       const { createApi, revoke } = await loadGuide()
       const { validate } = createApi(redis.send)
@@ -220,7 +219,7 @@ describe('guide: revoked tokens', () => {
       )) as number
       expect(remaining).toBeGreaterThan(300)
       expect(remaining).toBeLessThanOrEqual(901)
-      redis.stop()
+      await redis.stop()
       await expect(validate(other)).rejects.toMatchObject({ service: 'revocation', status: 503 })
     },
   )

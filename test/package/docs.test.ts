@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { createTestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, describe, expect, it } from 'vitest'
-import { codeBlocks, createWorkFolder, pointAt, root } from '../support/docs.ts'
-import { freePort } from '../support/guides.ts'
+import { codeBlocks, createWorkFolder, replaceStrings, root } from '../support/docs.ts'
+import { freePort } from '../support/free-port.ts'
 
 const run = promisify(execFile)
 const folder = createWorkFolder('blocks')
@@ -60,7 +60,7 @@ async function compile(name: string, program: string, accepted: typeof blocks) {
 describe('the code of README and docs', () => {
   afterAll(() => folder.remove())
 
-  it('compiles, every block of it', async () => {
+  it('compiles in every block', async () => {
     expect(blocks.length).toBeGreaterThan(20)
     // Both versions of the MCP SDK and `./express` declare `req.auth`, each in another way.
     const forMcp = blocks.filter(({ path }) => path === 'docs/guides/mcp.md')
@@ -77,7 +77,7 @@ describe('the code of README and docs', () => {
     async (place, code) => {
       await using issuer = await createTestIssuer()
       const port = await freePort()
-      const text = pointAt(code, {
+      const text = replaceStrings(code, {
         'https://auth.example.com/': issuer.issuer,
         'listen(3000)': `listen(${port}, '127.0.0.1')`,
       })

@@ -9,7 +9,7 @@ export interface Certificate {
   /** PEM */
   readonly key: string
   readonly der: Buffer
-  /** As the claim `cnf` has it in `x5t#S256`. */
+  /** The value of `x5t#S256` in the claim `cnf`. */
   readonly thumbprint: string
 }
 

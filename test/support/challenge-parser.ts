@@ -59,7 +59,7 @@ export function parseChallenges(line: string): Challenge[] {
     }
     challenges.push({ scheme, parameters })
   } while (take(/, /y))
-  if (at !== line.length) fail('more than challenges')
+  if (at !== line.length) fail('text after the challenges')
   return challenges
 }
 

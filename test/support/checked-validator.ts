@@ -70,13 +70,13 @@ export function createApi(
     validator,
     events,
     requests,
-    /** OK: the token is valid. */
+    /** Requires that the token is accepted. */
     async accepts(token: string, requirement?: Requirement): Promise<AccessToken> {
       const accepted = await validator.validate(token, requirement)
       expectKnownRequests()
       return accepted
     },
-    /** T401: 401 invalid_token. */
+    /** Requires 401 `invalid_token`. */
     async refuses(token: string, reason: InvalidTokenReason): Promise<InvalidTokenError> {
       const error = await failing(token)
       expect(error).toBeInstanceOf(InvalidTokenError)
@@ -86,7 +86,7 @@ export function createApi(
       expectChallenge(error, `error="invalid_token", error_description="${error.message}"`)
       return error as InvalidTokenError
     },
-    /** S403: 403 insufficient_scope with all required scopes. */
+    /** Requires 403 `insufficient_scope` with these scopes. */
     async forbids(token: string, requirement: Requirement, scope: string): Promise<void> {
       const error = await failing(token, requirement)
       expect(error).toBeInstanceOf(InsufficientScopeError)
@@ -96,7 +96,7 @@ export function createApi(
         `error="insufficient_scope", error_description="${error.message}", scope="${scope}"`,
       )
     },
-    /** X503: the token cannot be verified now. */
+    /** Requires 503. */
     async isUnavailableFor(token: string): Promise<ServiceUnavailableError> {
       const error = await failing(token)
       expect(error).toBeInstanceOf(ServiceUnavailableError)

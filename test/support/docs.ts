@@ -55,7 +55,7 @@ export const codeBlocks: readonly CodeBlock[] = docsFiles.flatMap(({ path, text 
   ),
 )
 
-/** The only TypeScript block of a document that contains a text. */
+/** Returns the only TypeScript block of a document that contains this text. */
 export function codeBlock(path: string, text: string): string {
   const found = codeBlocks.filter(
     (block) => block.path === path && block.language === 'ts' && block.code.includes(text),
@@ -111,7 +111,7 @@ export function rowsOf(text: string): readonly string[] {
   )
 }
 
-/** The names in the column of a title, in all tables of a text. */
+/** The names in the column with this title, in all tables of a text. */
 export function columnOf(text: string, title: string): readonly string[] {
   return [...text.matchAll(/^(\|.*\|)\n\|[-:| ]+\|\n((?:\|.*\|(?:\n|$))*)/gm)].flatMap(
     ([, header = '', rows = '']) => {
@@ -149,7 +149,10 @@ export function createWorkFolder(name: string): {
 }
 
 /** Replaces strings in a code block, for example by the URL of a test issuer or a free port. */
-export function pointAt(code: string, replacements: Readonly<Record<string, string>>): string {
+export function replaceStrings(
+  code: string,
+  replacements: Readonly<Record<string, string>>,
+): string {
   return Object.entries(replacements).reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`The block does not contain ${from}`)
     return text.replaceAll(from, to)

@@ -1,14 +1,15 @@
 /**
- * The checks of every response: the expected status and challenge, the invariants of the requirements
- * (I1 to I6, I8, I9), and equality between all adapters. The names OK, C401, R400, T401, S403 and X503
- * are those of the requirements.
+ * The checks of every response: the expected status and challenge, what holds for every refusal, and
+ * equality between all adapters.
  */
 import { inspect } from 'node:util'
 import type { InvalidDpopProofReason, InvalidTokenReason } from 'oauth-resource-server'
 import { expect } from 'vitest'
 import { type Challenge, parseChallenges } from './challenge-parser.ts'
+import { linesOf, type RawRequest, type RawResponse } from './exchange.ts'
 import { AUD, t0 } from './fixture.ts'
-import { type Answer, type Api, linesOf, type Request } from './servers.ts'
+import { bearer } from './requests.ts'
+import type { Api } from './servers.ts'
 
 export interface Expected {
   readonly status: number
@@ -23,50 +24,38 @@ export interface Expected {
 }
 
 export const OK: Expected = { status: 200 }
+/** No token: a challenge without an error. */
 export const C401: Expected = { status: 401 }
+/** A malformed request. */
 export const R400: Expected = { status: 400, error: 'invalid_request', reason: 'invalid_request' }
+/** A service is unavailable. */
 export const X503: Expected = { status: 503, reason: 'service_unavailable' }
+/** A token that is not valid. */
 export const T401 = (reason: InvalidTokenReason): Expected => {
   return { status: 401, error: 'invalid_token', reason }
 }
+/** The same, in the scheme DPoP. */
 export const D401 = (reason: InvalidTokenReason): Expected => ({ ...T401(reason), scheme: 'DPoP' })
+/** A DPoP proof that is not valid. */
 export const P401 = (reason: InvalidDpopProofReason): Expected => {
   return { status: 401, error: 'invalid_dpop_proof', reason, scheme: 'DPoP' }
 }
+/** A DPoP proof without a current nonce. */
 export const N401: Expected = {
   status: 401,
   error: 'use_dpop_nonce',
   reason: 'use_dpop_nonce',
   scheme: 'DPoP',
 }
+/** A missing scope. */
 export const S403 = (scope: string): Expected => {
   return { status: 403, error: 'insufficient_scope', reason: 'insufficient_scope', scope }
 }
 
+/** An authentication of the user that does not suffice. */
 export const U401 = (parameters: Pick<Expected, 'scope' | 'acr_values' | 'max_age'>): Expected => {
   const error = 'insufficient_user_authentication'
   return { status: 401, error, reason: error, ...parameters }
-}
-
-/** A request with these credentials in its Authorization field. */
-export function authorization(value: string, rest: Request = {}): Request {
-  return { ...rest, lines: [`Authorization: ${value}`, ...(rest.lines ?? [])] }
-}
-
-/** A request with a token in the scheme DPoP, and with a proof. */
-export const dpop = (token: string, proof: string, rest: Request = {}): Request =>
-  authorization(`DPoP ${token}`, { ...rest, lines: [`DPoP: ${proof}`, ...(rest.lines ?? [])] })
-
-export const bearer = (token: string, rest?: Request): Request =>
-  authorization(`Bearer ${token}`, rest)
-
-/** A request with this body, by default a form. */
-export function form(
-  body: string | Buffer,
-  rest: Request = {},
-  type = 'application/x-www-form-urlencoded',
-): Request {
-  return { method: 'POST', ...rest, body, lines: [`Content-Type: ${type}`, ...(rest.lines ?? [])] }
 }
 
 export interface Circumstances {
@@ -82,15 +71,15 @@ export interface Circumstances {
 /** Sends the requests to every API, one after the other, and checks each response. */
 export async function expectEverywhere(
   apis: readonly Api[],
-  requests: Request | readonly Request[],
+  requests: RawRequest | readonly RawRequest[],
   expected: Expected,
   circumstances: Circumstances = {},
 ): Promise<void> {
-  for (const request of [requests].flat() as Request[]) {
+  for (const request of [requests].flat() as RawRequest[]) {
     const able = apis.filter((api) => canSend(api, request))
     const answers = await Promise.all(able.map((api) => ask(api, request)))
     for (const [index, api] of able.entries()) {
-      const answer = answers[index] as Answer
+      const answer = answers[index] as RawResponse
       try {
         if (expected.status === 200) expectAdmission(api, answer)
         else expectRefusal(api, request, answer, expected, circumstances)
@@ -106,19 +95,19 @@ export async function expectEverywhere(
 }
 
 /** Whether an adapter has what a request needs. */
-export function canSend({ name }: Api, { path = '', onlyHttp1 = false }: Request): boolean {
-  // The Headers of fetch join repeated fields, so the description of that refusal is another one.
+export function canSend({ name }: Api, { path = '', onlyHttp1 = false }: RawRequest): boolean {
+  // The Headers of fetch join repeated fields, so the refusal has another description.
   if (['http2', 'hono'].includes(name) && onlyHttp1) return false
-  // A path with a backslash is refused by the server itself.
+  // Hono's server refuses a path with a backslash, and its API has no `optional` and no `authorize`.
   return name !== 'hono' || !/^\/(\\|optional|authorized|twice)/.test(path)
 }
 
-async function ask(api: Api, request: Request): Promise<Answer> {
+async function ask(api: Api, request: RawRequest): Promise<RawResponse> {
   api.forget()
   return api.send(request)
 }
 
-function expectAdmission(api: Api, answer: Answer): void {
+function expectAdmission(api: Api, answer: RawResponse): void {
   expect(answer.status).toBe(200)
   expect(api.seen).toHaveLength(1)
   expect(api.failures).toEqual([])
@@ -127,18 +116,18 @@ function expectAdmission(api: Api, answer: Answer): void {
 
 function expectRefusal(
   api: Api,
-  request: Request,
-  answer: Answer,
+  request: RawRequest,
+  answer: RawResponse,
   expected: Expected,
   circumstances: Circumstances,
 ): void {
   const { realm = AUD, metadata, others = [], dpop } = circumstances
   expect(answer.status, 'status').toBe(expected.status)
-  expect(api.seen, 'I1: the handler never runs').toEqual([])
+  expect(api.seen, 'the handler never runs').toEqual([])
   expect(api.failures, 'no error reaches the framework').toEqual([])
   const lines = linesOf(answer, 'WWW-Authenticate')
   expect(lines.slice(0, others.length), 'challenges of others').toEqual(others)
-  // I2 and I3: exactly one challenge on a line of its own, by the strict grammar.
+  // Exactly one challenge on each line, by the strict grammar.
   const challenges = lines.slice(others.length).map((line): Challenge => {
     const [challenge, ...more] = parseChallenges(line)
     expect(more, 'one challenge on each line').toEqual([])
@@ -181,7 +170,7 @@ function expectRefusal(
   expectNothingLeaks(request, answer, api)
 }
 
-function expectBody(request: Request, answer: Answer, body: unknown): void {
+function expectBody(request: RawRequest, answer: RawResponse, body: unknown): void {
   const length = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body))
   expect(linesOf(answer, 'Content-Length')).toEqual([String(length)])
   expect(linesOf(answer, 'Content-Type')).toEqual(body === undefined ? [] : ['application/json'])
@@ -189,8 +178,8 @@ function expectBody(request: Request, answer: Answer, body: unknown): void {
   expect(answer.body).toBe(shown)
 }
 
-/** I4 and I8: no part of a token, no cookie and no stack, in the response and in events and errors. */
-function expectNothingLeaks(request: Request, answer: Answer, api: Api): void {
+/** No part of a token, no cookie and no stack trace is in the response, events and errors. */
+function expectNothingLeaks(request: RawRequest, answer: RawResponse, api: Api): void {
   const { events, refusals } = api
   const shown = [
     textOf(answer),
@@ -199,19 +188,19 @@ function expectNothingLeaks(request: Request, answer: Answer, api: Api): void {
     inspect([events, refusals], { depth: 9, showHidden: true, maxStringLength: null }),
     ...refusals.map(String),
   ].join('\n')
-  for (const secret of secretsOf(request)) expect(shown, 'I4').not.toContain(secret)
+  for (const secret of secretsOf(request)) expect(shown, 'no part of a token').not.toContain(secret)
   expect(textOf(answer), 'only printable ASCII').toMatch(/^[\x20-\x7e\n]+$/)
-  expect(linesOf(answer, 'Set-Cookie'), 'I8').toEqual([])
-  expect(answer.body, 'I8').not.toMatch(/\n\s+at |\.[jt]s:\d/)
+  expect(linesOf(answer, 'Set-Cookie'), 'no cookie').toEqual([])
+  expect(answer.body, 'no stack trace').not.toMatch(/\n\s+at |\.[jt]s:\d/)
 }
 
 /** The whole response as one text. */
-export function textOf({ statusLine, headers, body }: Answer): string {
+export function textOf({ statusLine, headers, body }: RawResponse): string {
   return [statusLine, ...headers.map((field) => field.join(': ')), '', body].join('\n')
 }
 
 /** The first 12 characters of every part of the request that looks like a credential. */
-export function secretsOf({ path = '', lines = [], body = '' }: Request): string[] {
+export function secretsOf({ path = '', lines = [], body = '' }: RawRequest): string[] {
   const text = [path, ...lines, body.toString()].join('\n')
   const words = text.match(/[\w-]{20,}/g) ?? []
   return words.filter((word) => word !== 'x-www-form-urlencoded').map((word) => word.slice(0, 12))
@@ -220,12 +209,12 @@ export function secretsOf({ path = '', lines = [], body = '' }: Request): string
 // Headers of the connection and of the framework.
 const ownHeaders = ['date', 'connection', 'keep-alive', 'x-powered-by']
 
-/** A nonce is different each time. */
-const comparable = ([name, value]: Answer['headers'][number]) =>
+// A nonce is different each time.
+const comparable = ([name, value]: RawResponse['headers'][number]) =>
   [name, name.toLowerCase() === 'dpop-nonce' ? '(nonce)' : value] as const
 
 /** The status and every header that the adapter sets, in a form that can be compared. */
-function comparableLines({ status, headers }: Answer): string[] {
+function comparableLines({ status, headers }: RawResponse): string[] {
   const lines = headers
     .map(comparable)
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
@@ -238,7 +227,7 @@ function comparableLines({ status, headers }: Answer): string[] {
  * AD-same: equal byte by byte, except that HTTP/2 and fetch have names in lower case, and HTTP/2 has no
  * reason phrase.
  */
-export function expectEqualAnswers(answers: readonly Answer[]): void {
+export function expectEqualAnswers(answers: readonly RawResponse[]): void {
   const [first, ...others] = answers.map((answer) => [...comparableLines(answer), '', answer.body])
   for (const other of others) expect(other, 'AD-same').toEqual(first)
   const http1 = answers.filter(
@@ -251,7 +240,7 @@ export function expectEqualAnswers(answers: readonly Answer[]): void {
   for (const other of exact) expect(other, 'AD-same').toEqual(exact[0])
 }
 
-/** I9: a valid token is still accepted. */
+/** A valid token is still accepted. */
 export async function expectAlive(apis: readonly Api[]): Promise<void> {
   await expectEverywhere(apis, bearer(t0()), OK)
 }

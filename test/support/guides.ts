@@ -1,9 +1,9 @@
 /** Runs the code of a guide against a test issuer. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Validator } from 'oauth-resource-server'
-import { codeBlock, createWorkFolder, pointAt } from './docs.ts'
+import { codeBlock, createWorkFolder, replaceStrings } from './docs.ts'
 
 /** The issuer in the guides. */
 export const publicIssuer = 'https://auth.example.com/'
@@ -12,21 +12,14 @@ export interface WithValidator {
   readonly validator: Validator
 }
 
-export const bearer = (token: string): { authorization: string } => ({
+/** Request headers with this token. */
+export const bearerHeaders = (token: string): { authorization: string } => ({
   authorization: `Bearer ${token}`,
 })
 
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 export interface GuideRunner {
   readonly folder: ReturnType<typeof createWorkFolder>
-  /** Imports the block of a guide that contains a text, with some of its strings replaced. */
+  /** Imports the block of a guide that contains `text`, with some of its strings replaced. */
   readonly importGuide: <Exports>(
     name: string,
     text: string,
@@ -48,7 +41,7 @@ export function createGuideRunner(folderName: string): GuideRunner {
     folder,
     async importGuide(name, text, replacements) {
       imported += 1
-      const code = pointAt(codeBlock(`docs/guides/${name}.md`, text), replacements)
+      const code = replaceStrings(codeBlock(`docs/guides/${name}.md`, text), replacements)
       return await import(folder.write(`${name}-${imported}.ts`, code))
     },
     async listen(server) {

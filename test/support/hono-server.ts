@@ -3,7 +3,7 @@ import { getRequestListener } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { AccessToken } from 'oauth-resource-server'
 import { authenticate, resourceMetadata } from 'oauth-resource-server/fetch'
-import type { Listener, Setup } from './servers.ts'
+import type { Listener, Setup } from './mounted-apis.ts'
 
 /** Only the option `requirement` exists here, and no `authorize`: see `canSend` in expectations.ts. */
 export function onHono(setup: Setup): Listener {

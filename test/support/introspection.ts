@@ -1,6 +1,6 @@
 /**
- * A validator in front of a real authorization server: an HTTP server on loopback whose answers a
- * test chooses, with the clock under the test's control.
+ * A validator, and an authorization server on loopback whose responses a test chooses. The test controls
+ * the clock of the validator.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -30,7 +30,7 @@ interface Received {
   readonly form: URLSearchParams
 }
 
-/** An object is answered as JSON with status 200. */
+/** Returns an object to send as JSON with status 200, or writes the response itself. */
 export type Respond = (request: Received, response: ServerResponse) => unknown
 
 export interface AuthorizationServer {
@@ -81,7 +81,7 @@ export interface Setup {
 export interface Api {
   readonly validator: Validator
   readonly pipeline: Pipeline
-  /** What happened, apart from the outcome of each token. */
+  /** All events except those of single tokens. */
   readonly events: ValidatorEvent[]
   /** Lets seconds pass on the clock. */
   readonly pass: (seconds: number) => void
@@ -91,7 +91,7 @@ export interface Api {
   readonly outcomeFor: (token: string) => Promise<string>
 }
 
-/** Creates a validator for the issuer at this server. Its endpoint is set, unless `options` say so. */
+/** Creates a validator for the issuer at this server, with its endpoint as option. */
 export function createApi(
   server: Pick<AuthorizationServer, 'origin' | 'endpoint'>,
   setup: Setup = {},

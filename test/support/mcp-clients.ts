@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 
 const redirectUrl = 'http://127.0.0.1:9/callback'
 
-/** What both clients need to get tokens: an `OAuthClientProvider` that keeps all in memory. */
+/** Creates what both clients need to get tokens: an `OAuthClientProvider` that keeps everything in memory. */
 function createProvider() {
   let tokens: unknown
   let verifier = ''

@@ -33,13 +33,13 @@ export interface McpEndpointOptions {
 
 export interface McpEndpoint {
   readonly router: Router
-  /** The tools that ran, with what the SDK handed to them. */
+  /** The tools that ran, with what the SDK passed to them. */
   readonly ran: Ran[]
 }
 
 export type McpSdk = 'SDK 1.x' | 'SDK 2.x'
 
-/** Creates an MCP endpoint with tools of which each needs a scope of its own. */
+/** Creates an MCP endpoint. Its tools need the scopes of the table, which does not list `unlisted`. */
 export function createMcpEndpoint(sdk: McpSdk, options: McpEndpointOptions): McpEndpoint {
   const { validator, path, otherwise, parseBody = true } = options
   const { tools = ['list_mail', 'send_mail', 'archive_mail', 'ping', 'unlisted'] } = options
@@ -90,7 +90,7 @@ function serve2(tools: readonly string[], run: Run): RequestHandler {
   return (request, response) => handler(request as never, response, request.body)
 }
 
-/** An application that serves endpoints, of which each brings its own parser of bodies. */
+/** Creates an application with these routers. It parses no bodies: each endpoint does. */
 export function createMcpApp(routers: readonly (Router | RequestHandler)[]): express.Express {
   const app = express()
   for (const router of routers) app.use(router)

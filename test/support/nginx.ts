@@ -2,12 +2,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Certificate } from './certificate.ts'
-import { pointAt } from './docs.ts'
+import { replaceStrings } from './docs.ts'
+import { freePort } from './free-port.ts'
 
 /** The path of nginx; `undefined` where it is not installed. */
 export const nginxPath: string | undefined = ['nginx', '/usr/sbin/nginx'].find(canRun)
@@ -37,7 +38,7 @@ export async function startNginx(options: NginxOptions) {
   const directory = mkdtempSync(join(tmpdir(), 'nginx-'))
   writeFileSync(join(directory, 'cert.pem'), options.certificate.cert)
   writeFileSync(join(directory, 'key.pem'), options.certificate.key)
-  const port = await findFreePort()
+  const port = await freePort()
   writeFileSync(join(directory, 'nginx.conf'), configuration(directory, port, options))
   const args = ['-p', directory, '-c', 'nginx.conf', '-e', 'error.log']
   const child = spawn(nginxPath as string, args, { stdio: 'ignore' })
@@ -53,7 +54,7 @@ export async function startNginx(options: NginxOptions) {
 }
 
 function configuration(directory: string, port: number, options: NginxOptions): string {
-  const server = pointAt(options.server, {
+  const server = replaceStrings(options.server, {
     '443 ssl': `127.0.0.1:${port} ssl`,
     '/etc/nginx/api.crt': `${directory}/cert.pem`,
     '/etc/nginx/api.key': `${directory}/key.pem`,
@@ -71,15 +72,6 @@ http {
   ${server}
 }
 `
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function waitForPort(port: number, child: ChildProcess): Promise<void> {

@@ -38,10 +38,10 @@ export const clientCredentialsOnly = {
 
 export async function startOidcProvider(options: ProviderOptions): Promise<OidcProvider> {
   const { scopes, tokensFor, algorithm = 'RS256' } = options
-  // It warns about a development set-up and about an old Node version.
+  // oidc-provider warns about a development set-up and about an old Node version.
   vi.spyOn(console, 'warn').mockReturnValue()
   vi.spyOn(console, 'info').mockReturnValue()
-  // @ts-expect-error: it has no types
+  // @ts-expect-error: oidc-provider has no types
   const { default: Provider } = await import('oidc-provider')
   const server = createServer()
   const listen: Listen = async (listener) => {

@@ -98,8 +98,8 @@ export function simulateIssuer(keys: unknown[] = [rsa1.jwk]): SimulatedIssuer {
 }
 
 /**
- * Resolves to the result of a validation in the short form of the requirements: `OK`, `T401 <reason>`
- * or `X503`. Rejects with any other error, and if the headers do not fit the status.
+ * Resolves to the result of a validation in short form: `OK`, `T401 <reason>` for 401 `invalid_token`, or
+ * `X503`. Rejects with any other error, and if the headers do not fit the status.
  */
 export async function outcomeOf(validation: Promise<unknown>): Promise<string> {
   try {

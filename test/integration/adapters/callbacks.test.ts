@@ -4,11 +4,13 @@ import { MissingTokenError, type Requirement, type ValidatorOptions } from 'oaut
 import * as forHttp from 'oauth-resource-server/http'
 import { describe, expect, it, vi } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
-import { bearer } from '../../support/expectations.ts'
+import { linesOf, type RawRequest } from '../../support/exchange.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
 import { hostileValues } from '../../support/hostile-values.ts'
+import type { ApiOptions } from '../../support/mounted-apis.ts'
 import { processFailures } from '../../support/process-failures.ts'
-import { type Api, type ApiOptions, linesOf, type Request } from '../../support/servers.ts'
+import { bearer } from '../../support/requests.ts'
+import type { Api } from '../../support/servers.ts'
 
 /** The current behaviour of the callbacks of a test. */
 interface Failure {
@@ -49,7 +51,7 @@ async function withEveryFailure(
 }
 
 /** Requires a 500: no handler ran, and the framework got an Error or nothing. */
-async function expectFailure(api: Api, request: Request, name: string): Promise<void> {
+async function expectFailure(api: Api, request: RawRequest, name: string): Promise<void> {
   const answer = await api.send(request)
   expect(answer.status, name).toBe(500)
   expect(api.seen, name).toEqual([])

@@ -1,14 +1,8 @@
 /** The scopes in a challenge: all that were required of the request so far, in every adapter. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
-import {
-  bearer,
-  C401,
-  expectAlive,
-  expectEverywhere,
-  OK,
-  S403,
-} from '../../support/expectations.ts'
+import { C401, expectAlive, expectEverywhere, OK, S403 } from '../../support/expectations.ts'
 import { t0 } from '../../support/fixture.ts'
+import { bearer } from '../../support/requests.ts'
 import { type Api, closeApis, startApis } from '../../support/servers.ts'
 
 const two = [{ scopes: 'write:a' }, { anyScope: ['b', 'c'] }]

@@ -3,9 +3,9 @@ import express from 'express'
 import Koa from 'koa'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { askOnce } from '../../support/adapters.ts'
-import { bearer, form } from '../../support/expectations.ts'
+import { linesOf } from '../../support/exchange.ts'
 import { fixtureOptions, t0 } from '../../support/fixture.ts'
-import { linesOf } from '../../support/servers.ts'
+import { bearer, form } from '../../support/requests.ts'
 
 async function load() {
   vi.resetModules()

@@ -7,23 +7,25 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
 import { askOnce, refuseToFetch, withApis } from '../../support/adapters.ts'
-import { bearer, expectEqualAnswers } from '../../support/expectations.ts'
+import { linesOf, type RawRequest, type RawResponse } from '../../support/exchange.ts'
+import { expectEqualAnswers } from '../../support/expectations.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
-import { type Answer, type ApiOptions, linesOf, type Request } from '../../support/servers.ts'
+import type { ApiOptions } from '../../support/mounted-apis.ts'
+import { bearer } from '../../support/requests.ts'
 
 const exposed = 'Access-Control-Expose-Headers'
 
 /** Sends a request to every adapter, after a CORS middleware has set these headers. */
 async function answersTo(
-  request: Request,
+  request: RawRequest,
   headers: Readonly<Record<string, string | string[]>>,
   options: ApiOptions = {},
-): Promise<Answer[]> {
+): Promise<RawResponse[]> {
   const before = (_request: unknown, response: ServerResponse) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     return undefined
   }
-  const answers: Answer[] = []
+  const answers: RawResponse[] = []
   await withApis({ ...options, before }, async (apis) => {
     for (const api of apis) answers.push(await api.send(request))
   })
@@ -31,7 +33,7 @@ async function answersTo(
 }
 
 const allowed = { 'Access-Control-Allow-Origin': 'https://app.test' }
-const refused: readonly Request[] = [
+const refused: readonly RawRequest[] = [
   {},
   bearer('a b'),
   bearer(t0({ exp: 1 })),

@@ -2,16 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
 import { encrypt, makeCurveKey, makeRsaKey } from '../../support/encryption.ts'
-import {
-  bearer,
-  type Expected,
-  expectEverywhere,
-  OK,
-  S403,
-  T401,
-} from '../../support/expectations.ts'
+import type { RawRequest } from '../../support/exchange.ts'
+import { type Expected, expectEverywhere, OK, S403, T401 } from '../../support/expectations.ts'
 import { claimsT0, ISS, jwks, makeKey, rsa1, t0 } from '../../support/fixture.ts'
-import type { Request } from '../../support/servers.ts'
+import { bearer } from '../../support/requests.ts'
 
 const rsa = makeRsaKey({ kid: 'enc' })
 const curve = makeCurveKey('P-256', { kid: 'curve' })
@@ -21,7 +15,7 @@ const nested = (token: string, header: object = {}) =>
 const ecdh = { alg: 'ECDH-ES+A128KW', enc: 'A128CBC-HS256' }
 
 describe('a token of an issuer with decryptionKeys', () => {
-  const cases: readonly (readonly [string, Promise<string> | string, Request, Expected])[] = [
+  const cases: readonly (readonly [string, Promise<string> | string, RawRequest, Expected])[] = [
     ['9068-4-enc-a a nested JWT', nested(t0()), {}, OK],
     ['9068-4-enc-a a nested JWT, with ECDH-ES', encrypt(t0(), curve, ecdh), {}, OK],
     [
@@ -63,13 +57,16 @@ describe('a token of an issuer with decryptionKeys', () => {
     ],
   ]
 
-  it.each(cases)('%s, is answered alike by every adapter', async (_what, token, rest, expected) => {
-    const request = bearer(await token, rest)
-    await withApis({ validator }, async (apis) => {
-      // The second time from the cache, if at all.
-      await expectEverywhere(apis, [request, request], expected)
-    })
-  })
+  it.each(cases)(
+    '%s: every adapter gives the same response',
+    async (_what, token, rest, expected) => {
+      const request = bearer(await token, rest)
+      await withApis({ validator }, async (apis) => {
+        // The second time from the cache, if at all.
+        await expectEverywhere(apis, [request, request], expected)
+      })
+    },
+  )
 
   it('is passed to the handler as it was sent, with the header of the JWT in it', async () => {
     const token = await nested(t0())

@@ -4,11 +4,13 @@ import express5 from 'express'
 import { InvalidTokenError } from 'oauth-resource-server'
 import * as forExpress from 'oauth-resource-server/express'
 import { describe, expect, it } from 'vitest'
-import { askOnce, express4 } from '../../support/adapters.ts'
+import { askOnce } from '../../support/adapters.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
-import { authorization, bearer } from '../../support/expectations.ts'
+import { linesOf, type RawRequest } from '../../support/exchange.ts'
 import { AUD, fixtureValidator, t0 } from '../../support/fixture.ts'
-import { adapterNames, linesOf, type Request } from '../../support/servers.ts'
+import { express4 } from '../../support/mounted-apis.ts'
+import { authorization, bearer } from '../../support/requests.ts'
+import { adapterNames } from '../../support/servers.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -31,7 +33,7 @@ describe('Express', () => {
         forExpress.authorize({ scopes: both }),
       )
       if (handler) app.use(handler)
-      return (request: Request) => askOnce(app, request)
+      return (request: RawRequest) => askOnce(app, request)
     }
 
     it(`AD-exp-a an error handler that reads only err.status and err.headers responds correctly: ${name}`, async () => {

@@ -12,17 +12,11 @@ import {
 import { describe, expect, it, vi } from 'vitest'
 import { askOnce, refuseToFetch, withApis, withRoute } from '../../support/adapters.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
-import {
-  bearer,
-  C401,
-  expectEverywhere,
-  OK,
-  secretsOf,
-  T401,
-  X503,
-} from '../../support/expectations.ts'
+import { linesOf } from '../../support/exchange.ts'
+import { C401, expectEverywhere, OK, secretsOf, T401, X503 } from '../../support/expectations.ts'
 import { AUD, fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
-import { adapterNames, linesOf } from '../../support/servers.ts'
+import { bearer } from '../../support/requests.ts'
+import { adapterNames } from '../../support/servers.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })

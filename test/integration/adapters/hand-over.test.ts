@@ -13,18 +13,10 @@ import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { askOnce, withApis } from '../../support/adapters.ts'
-import {
-  authorization,
-  bearer,
-  C401,
-  expectEverywhere,
-  OK,
-  R400,
-  S403,
-  T401,
-} from '../../support/expectations.ts'
+import { C401, expectEverywhere, OK, R400, S403, T401 } from '../../support/expectations.ts'
 import { fixtureOptions, fixtureValidator, t0 } from '../../support/fixture.ts'
-import type { ApiOptions } from '../../support/servers.ts'
+import type { ApiOptions } from '../../support/mounted-apis.ts'
+import { authorization, bearer } from '../../support/requests.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })

@@ -7,21 +7,12 @@ import { AccessTokenError } from 'oauth-resource-server'
 import * as forHttp from 'oauth-resource-server/http'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { askOnce, withApis } from '../../support/adapters.ts'
-import {
-  authorization,
-  bearer,
-  expectAlive,
-  expectEqualAnswers,
-} from '../../support/expectations.ts'
+import { linesOf, type RawRequest } from '../../support/exchange.ts'
+import { expectAlive, expectEqualAnswers } from '../../support/expectations.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
-import {
-  type Api,
-  type ApiOptions,
-  closeApis,
-  linesOf,
-  type Request,
-  startApis,
-} from '../../support/servers.ts'
+import type { ApiOptions } from '../../support/mounted-apis.ts'
+import { authorization, bearer } from '../../support/requests.ts'
+import { type Api, closeApis, startApis } from '../../support/servers.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })
@@ -39,7 +30,7 @@ describe('node:http and node:http2', () => {
   /** The result of the promise of a function, and the response, if it has responded. */
   async function guarded(
     guard: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>,
-    request: Request,
+    request: RawRequest,
   ) {
     let outcome: unknown
     let isRejected = false

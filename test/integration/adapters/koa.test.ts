@@ -3,11 +3,12 @@ import Koa3 from 'koa'
 import { InvalidTokenError } from 'oauth-resource-server'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
-import { askOnce, Koa2, refuseToFetch } from '../../support/adapters.ts'
+import { askOnce, refuseToFetch } from '../../support/adapters.ts'
 import { parseChallenges } from '../../support/challenge-parser.ts'
-import { bearer } from '../../support/expectations.ts'
+import { linesOf, type RawRequest } from '../../support/exchange.ts'
 import { fixtureValidator, ISS, t0 } from '../../support/fixture.ts'
-import { linesOf, type Request } from '../../support/servers.ts'
+import { Koa2 } from '../../support/mounted-apis.ts'
+import { bearer } from '../../support/requests.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })
@@ -20,7 +21,7 @@ describe('Koa', () => {
       const app = new Koa()
       app.silent = true
       for (const step of middleware) app.use(step)
-      return (request: Request) => askOnce(app.callback(), request)
+      return (request: RawRequest) => askOnce(app.callback(), request)
     }
     const passing = forKoa.authenticate(fixtureValidator(), { passErrors: true })
 

@@ -2,16 +2,11 @@
 import { AccessTokenError } from 'oauth-resource-server'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseChallenges } from '../../support/challenge-parser.ts'
-import { authorization, bearer, expectAlive } from '../../support/expectations.ts'
+import { linesOf, type RawRequest } from '../../support/exchange.ts'
+import { expectAlive } from '../../support/expectations.ts'
 import { ec1, fixtureValidator, t0 } from '../../support/fixture.ts'
-import {
-  type Api,
-  closeApis,
-  linesOf,
-  type Request,
-  startApi,
-  startApis,
-} from '../../support/servers.ts'
+import { authorization, bearer } from '../../support/requests.ts'
+import { type Api, closeApis, startApi, startApis } from '../../support/servers.ts'
 
 const T0 = t0()
 
@@ -28,9 +23,9 @@ describe('load', () => {
     const tokens = Array.from({ length: perApi }, (_, index) =>
       t0({ sub: `user-${index}` }, {}, ec1),
     )
-    const table = (index: number): [Request, number, string] => {
+    const table = (index: number): [RawRequest, number, string] => {
       const token = tokens[index] as string
-      const kinds: [Request, number, string][] = [
+      const kinds: [RawRequest, number, string][] = [
         [bearer(token), 200, `{"subject":"user-${index}"}`],
         [bearer(token, { path: '/scoped' }), 403, 'insufficient_scope'],
         [bearer(`${token.slice(0, -4)}AAAA`), 401, 'invalid_token'],
@@ -38,7 +33,7 @@ describe('load', () => {
         [bearer(token, { path: '/optional' }), 200, `{"subject":"user-${index}"}`],
         [authorization('Bearer'), 400, 'invalid_request'],
       ]
-      return kinds[index % kinds.length] as [Request, number, string]
+      return kinds[index % kinds.length] as [RawRequest, number, string]
     }
     let answered = 0
     await Promise.all(

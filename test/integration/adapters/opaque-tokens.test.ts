@@ -2,11 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
+import type { RawRequest } from '../../support/exchange.ts'
 import {
-  bearer,
   type Expected,
   expectEverywhere,
-  form,
   OK,
   R400,
   S403,
@@ -20,7 +19,8 @@ import {
   type Respond,
   startAuthorizationServer,
 } from '../../support/introspection.ts'
-import type { Api, Request } from '../../support/servers.ts'
+import { bearer, form } from '../../support/requests.ts'
+import type { Api } from '../../support/servers.ts'
 
 const opaque = (): string => randomBytes(24).toString('base64url')
 const seconds = () => Math.floor(Date.now() / 1000)
@@ -43,7 +43,7 @@ async function withServer(
 
 describe('a token about which the introspection endpoint answers', () => {
   const cnf = { jkt: `${'x'.repeat(42)}w` }
-  const cases: readonly (readonly [string, Respond, Request, Expected])[] = [
+  const cases: readonly (readonly [string, Respond, RawRequest, Expected])[] = [
     ['7662-2.2-a active', () => active(), {}, OK],
     ['7662-2.2-a inactive', () => ({ active: false }), {}, T401('inactive')],
     [
@@ -80,7 +80,7 @@ describe('a token about which the introspection endpoint answers', () => {
   ]
 
   it.each(cases)(
-    '%s, is answered alike by every adapter',
+    '%s: every adapter gives the same response',
     async (_what, respond, rest, expected) => {
       await withServer(respond, (apis) => expectEverywhere(apis, bearer(opaque(), rest), expected))
     },
@@ -157,7 +157,7 @@ describe('a request with an opaque token', () => {
     )
   })
 
-  it('may have it in a form, where the option permits that', async () => {
+  it('may have such a character in a form, where the option permits forms', async () => {
     const server = await startAuthorizationServer(({ form: sent }) =>
       sent.get('token') === 'a+b/c=~ d' ? active() : { active: false },
     )

@@ -1,9 +1,11 @@
 /** Headers that the application has set before for another body. */
 import { describe, expect, it } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
-import { bearer, C401, expectEverywhere, S403, T401 } from '../../support/expectations.ts'
+import { linesOf } from '../../support/exchange.ts'
+import { C401, expectEverywhere, S403, T401 } from '../../support/expectations.ts'
 import { t0 } from '../../support/fixture.ts'
-import { type ApiOptions, linesOf } from '../../support/servers.ts'
+import type { ApiOptions } from '../../support/mounted-apis.ts'
+import { bearer } from '../../support/requests.ts'
 
 const preset: Readonly<Record<string, string>> = {
   'Content-Encoding': 'gzip',

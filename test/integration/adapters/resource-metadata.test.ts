@@ -6,8 +6,9 @@ import * as forExpress from 'oauth-resource-server/express'
 import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
-import { askOnce, express4, Koa2 } from '../../support/adapters.ts'
+import { askOnce } from '../../support/adapters.ts'
 import { AUD, fixtureOptions, fixtureValidator } from '../../support/fixture.ts'
+import { express4, Koa2 } from '../../support/mounted-apis.ts'
 
 const path = '/.well-known/oauth-protected-resource/api'
 const validator = fixtureValidator({ resource: AUD })
@@ -120,7 +121,7 @@ describe('resourceMetadata', () => {
     [undefined, undefined],
   ] as const
 
-  it('hands what request and response throw to next, once, as an Error', async () => {
+  it('passes what request and response throw to next, once, as an Error', async () => {
     for (const [incoming, response] of broken) {
       const calls: unknown[][] = []
       const next = (...values: unknown[]) => calls.push(values)
@@ -142,7 +143,7 @@ describe('resourceMetadata', () => {
     }
   })
 
-  it('does not take an error of a later middleware for its own', async () => {
+  it('does not handle an error of a later middleware as its own', async () => {
     const failure = new Error('later')
     const context = { req: {}, res: {}, originalUrl: '/other', url: '/other' }
     const served = forKoa.resourceMetadata(validator)(context as never, async () => {

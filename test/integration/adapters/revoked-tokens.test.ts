@@ -1,8 +1,9 @@
 /** The option `revoked` on every adapter, over real sockets. */
 import { describe, it } from 'vitest'
 import { withApis } from '../../support/adapters.ts'
-import { bearer, expectEverywhere, OK, S403, T401, X503 } from '../../support/expectations.ts'
+import { expectEverywhere, OK, S403, T401, X503 } from '../../support/expectations.ts'
 import { t0 } from '../../support/fixture.ts'
+import { bearer } from '../../support/requests.ts'
 
 describe('revoked', () => {
   it('refuses a token that was accepted before, and only that one', async () => {

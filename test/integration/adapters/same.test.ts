@@ -1,9 +1,8 @@
 /** All adapters respond alike, byte for byte. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import { refuseToFetch, withApis } from '../../support/adapters.ts'
+import type { RawRequest } from '../../support/exchange.ts'
 import {
-  authorization,
-  bearer,
   C401,
   type Expected,
   expectAlive,
@@ -15,7 +14,8 @@ import {
   X503,
 } from '../../support/expectations.ts'
 import { ISS, t0 } from '../../support/fixture.ts'
-import { type Api, allNames, closeApis, type Request, startApis } from '../../support/servers.ts'
+import { authorization, bearer } from '../../support/requests.ts'
+import { type Api, allNames, closeApis, startApis } from '../../support/servers.ts'
 
 const T0 = t0()
 const expired = t0({ exp: 1 })
@@ -29,7 +29,7 @@ afterEach(() => expectAlive(apis))
 afterAll(() => closeApis(apis))
 
 /** All kinds of refusals. */
-const catalogue: readonly (readonly [Request, Expected])[] = [
+const catalogue: readonly (readonly [RawRequest, Expected])[] = [
   [{}, C401],
   [{ path: '/scoped' }, { ...C401, scope: both }],
   [{ path: '/optional-authorized' }, { ...C401, scope: both }],

@@ -15,10 +15,10 @@ import * as forHttp from 'oauth-resource-server/http'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it } from 'vitest'
 import { askOnce } from '../../support/adapters.ts'
-import { bearer } from '../../support/expectations.ts'
+import { linesOf, type RawResponse } from '../../support/exchange.ts'
 import { fixtureValidator, t0 } from '../../support/fixture.ts'
 import { processFailures } from '../../support/process-failures.ts'
-import { type Answer, linesOf } from '../../support/servers.ts'
+import { bearer } from '../../support/requests.ts'
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
 type Options = forHttp.AuthenticateOptions
@@ -68,8 +68,8 @@ async function answersOf(
   validator: Validator,
   options?: Options,
   before?: (response: ServerResponse) => void,
-): Promise<Record<string, Answer>> {
-  const answers: Record<string, Answer> = {}
+): Promise<Record<string, RawResponse>> {
+  const answers: Record<string, RawResponse> = {}
   for (const [name, listener] of Object.entries(listenersOf(validator, options, before))) {
     answers[name] = await askOnce(listener, bearer(t0()))
   }

@@ -4,7 +4,7 @@ import { createValidator } from 'oauth-resource-server'
 import { resourceMetadata } from 'oauth-resource-server/mcp'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../../support/guides.ts'
+import { freePort } from '../../support/free-port.ts'
 import { mcpClients } from '../../support/mcp-clients.ts'
 import { createMcpApp, createMcpEndpoint } from '../../support/mcp-servers.ts'
 

@@ -18,7 +18,7 @@ import {
 
 beforeEach(stopTime)
 
-it('jwks-rot-a a token with a new key that joins the lookup of a made-up kid is accepted', async () => {
+it('jwks-rot-a a token with a new key is accepted during the lookup of a made-up kid', async () => {
   const { issuer, outcomeFor } = simulation()
   await outcomeFor(lasting())
   // The response has the keys of the time of the request.
@@ -93,7 +93,7 @@ it('7517-priv tokens of a key whose private key was published are refused at onc
   expect(await outcomeFor(token)).toBe('T401 unknown_key')
 })
 
-it('an ETag on which the server fails is sent once', async () => {
+it('an ETag that makes the server fail is sent once', async () => {
   const { issuer, outcomeFor } = simulation()
   const asked: unknown[] = []
   issuer.jwks = (_url, headers) => {

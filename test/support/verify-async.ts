@@ -1,7 +1,8 @@
 import type { Algorithm, VerificationKey } from '../../src/signature/algorithms.ts'
 import { verifyWithKey } from '../../src/signature/verify.ts'
 
-export async function verifySignature(
+/** Verifies a signature as `verifyWithKey` does, and always returns a promise. */
+export async function verifyAsync(
   algorithm: Algorithm,
   key: VerificationKey,
   signingInput: Buffer,

@@ -27,11 +27,32 @@ export function isAscii(text: string): boolean {
  * because `Buffer` reads only the low octet of a character.
  */
 export function decodeAsciiBase64url(text: string): Buffer | undefined {
-  // `Buffer` also decodes these two characters of base64, as - and _.
-  if (hasInvalidEnd(text) || text.includes('+') || text.includes('/')) return undefined
+  if (!mayBeCanonical(text)) return undefined
   const bytes = Buffer.from(text, 'base64url')
-  // `Buffer` skips every other character outside the alphabet, so the result is too short.
-  return bytes.length === Math.floor((text.length * 3) / 4) ? bytes : undefined
+  return bytes.length === decodedLength(text) ? bytes : undefined
+}
+
+/**
+ * Does the same into a buffer that has space for all octets.
+ *
+ * @returns Whether the text is canonical. If not, the content of the buffer is undefined.
+ */
+export function decodeAsciiBase64urlInto(target: Buffer, text: string): boolean {
+  return mayBeCanonical(text) && target.write(text, 'base64url') === decodedLength(text)
+}
+
+/**
+ * Returns the number of octets that canonical base64url decodes to. Other text decodes to fewer, because
+ * `Buffer` skips characters outside the alphabet.
+ */
+export function decodedLength(text: string): number {
+  return Math.floor((text.length * 3) / 4)
+}
+
+/** Returns `false` for what is not canonical, but decodes to as many octets as if it was. */
+function mayBeCanonical(text: string): boolean {
+  // `Buffer` also decodes these two characters of base64, as - and _.
+  return !hasInvalidEnd(text) && !text.includes('+') && !text.includes('/')
 }
 
 // The characters whose last two bits are zero, and those whose last four bits are zero.

@@ -22,6 +22,7 @@ export function validateAudience(claims: Claims, { audience, profile }: Audience
     if (audience === false && profile === 'jwt') return
     throw missingClaim('aud')
   }
+  if (typeof aud === 'string' && audience !== false && audience.includes(aud)) return
   // RFC 7519 §4.1.3: a string or an array of strings.
   const values = typeof aud === 'string' ? [aud] : aud
   if (!Array.isArray(values) || !values.every((value) => typeof value === 'string')) {

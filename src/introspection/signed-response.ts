@@ -4,7 +4,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9701#section-5 | RFC 9701, section 5}
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { AccessTokenError, ServiceUnavailableError } from '../errors.ts'
 import { decodeAsciiBase64url, isAscii } from '../internal/base64url.ts'
@@ -25,7 +25,7 @@ import { IntrospectionFailure } from './failure.ts'
 interface SignedResponse {
   readonly header: JoseHeader
   readonly claims: JsonObject
-  readonly signingInput: () => Buffer
+  readonly signingInput: string
   readonly signature: Buffer
 }
 
@@ -89,7 +89,7 @@ function parseSignedResponse(text: string): SignedResponse {
   if (typeof claims === 'string') throw invalid(`its payload ${claims}`)
   const signature = decodeAsciiBase64url(segments.signature)
   if (signature === undefined) throw invalid(`its signature ${notBase64url}`)
-  const signingInput = () => Buffer.from(segments.signingInput, 'latin1')
+  const { signingInput } = segments
   return { header: copyOwnMembers(header) as JoseHeader, claims, signingInput, signature }
 }
 

@@ -4,11 +4,11 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  */
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { limitCost } from '../internal/limit-cost.ts'
-import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { verifyInTurn } from '../issuer/verify-in-turn.ts'
 import type { Arrival } from '../keys/arrival.ts'
@@ -38,12 +38,34 @@ export function verifySignature(
   now: number,
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
-  return chain(issuer.keys.current(now, arrival), (keySet) =>
-    tryKeySet(keySet, false, jwt, issuer, arrival),
-  )
+  const keySet = issuer.keys.current(now, arrival)
+  return isPromise(keySet)
+    ? tryPendingKeySet(keySet, jwt, issuer, arrival)
+    : tryKeySet(keySet, false, jwt, issuer, arrival)
 }
 
-/** @param isRefreshed Whether this is the second, and last, key set that is tried. */
+async function tryPendingKeySet(
+  keySet: Promise<KeySet>,
+  jwt: ParsedJwt,
+  issuer: TrustedIssuer,
+  arrival: Arrival,
+): Promise<VerificationKey | undefined> {
+  return tryKeySet(await keySet, false, jwt, issuer, arrival)
+}
+
+/** The verification of one token with the keys of one set. */
+interface Attempt {
+  readonly jwt: ParsedJwt
+  readonly issuer: TrustedIssuer
+  readonly arrival: Arrival
+  readonly keySet: KeySet
+  /** The keys of the set that the token may be signed with. */
+  readonly candidates: readonly VerificationKey[]
+  /** Whether this is the second, and last, key set that is tried. */
+  readonly isRefreshed: boolean
+}
+
+// Without closures for the usual case, because each one keeps 100 octets per token until its key is found.
 function tryKeySet(
   keySet: KeySet,
   isRefreshed: boolean,
@@ -52,34 +74,72 @@ function tryKeySet(
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
   const candidates = findCandidates(keySet, jwt.header)
-  if (candidates.length === 0) {
-    return isRefreshed ? undefined : tryNewerKeys(keySet, candidates, jwt, issuer, arrival)
-  }
-  return chain(tryKeys(candidates, jwt, issuer), (key) => {
-    if (key !== undefined) return key
-    // RFC 7517 §4.5: a token that names a key of this set is not signed with a newer one.
-    if (isRefreshed || getKid(jwt.header) !== undefined)
-      throw new InvalidTokenError('bad_signature')
-    return tryNewerKeys(keySet, candidates, jwt, issuer, arrival)
-  })
+  const attempt = { jwt, issuer, arrival, keySet, candidates, isRefreshed }
+  const [key] = candidates
+  if (key === undefined) return isRefreshed ? undefined : tryNewerKeys(attempt)
+  const input = Buffer.from(jwt.signingInput, 'latin1')
+  if (candidates.length > 1) return tryCandidates(input, attempt)
+  const isValid = tryKey(key, input, false, attempt)
+  if (isPromise(isValid)) return awaitVerification(isValid, key, attempt)
+  return isValid ? key : continueAfterFailure(attempt)
 }
 
-/** Tries a key set that is newer than `keySet`. There is none if the rate limit is reached. */
-function tryNewerKeys(
-  keySet: KeySet,
-  candidates: readonly VerificationKey[],
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer,
-  arrival: Arrival,
-): MaybePromise<VerificationKey | undefined> {
+async function awaitVerification(
+  isValid: Promise<boolean>,
+  key: VerificationKey,
+  attempt: Attempt,
+): Promise<VerificationKey | undefined> {
+  return (await isValid) ? key : continueAfterFailure(attempt)
+}
+
+/** Tries the keys one after another. */
+async function tryCandidates(
+  input: Buffer,
+  attempt: Attempt,
+): Promise<VerificationKey | undefined> {
+  const limited = limitCost(attempt.candidates, maxCost, readCost)
+  for (const [index, key] of limited.entries()) {
+    if (await tryKey(key, input, index > 0, attempt)) return key
+  }
+  return continueAfterFailure(attempt)
+}
+
+/** @param isContinuation Whether a key was tried before, so that the token need not queue again. */
+function tryKey(
+  key: VerificationKey,
+  input: Buffer,
+  isContinuation: boolean,
+  { jwt, issuer }: Attempt,
+): MaybePromise<boolean> {
+  const algorithm = jwt.header.alg as Algorithm
+  return verifyInTurn(issuer, algorithm, key, input, jwt.signature, isContinuation)
+}
+
+function continueAfterFailure(attempt: Attempt): MaybePromise<VerificationKey | undefined> {
+  // RFC 7517 §4.5: a token that names a key of this set is not signed with a newer one.
+  if (attempt.isRefreshed || getKid(attempt.jwt.header) !== undefined) {
+    throw new InvalidTokenError('bad_signature')
+  }
+  return tryNewerKeys(attempt)
+}
+
+/** Tries a key set that is newer than that of the attempt. There is none if the rate limit is reached. */
+function tryNewerKeys(attempt: Attempt): MaybePromise<VerificationKey | undefined> {
+  const { jwt, issuer, arrival, keySet, candidates } = attempt
   // If candidates failed, only keys that were requested after the token arrived are accepted.
   const hasCandidate = (later: KeySet) =>
     candidates.length === 0 && findCandidates(later, jwt.header).length > 0
-  return chain(issuer.keys.refreshForUnknownKey(keySet, hasCandidate, arrival), (newest) => {
-    if (newest !== keySet) return tryKeySet(newest, true, jwt, issuer, arrival)
-    if (candidates.length === 0) return undefined
-    throw new InvalidTokenError('bad_signature')
-  })
+  const newest = issuer.keys.refreshForUnknownKey(keySet, hasCandidate, arrival)
+  return isPromise(newest)
+    ? newest.then((set) => tryNewest(set, attempt))
+    : tryNewest(newest, attempt)
+}
+
+function tryNewest(newest: KeySet, attempt: Attempt): MaybePromise<VerificationKey | undefined> {
+  const { jwt, issuer, arrival, keySet, candidates } = attempt
+  if (newest !== keySet) return tryKeySet(newest, true, jwt, issuer, arrival)
+  if (candidates.length === 0) return undefined
+  throw new InvalidTokenError('bad_signature')
 }
 
 function findCandidates(keySet: KeySet, header: JoseHeader): readonly VerificationKey[] {
@@ -88,36 +148,6 @@ function findCandidates(keySet: KeySet, header: JoseHeader): readonly Verificati
 
 function getKid(header: JoseHeader): string | undefined {
   return Object.hasOwn(header, 'kid') ? header.kid : undefined
-}
-
-/** Tries the keys one after another. @returns The key that the token is signed with. */
-function tryKeys(
-  candidates: readonly VerificationKey[],
-  jwt: ParsedJwt,
-  issuer: TrustedIssuer,
-): MaybePromise<VerificationKey | undefined> {
-  const [key] = candidates
-  if (key === undefined) return undefined
-  const input = jwt.signingInput()
-  if (candidates.length > 1)
-    return tryAll(limitCost(candidates, maxCost, readCost), input, jwt, issuer)
-  const algorithm = jwt.header.alg as Algorithm
-  return chain(verifyInTurn(issuer, algorithm, key, input, jwt.signature, false), (isValid) =>
-    isValid ? key : undefined,
-  )
-}
-
-async function tryAll(
-  candidates: readonly VerificationKey[],
-  input: Buffer,
-  { header, signature }: ParsedJwt,
-  issuer: TrustedIssuer,
-): Promise<VerificationKey | undefined> {
-  const algorithm = header.alg as Algorithm
-  for (const [index, key] of candidates.entries()) {
-    if (await verifyInTurn(issuer, algorithm, key, input, signature, index > 0)) return key
-  }
-  return undefined
 }
 
 function readCost({ keyType, modulusLength }: VerificationKey): number {

@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7515#section-5.2 | RFC 7515, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-7.2 | RFC 7519, section 7.2}
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import type { JoseHeader } from '../access-token.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { decodeAsciiBase64url } from '../internal/base64url.ts'
@@ -26,8 +26,8 @@ import { malformed, validateHeaderLength, validateTokenText } from './token-text
 export interface ParsedJwt {
   readonly header: JoseHeader
   readonly claims: Claims
-  /** Returns the signed octets: the text before the second dot, in ASCII. */
-  readonly signingInput: () => Buffer
+  /** What is signed: everything before the second dot. ASCII. */
+  readonly signingInput: string
   readonly signature: Buffer
 }
 
@@ -50,7 +50,7 @@ export function parseCompactJws(token: string, parsedHeader?: JoseHeader): Parse
   return {
     header,
     claims,
-    signingInput: () => Buffer.from(segments.signingInput, 'latin1'),
+    signingInput: segments.signingInput,
     signature,
   }
 }

@@ -81,7 +81,10 @@ export interface TokenMissingEvent {
  */
 export interface CallbackFailedEvent {
   readonly type: 'callback.failed'
-  /** An Error. If a callback threw, the message names the callback, and `cause.cause` is what was thrown. */
+  /**
+   * An Error. If a callback threw, the message names the callback, and `cause.cause` is what was thrown.
+   * If the function `issuer` threw an Error, it is that Error.
+   */
   readonly cause: unknown
 }
 

@@ -11,11 +11,9 @@ type CallbackName =
   | 'authorizationDetails'
   | 'check'
   | 'impliedScopes'
-  | 'issuer'
   | 'mtls.certificate'
   | 'mtls.certificate.trusted'
   | 'now'
-  | 'onEvent'
   | 'revoked'
   | 'scopeClaim'
 

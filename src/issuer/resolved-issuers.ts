@@ -3,6 +3,7 @@
  * call. The results are stored, up to a limit. The `iss` that the function receives is not verified.
  */
 import { ServiceUnavailableError } from '../errors.ts'
+import { toError } from '../internal/callback.ts'
 import { createFairQueue } from '../internal/fair-queue.ts'
 import { isPrintable } from '../internal/printable.ts'
 import { findHttpIssuerProblem } from '../internal/secure-url.ts'
@@ -67,7 +68,7 @@ export function createResolvedIssuers(
           : createTrustedIssuer(settings, environment, limits, before?.issuer)
       }
     } catch (cause) {
-      return keepDespiteFailure(iss, before, cause)
+      return keepDespiteFailure(iss, before, toError(cause))
     }
     if (issuer === undefined) {
       store.delete(iss)
@@ -89,7 +90,7 @@ export function createResolvedIssuers(
   function keepDespiteFailure(
     iss: string,
     before: StoredIssuer | undefined,
-    cause: unknown,
+    cause: Error,
   ): IssuerLookup {
     observer.emit({ type: 'callback.failed', cause })
     const time = seconds()

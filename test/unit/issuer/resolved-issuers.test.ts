@@ -337,6 +337,7 @@ describe('a function that fails', () => {
     ],
     ['answers with a JWK Set without a usable key', () => ({ issuer: ISS, jwks: privateKeys })],
     ['answers with keys that are not a JWK Set', () => ({ issuer: ISS, jwks: 'x' })],
+    ['rejects with a value that is not an Error', () => Promise.reject('down')],
     ['returns a URL that may not be fetched', () => ({ issuer: ISS, jwksUri: 'http://x.test' })],
   ]
 

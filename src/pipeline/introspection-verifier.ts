@@ -75,7 +75,8 @@ function introspect(
 ): MaybePromise<VerificationResult> {
   const { introspectors, seconds } = context.pipeline
   const result = introspectors.get(issuer).introspect(token, jwt)
-  context.cached = !isPromise(result)
+  // A JWT counts as cached only if its verification was cached too.
+  context.cached = !isPromise(result) && (jwt === undefined || context.cached)
   if (!isPromise(result)) validateTime(result, issuer, seconds())
   return result
 }

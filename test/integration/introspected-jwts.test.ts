@@ -48,6 +48,22 @@ describe("tokens: 'all'", () => {
     expect(issuer.requests.introspection).toBe(1)
   })
 
+  it('reports a JWT as cached only if neither it nor the response was verified for this request', async () => {
+    const reported: boolean[] = []
+    const onEvent: ValidatorOptions['onEvent'] = (event) => {
+      if (event.type === 'token.accepted') reported.push(event.cached)
+    }
+    // A cache with one entry forgets the first JWT before the response about it.
+    const { validate } = createAll({ onEvent, tokenCache: { maxEntries: 1 } })
+    const first = await issuer.token()
+    await validate(first)
+    await validate(first)
+    await validate(await issuer.token())
+    await validate(first)
+    expect(reported).toEqual([false, true, false, false])
+    expect(issuer.requests.introspection).toBe(2)
+  })
+
   it('refuses a revoked JWT as soon as the response is too old, cached or not', async () => {
     const { validate } = createAll()
     const token = await issuer.token()

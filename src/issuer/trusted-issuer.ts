@@ -25,6 +25,8 @@ interface IssuerStatus {
 export interface TrustedIssuer extends IssuerSettings {
   readonly keys: KeySource
   readonly status: IssuerStatus
+  /** The identifier as logs and errors show it. */
+  readonly printableName: string
   /** The queue of signature verifications; `undefined` if the validator has only one issuer. */
   readonly verifications: FairQueue | undefined
 }
@@ -64,13 +66,14 @@ export function createTrustedIssuer(
     ...settings,
     keys: keepKeys ? before.keys : createKeySource(settings, environment, status, limits),
     status,
+    printableName: printable(settings.issuer),
     verifications: limits.verifications,
   }
 }
 
 /** Returns whether an issuer has these settings. */
 export function hasSettings(issuer: TrustedIssuer, settings: IssuerSettings): boolean {
-  const { keys, status, verifications, ...current } = issuer
+  const { keys, status, printableName, verifications, ...current } = issuer
   return isDeepStrictEqual(current, settings)
 }
 

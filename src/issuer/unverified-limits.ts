@@ -5,6 +5,7 @@
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
 import type { IssuersRateLimitedEvent } from '../events.ts'
+import { printable } from '../internal/printable.ts'
 import { createTokenBucket } from '../internal/token-bucket.ts'
 
 /** The maximum number of key sets that are fetched at a time. */
@@ -43,7 +44,7 @@ export function createUnverifiedLimits(now: () => number, observer: Observer): U
       }
       observer.emit({ type: 'issuers.rate_limited', limit })
       const hint = 'too many issuers without a verified token need keys'
-      throw new ServiceUnavailableError('keys', 1, { issuer, hint })
+      throw new ServiceUnavailableError('keys', 1, { issuer: printable(issuer), hint })
     },
     // Counts even if the limit is reached, because a fetch that has begun is not interrupted.
     countRequest: requests.take,

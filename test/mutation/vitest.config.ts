@@ -1,15 +1,10 @@
-/** @module All tests and all mutants in one process, which loads every module once. */
+/**
+ * @module The tests that run against mutants: unit and conformance tests. The others take longer and kill
+ * few additional mutants.
+ */
 import { defineConfig, mergeConfig } from 'vitest/config'
 import base from '../../vitest.config.ts'
 
 const config = mergeConfig(base, defineConfig({}))
-Object.assign(config.test, {
-  include: ['test/mutation/host.ts'],
-  pool: 'forks',
-  maxWorkers: 1,
-  isolate: false,
-  fileParallelism: false,
-  disableConsoleIntercept: true,
-  reporters: ['default'],
-})
+config.test.include = ['test/unit/**/*.test.ts', 'test/conformance/*.test.ts']
 export default config

@@ -1,10 +1,15 @@
-/**
- * @module The tests that run against mutants: unit and conformance tests. The others take longer and kill
- * few additional mutants.
- */
+/** @module All tests and all mutants in one process, which loads every module once. */
 import { defineConfig, mergeConfig } from 'vitest/config'
 import base from '../../vitest.config.ts'
 
 const config = mergeConfig(base, defineConfig({}))
-config.test.include = ['test/unit/**/*.test.ts', 'test/conformance/*.test.ts']
+Object.assign(config.test, {
+  include: ['test/mutation/host.ts'],
+  pool: 'forks',
+  maxWorkers: 1,
+  isolate: false,
+  fileParallelism: false,
+  disableConsoleIntercept: true,
+  reporters: ['default'],
+})
 export default config

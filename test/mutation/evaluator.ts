@@ -23,7 +23,7 @@ export function createEvaluator(
   const byKey = new Map(loaded.map(({ key, test }) => [key, test]))
   const loading = new Set(dryRun.static)
   const tests = dryRun.tests.map((entry) => ({ ...entry, test: byKey.get(entry.key) }))
-  const order = createOrder(tests)
+  const order = createOrder(tests, plan.avoid)
 
   let step = 0
 
@@ -61,7 +61,7 @@ export function createEvaluator(
     for (const place of order.sort(mutant, covering)) {
       const { name = '', duration = 0 } = tests[place] ?? {}
       time += duration
-      if (time > plan.limit) return { status: 'survived', capped: true }
+      if (time > plan.limit) return { status: 'survived', cap: plan.limit }
       const outcome = await run(place, mutant, true)
       if (outcome === 'passed') continue
       const by = { status: outcome === 'failed' ? 'killed' : 'timeout', by: name } as const
@@ -79,9 +79,13 @@ export function createEvaluator(
 
 /**
  * Puts the tests first that will probably fail: those that found other mutants of the file, then the fast
- * ones of the file and of its folder.
+ * ones of the file and of its folder. Those to avoid come last.
  */
-function createOrder(tests: readonly { readonly file: string; readonly duration: number }[]) {
+function createOrder(
+  tests: readonly { readonly file: string; readonly name: string; readonly duration: number }[],
+  avoid: readonly string[],
+) {
+  const avoided = new Set(avoid)
   const killers = new Map<string, number[]>()
 
   return {
@@ -94,9 +98,11 @@ function createOrder(tests: readonly { readonly file: string; readonly duration:
         for (const place of places) if (left.delete(place)) sorted.push(place)
       }
       take(killers.get(file) ?? [])
-      const quick = covering.filter((place) => isFast(tests[place]?.duration))
+      const preferred = covering.filter((place) => !avoided.has(tests[place]?.name ?? ''))
+      const quick = preferred.filter((place) => isFast(tests[place]?.duration))
       take(quick.filter((place) => tests[place]?.file === own))
       take(quick.filter((place) => tests[place]?.file.startsWith(folder)))
+      take(preferred)
       take(covering)
       return sorted
     },

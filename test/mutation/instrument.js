@@ -16,7 +16,11 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** @typedef {{ id: string, file: string, range: string, mutator: string, replacement: string }} Mutant */
+/**
+ * `source` is a digest of the file. The id belongs to one run.
+ * @typedef {{ id: string, file: string, source: string, range: string, mutator: string,
+ *   replacement: string }} Mutant
+ */
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const sandbox = join(root, '.cache/mutation')
@@ -31,9 +35,9 @@ function listFiles() {
 }
 
 /**
- * Creates the copy, and returns its mutants and a digest of the sources that they were made from.
+ * Creates the copy, and returns its mutants and the tests that run against them.
  *
- * @returns {Promise<{ mutants: Mutant[], digest: string, testFiles: string[] }>}
+ * @returns {Promise<{ mutants: Mutant[], testFiles: string[] }>}
  */
 export async function prepare() {
   rmSync(sandbox, { recursive: true, force: true })
@@ -47,9 +51,15 @@ export async function prepare() {
     .map((name) => ({ name, mutate: true, content: readFileSync(join(root, name), 'utf8') }))
   const instrumented = await instrument(sources)
   for (const { name, content } of instrumented.files) writeFileSync(join(sandbox, name), content)
-  const digest = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
+  const digests = new Map(
+    sources.map(({ name, content }) => [name, createHash('sha256').update(content).digest('hex')]),
+  )
   const testFiles = files.filter((file) => /^test\/(unit|conformance)\/.*\.test\.ts$/.test(file))
-  return { mutants: instrumented.mutants.map(describeMutant), digest, testFiles }
+  const mutants = instrumented.mutants.map((/** @type {ApiMutant} */ mutant) => ({
+    ...describeMutant(mutant),
+    source: digests.get(mutant.fileName)?.slice(0, 16) ?? '',
+  }))
+  return { mutants, testFiles }
 }
 
 /** @param {{ name: string, mutate: boolean, content: string }[]} sources */
@@ -66,10 +76,12 @@ async function instrument(sources) {
 }
 
 /**
- * @param {{ id: string, fileName: string, mutatorName: string, replacement: string,
- *   location: Record<'start' | 'end', { line: number, column: number }> }} mutant
- * @returns {Mutant}
+ * What Stryker knows about a mutant.
+ * @typedef {{ id: string, fileName: string, mutatorName: string, replacement: string,
+ *   location: Record<'start' | 'end', { line: number, column: number }> }} ApiMutant
  */
+
+/** @param {ApiMutant} mutant */
 function describeMutant({ id, fileName, mutatorName, replacement, location }) {
   const [start, end] = [location.start, location.end].map((at) => `${at.line + 1}:${at.column + 1}`)
   return { id, file: fileName, range: `${start}-${end}`, mutator: mutatorName, replacement }

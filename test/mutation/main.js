@@ -1,7 +1,8 @@
 /**
  * `npm run mutation -- [--files 'src/keys/**,src/token/**'] [--sample N --seed S] [--limit seconds]
  * [--resume] [--break 90]`: changes the source in one place at a time, and runs the unit and conformance
- * tests that execute this place. The verdicts are in .cache/mutation.jsonl.
+ * tests that execute this place. The verdicts are in .cache/mutation.jsonl; `--resume` keeps those of files
+ * that have not changed.
  */
 import { spawn } from 'node:child_process'
 import { appendFileSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,19 +10,20 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { prepare, root, sandbox } from './instrument.js'
-import { choose, mergeVerdicts, printReport } from './report.js'
+import { choose, keepValid, mergeVerdicts, printReport } from './report.js'
 
 /** @typedef {import('./instrument.js').Mutant} Mutant */
 /** @typedef {'killed' | 'timeout' | 'survived' | 'static' | 'uncovered'} Status */
 /**
- * `capped`: not all covering tests ran. `polluted`: the test failed also without the mutant afterwards.
- * @typedef {{ status: Status, by?: string, capped?: boolean, polluted?: boolean }} Verdict
+ * `cap`: more tests execute the mutant than ran in this time. `polluted`: the test failed also without the
+ * mutant afterwards.
+ * @typedef {{ status: Status, by?: string, cap?: number, polluted?: boolean }} Verdict
  */
 /** @typedef {Mutant & Verdict & { pass: number, ms?: number }} Line */
 /**
  * What a process has to do.
  * @typedef {{ pass: number, testFiles: string[], mutants: Mutant[], limit: number, dryRun: string,
- *   state: string, verdicts: string, retry?: string | undefined }} Plan
+ *   state: string, verdicts: string, avoid: string[], retry?: string | undefined }} Plan
  */
 /**
  * What a process does.
@@ -40,6 +42,7 @@ const { values } = parseArgs({
 })
 
 const verdicts = join(root, '.cache/mutation.jsonl')
+const limit = Number(values.limit) * 1_000
 const planFile = join(sandbox, 'plan.json')
 const stateFile = join(sandbox, 'state.json')
 /** How long a process may be silent beyond the time limit of its test, and while it loads the tests. */
@@ -58,18 +61,16 @@ const stop = () => {
 process.on('exit', stop)
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(2))
 
-const { mutants, digest, testFiles } = await prepare()
+const { mutants, testFiles } = await prepare()
 const size = Number(values.sample ?? mutants.length)
 const chosen = choose(mutants, values.files, size, Number(values.seed))
 
-if (!values.resume || !existsSync(verdicts)) {
-  writeFileSync(verdicts, `${JSON.stringify({ digest })}\n`)
-}
 const readVerdicts = () => {
-  const [header, ...lines] = readFileSync(verdicts, 'utf8').trim().split('\n')
-  if (JSON.parse(header ?? '').digest !== digest) throw new Error('The sources changed')
+  const lines = readFileSync(verdicts, 'utf8').split('\n').filter(Boolean)
   return lines.map((line) => /** @type {Line} */ (JSON.parse(line)))
 }
+const known = values.resume && existsSync(verdicts) ? keepValid(readVerdicts(), mutants) : []
+writeFileSync(verdicts, known.map((line) => `${JSON.stringify(line)}\n`).join(''))
 
 // These files replace modules, so each has a process of its own.
 const replacesModules = (/** @type {string} */ file) =>
@@ -95,15 +96,20 @@ async function runPass(pass, files) {
   let retry
   for (;;) {
     const lines = readVerdicts()
-    const done = new Set(lines.filter((line) => line.pass === pass).map(({ id }) => id))
+    // With a higher limit, more tests run.
+    const isDone = (/** @type {Line} */ line) => line.pass === pass && (line.cap ?? limit) >= limit
+    const done = new Set(lines.filter(isDone).map(({ id }) => id))
     const merged = mergeVerdicts(lines)
     const isOpen = (/** @type {Mutant} */ { id }) =>
       !done.has(id) && !['killed', 'timeout'].includes(merged.get(id)?.status ?? '')
     const open = chosen.filter(isOpen)
     console.log(`${time()} pass ${pass}: ${open.length} mutants left`)
     if (open.length === 0) break
-    const plan = { pass, testFiles: files, mutants: open, limit: Number(values.limit) * 1_000 }
-    writeFileSync(planFile, JSON.stringify({ ...plan, dryRun, state: stateFile, verdicts, retry }))
+    const avoid = lines.flatMap((line) => (line.polluted && line.by ? [line.by] : []))
+    const paths = { dryRun, state: stateFile, verdicts }
+    /** @type {Plan} */
+    const plan = { ...paths, pass, testFiles: files, mutants: open, limit, avoid, retry }
+    writeFileSync(planFile, JSON.stringify(plan))
     const state = await runProcess(existsSync(dryRun) ? loadingTime : dryRunTime)
     if (!existsSync(dryRun)) throw new Error('The tests could not be run: see .cache/mutation.log')
     retry = handleEnd(pass, state, retry)

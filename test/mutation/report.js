@@ -3,7 +3,7 @@
 /** @typedef {import('./main.js').Line} Line */
 /** @typedef {import('./instrument.js').Mutant} Mutant */
 
-/** The verdict of a mutant is the first of these that a pass came to. */
+/** The verdict of a mutant is the first of these that a pass came to, as the last such pass found it. */
 const statuses = /** @type {const} */ (['killed', 'timeout', 'survived', 'static', 'uncovered'])
 
 /**
@@ -38,13 +38,29 @@ export function choose(mutants, patterns, size, seed) {
   return [...chosen].filter((mutant) => sample.has(mutant))
 }
 
+/**
+ * The verdicts of an earlier run for mutants that are the same now.
+ *
+ * @param {Line[]} lines
+ * @param {Mutant[]} mutants
+ */
+export function keepValid(lines, mutants) {
+  const keyOf = (/** @type {Mutant} */ { file, source, range, mutator, replacement }) =>
+    JSON.stringify([file, source, range, mutator, replacement])
+  const ids = new Map(mutants.map((mutant) => [keyOf(mutant), mutant.id]))
+  return lines.flatMap((line) => {
+    const id = ids.get(keyOf(line))
+    return id === undefined ? [] : [{ ...line, id }]
+  })
+}
+
 /** @param {Line[]} lines */
 export function mergeVerdicts(lines) {
   /** @type {Map<string, Line>} */
   const merged = new Map()
   for (const line of lines) {
     const known = merged.get(line.id)
-    if (!known || statuses.indexOf(line.status) < statuses.indexOf(known.status)) {
+    if (!known || statuses.indexOf(line.status) <= statuses.indexOf(known.status)) {
       merged.set(line.id, line)
     }
   }
@@ -71,8 +87,8 @@ export function printReport(verdicts, chosen, leftOut, threshold) {
 
   const missed = lines.filter(({ status }) => status === 'survived' || status === 'uncovered')
   console.log(`\n${missed.length} mutants that no test finds:`)
-  for (const { id, file, range, mutator, replacement, status, capped } of missed) {
-    const kind = capped ? 'survived within the limit' : status
+  for (const { id, file, range, mutator, replacement, status, cap } of missed) {
+    const kind = cap ? `survived ${cap / 1_000} s` : status
     const text = replacement.replace(/\s+/g, ' ').slice(0, 100)
     console.log(`${file}:${range} ${mutator} ${text} (${kind}, ${id})`)
   }

@@ -1,7 +1,7 @@
 /**
  * @module Exponential back-off: the next attempt after a failure is due after 1 s, then after twice as
  * long each time, up to a maximum. Delays between 1 s and the maximum are shortened at random by up to
- * half, so that many processes do not retry at the same time.
+ * half, so that many processes do not retry at the same time. A `Retry-After` may make a delay longer.
  */
 
 const firstDelay = 1

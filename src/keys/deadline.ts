@@ -1,7 +1,7 @@
 /**
  * @module Time limits that recognise a suspended process (a frozen Lambda, SIGSTOP, a sleeping laptop).
- * If a limit ends much too late, the process was suspended and the server need not be slow, so the limit
- * starts again, once.
+ * If a limit ends much too late, the process was suspended or its event loop was blocked. The server need not
+ * be slow then, so the limit starts again, once.
  */
 
 /** How many milliseconds after its limit a wait must end to show that the process was suspended. */
@@ -12,8 +12,8 @@ function isSuspended(startedAt: number, limit: number): boolean {
 }
 
 /**
- * Runs work with a signal that is aborted after `seconds`. Repeats the work once if it failed because the
- * process was suspended.
+ * Runs work with a signal that is aborted after `seconds`. Repeats the work once if it failed and the process
+ * was suspended meanwhile.
  */
 export async function runWithDeadline<T>(
   seconds: number,

@@ -1,5 +1,5 @@
 /**
- * @module Reads how long a response may be used from its `Cache-Control`.
+ * @module Reads from `Cache-Control` how long a response may be used.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2 | RFC 9111, section 5.2.2}
  */

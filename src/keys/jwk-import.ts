@@ -39,20 +39,19 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 /**
  * Imports a JWK. Never throws.
  *
- * @param imported The keys that were imported before, by the identifier of the public key. A JWK with the
- * same public key reuses the imported one, because an import blocks the event loop for up to 0.5 ms. A new
- * key is added.
+ * @param importedByPublicKeyId The keys that were imported before. A JWK with the same public key reuses the
+ * imported one, because an import blocks the event loop for up to 0.5 ms. A new key is added.
  * @returns The key, or the reason why the JWK is not used.
  */
 export function importJwk(
   jwk: unknown,
-  imported: Map<string, KeyObject> = new Map(),
+  importedByPublicKeyId: Map<string, KeyObject> = new Map(),
 ): VerificationKey | KeySkipReason {
   if (!isJsonObject(jwk)) return 'not_an_object'
   const { kty, use, key_ops: operations, alg, kid, crv } = jwk as Record<string, unknown>
   if (!isKeyTypeName(kty)) return 'type'
-  // RFC 7517 §9.2: anyone can sign with a published private key. This is checked before the other members,
-  // because it is the most important reason for the operator.
+  // RFC 7517 §9.2: anyone can sign with a published private key. This is checked before the members
+  // below, because it is the most important reason for the operator.
   if (isPrivate(jwk)) return 'private'
   if (use !== undefined && use !== 'sig') return 'use'
   if (operations !== undefined && !allowsVerify(operations)) return 'key_ops'
@@ -66,7 +65,7 @@ export function importJwk(
   if (numbers === undefined) return 'malformed'
   const problem = kty === 'RSA' ? validateRsaJwk(numbers) : undefined
   if (problem !== undefined) return problem
-  const keyObject = createKey(numbers, keyType, imported)
+  const keyObject = createKey(numbers, keyType, importedByPublicKeyId)
   if (keyObject === undefined) return 'malformed'
   const modulusLength = numbers.n?.length ?? 0
   return { kid, alg: alg as Algorithm | undefined, keyType, modulusLength, keyObject }
@@ -111,12 +110,12 @@ function bitLength(number: Buffer): number {
 function createKey(
   numbers: PublicNumbers,
   keyType: KeyType,
-  imported: Map<string, KeyObject>,
+  importedByPublicKeyId: Map<string, KeyObject>,
 ): KeyObject | undefined {
   const publicKeyId = createPublicKeyId(keyType, numbers)
-  const keyObject = imported.get(publicKeyId) ?? createKeyObject(numbers, keyType)
+  const keyObject = importedByPublicKeyId.get(publicKeyId) ?? createKeyObject(numbers, keyType)
   if (keyObject !== undefined) {
-    imported.set(publicKeyId, keyObject)
+    importedByPublicKeyId.set(publicKeyId, keyObject)
     publicKeyIds.set(keyObject, publicKeyId)
   }
   return keyObject
@@ -139,7 +138,7 @@ function createKeyObject(
   { kty, crv, spkiPrefix }: KeyType,
 ): KeyObject | undefined {
   try {
-    // OpenSSL refuses a point that is not on its curve, in both forms.
+    // OpenSSL refuses a point of an EC key that is not on the curve, in both forms.
     if (spkiPrefix !== undefined) {
       const key = Buffer.concat([spkiPrefix, ...Object.values(numbers)])
       return createPublicKey({ key, format: 'der', type: 'spki' })

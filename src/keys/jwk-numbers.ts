@@ -38,11 +38,11 @@ export function encodeNumbers(numbers: PublicNumbers): Record<string, string> {
 
 /** Creates the identifier of a public key: equal for two JWKs exactly if their public keys are equal. */
 export function createPublicKeyId({ kty, crv = '' }: KeyType, numbers: PublicNumbers): string {
-  // Unambiguous: neither the names nor base64url contain a comma.
+  // Unambiguous: neither the names nor base64url contains a comma.
   return [kty, crv, ...Object.values(encodeNumbers(numbers))].join()
 }
 
-/** Returns the identifier of the public key in a JWK; `undefined` if it does not contain a public key. */
+/** Returns the identifier of the public key in a JWK; `undefined` if it has none of a known type. */
 export function readPublicKeyId(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null) return undefined
   const { kty, crv } = jwk as Record<string, unknown>

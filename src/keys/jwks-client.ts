@@ -17,7 +17,7 @@ export interface JwksClientOptions {
   readonly discover: (
     get: (url: string) => Promise<JsonResponse>,
   ) => Promise<{ readonly jwksUri: string; readonly cacheControl: string | undefined }>
-  /** Lifetime of a response without `max-age`, in seconds. */
+  /** Lifetime of a response without a usable `max-age`, in seconds. */
   readonly maxAge: number
   readonly fetch: FetchLike
   /** Milliseconds. */
@@ -37,8 +37,8 @@ export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
   /**
-   * Returns whether the metadata is too old. The caller then reads it after the keys; `fetchKeys` reads it
-   * before them if the last fetch failed.
+   * Returns whether the metadata is too old; never true with a configured URL. The caller then reads it after
+   * the keys. `fetchKeys` reads it before them if the last fetch failed.
    */
   readonly isMetadataDue: () => boolean
   /**
@@ -48,7 +48,7 @@ export interface JwksClient {
    * @throws FetchFailure; the known URL stays in use.
    */
   readonly refreshMetadata: (signal: AbortSignal) => Promise<FetchedKeySet | undefined>
-  /** Keeps the known URL in use for another `maxAge`. */
+  /** Treats the metadata as fresh for another `maxAge`. */
   readonly postponeMetadata: () => void
 }
 
@@ -67,7 +67,7 @@ export class UnusableKeySetError extends FetchFailure {
   }
 }
 
-/** A key set with its URL and the headers of its response. A 304 to the ETag confirms the set. */
+/** A key set with its URL and two headers of its response. A 304 to the ETag confirms the set. */
 interface KeySetResponse {
   readonly uri: string
   readonly set: KeySet
@@ -125,7 +125,10 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
     return { uri, set, etag: usableEtag(etag), cacheControl, requestOrder }
   }
 
-  /** Stores a response and its URL, but keeps a stored set that was requested later. Returns the stored set. */
+  /**
+   * Stores a response and its URL, but keeps a stored set that was requested later from the same URL. Returns
+   * the stored set.
+   */
   function accept(response: KeySetResponse, uri: string): FetchedKeySet {
     // Two requests may be in progress, one of them by `refreshMetadata`.
     const isOlder =
@@ -151,7 +154,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
     const locateFirst = uri === undefined || (failing && isMetadataDue())
     failing = true
     if (locateFirst) {
-      // If this fails, the next attempt uses the known URL again.
+      // If this fails, the next attempt uses the known URL again, if there is one.
       postponeMetadata()
       return (await locateAndRequest(signal)) as FetchedKeySet
     }
@@ -161,8 +164,8 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
       if (knownUri === undefined || knownUri === uri) return accept(response, uri)
       return accept(await request(knownUri, signal), knownUri)
     } catch (error) {
-      // After a 4xx from a discovered URL, the keys may be at another URL.
-      if (options.jwksUri !== undefined || !isGone(error)) throw error
+      // The keys may be at another URL now, which the metadata contains.
+      if (options.jwksUri !== undefined || !isClientError(error)) throw error
       const moved = await locateAndRequest(signal, uri)
       if (moved === undefined) throw error
       return moved
@@ -190,14 +193,14 @@ function readUsableSet(uri: string, json: unknown, previous: KeySet | undefined)
 
 const maxEtagLength = 256
 
-// RFC 9110 §8.8.3. Other values are not sent back, because a server may refuse a request with a long one.
+// RFC 9110 §8.8.3. Other values are not sent back, because a server may refuse the request.
 function usableEtag(etag: string | undefined): string | undefined {
   if (etag === undefined || etag.length > maxEtagLength) return undefined
   return /^(?:W\/)?"[\x21\x23-\x7e]*"$/.test(etag) ? etag : undefined
 }
 
-/** Returns whether the response is a 4xx, except 429, which only asks for fewer requests. */
-function isGone(error: unknown): boolean {
+/** Returns whether the response is a 4xx other than 429, which only asks for fewer requests. */
+function isClientError(error: unknown): boolean {
   const status = error instanceof FetchFailure ? (error.status ?? 0) : 0
   return status >= 400 && status < 500 && status !== 429
 }

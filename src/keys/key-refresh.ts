@@ -1,5 +1,5 @@
 /**
- * @module Runs the fetches of one issuer's keys and metadata, and keeps their result: the key set, or the
+ * @module Runs the fetches of one issuer's keys and metadata, and keeps the latest key set and the
  * last failure. `remote-keys.ts` decides when a fetch starts and which requests wait for it.
  */
 import { FetchFailure } from '../internal/fetch-json.ts'
@@ -24,11 +24,11 @@ interface Attempt {
   /** By `performance.now()`. */
   readonly startedAt: number
   /**
-   * Whether requests wait for this fetch although they may use an expired set. False if the fetch began
-   * with a fresh set, and for an unknown key. Requests without a usable set, or for an unknown key, wait
-   * for every fetch.
+   * Whether requests that could use an expired set wait for this fetch, unless the last one failed. False if
+   * the set was fresh when the fetch began, or if a token with an unknown key caused it. All other requests
+   * that need this fetch wait in any case.
    */
-  readonly requestsWait: boolean
+  readonly delaysStaleUse: boolean
 }
 
 interface RefreshState {
@@ -55,12 +55,12 @@ export interface KeyRefresh {
   /**
    * Starts a fetch.
    *
-   * @param requestsWait See {@link Attempt}.
+   * @param delaysStaleUse See {@link Attempt}.
    * @param release Ends the reservation of the fetch.
-   * @param isForToken Whether a token with an unknown key caused it.
+   * @param isForToken Whether a token with an unknown key caused the fetch.
    */
   readonly startAttempt: (
-    requestsWait: boolean,
+    delaysStaleUse: boolean,
     release: () => void,
     isForToken?: boolean,
   ) => Attempt
@@ -90,7 +90,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
     state.cached = expireKeySet(state.cached, time, policy.staleIfError)
   }
 
-  function startAttempt(requestsWait: boolean, release: () => void, isForToken = false): Attempt {
+  function startAttempt(delaysStaleUse: boolean, release: () => void, isForToken = false): Attempt {
     const startedAt = performance.now()
     const endAttempt = () => {
       state.attempt = undefined
@@ -99,7 +99,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
     // `refreshKeys` rejects only if something other than the fetch fails, for example the application's
     // clock. That error is dropped, because the next request meets it too.
     const done = refreshKeys(startedAt, isForToken).then(endAttempt, endAttempt)
-    const attempt = { done, startedAt, requestsWait }
+    const attempt = { done, startedAt, delaysStaleUse }
     state.attempt = attempt
     return attempt
   }
@@ -156,7 +156,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
     })
   }
 
-  /** Drops and reports keys whose private key was published, even if no other key replaces them. */
+  /** If a set without a usable key contains private keys, drops their public keys. Reports the skipped JWKs. */
   function dropCompromisedKeys(error: unknown): void {
     if (!(error instanceof UnusableKeySetError)) return
     state.cached = dropKeys(state.cached, error.set.compromised)

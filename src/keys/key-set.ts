@@ -33,7 +33,7 @@ export interface KeySet {
   readonly has: (key: VerificationKey) => boolean
   /**
    * Finds the keys that may verify a token with this algorithm and `kid`, in the order of the set, 10 at
-   * most. Without a `kid`, every key that fits the algorithm may.
+   * most. If `kid` is `undefined`, the `kid` of a key does not matter.
    */
   readonly findKeys: (algorithm: Algorithm, kid: string | undefined) => readonly VerificationKey[]
   /** Returns the set without these public keys; the same object if it contains none of them. */
@@ -51,13 +51,15 @@ export function readKeySet(value: unknown, previous?: KeySet): KeySet | undefine
   if (list === undefined || list.length > maxKeys) return undefined
   const compromised = findCompromised(list)
   const keys = new Map<string, VerificationKey>()
-  const imported = new Map<string, KeyObject>()
+  const importedByPublicKeyId = new Map<string, KeyObject>()
   const skipped: SkippedJwk[] = []
   for (const jwk of list) {
     const identity = createIdentity(jwk)
     const key = isCompromisedJwk(jwk, compromised)
       ? 'private'
-      : (previous?.keys.get(identity) ?? keys.get(identity) ?? importJwk(jwk, imported))
+      : (previous?.keys.get(identity) ??
+        keys.get(identity) ??
+        importJwk(jwk, importedByPublicKeyId))
     if (typeof key === 'string') {
       const kid = (jwk as { kid?: unknown } | null)?.kid
       skipped.push({ reason: key, ...(typeof kid === 'string' && { kid }) })
@@ -159,7 +161,7 @@ function createIndex(fittingKeys: readonly VerificationKey[]): Index {
   return { all: fittingKeys.slice(0, maxCandidates), byKid }
 }
 
-/** The members, besides `key_ops`, that affect which signatures a key verifies. */
+/** The members, besides `key_ops` and those of private keys, that affect which signatures a key verifies. */
 const identityMembers = ['kty', 'kid', 'alg', 'use', 'crv', ...numberMembers]
 
 /**

@@ -5,20 +5,22 @@ import { describeSkipped, type KeySet, readKeySet } from './key-set.ts'
 export interface KeySource {
   /**
    * Returns the current keys. If the set has expired, a request may wait up to 1 s for a fetch: the promise
-   * resolves to the newer set, or else to the expired one. Without a usable set, the promise waits for one
-   * fetch, and rejects with ServiceUnavailableError if that fails, is not due or exceeds `keys.timeout`.
+   * resolves to the newer set, or else to the expired one while that is usable. Without a usable set, it waits
+   * for one fetch, and rejects with ServiceUnavailableError if that fails, is not due or not allowed, or
+   * exceeds `keys.timeout`.
    *
    * @param now Seconds since 1970, if the caller has just read the clock.
    * @param arrival The arrival of the token, from which `keys.timeout` is measured. Default: now.
    */
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
-   * Fetches keys for a token that no key of `previous` fits. Returns a set with a key that fits, or a set
-   * that was requested after the token arrived, or the current set if the rate limit is reached.
+   * Fetches keys for a token with an unknown key: no key of `previous` fits the token, or the token has no
+   * `kid` and the keys that fit did not verify it. Returns a set that `hasCandidate` accepts, or a set that
+   * was requested after the token arrived, or the current set if the rate limit is reached.
    *
-   * @param hasCandidate Returns whether a set has a key that may have signed the token.
-   * @throws ServiceUnavailableError, or rejects with it, if the fetch fails, is not due or exceeds
-   * `keys.timeout`.
+   * @param hasCandidate Returns whether a set may be used although it was requested before the token arrived.
+   * @throws ServiceUnavailableError, or rejects with it, if the fetch fails, is not due or not allowed, or
+   * exceeds `keys.timeout`.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,

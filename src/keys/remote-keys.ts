@@ -2,9 +2,10 @@
  * @module Keeps the key set of one issuer. Only requests and `ready()` start fetches, never a timer. A
  * fetch starts (1) when a request needs keys and there are none that may be used; (2) in the background, at
  * the first request after three quarters of the set's lifetime; (3) within a rate limit, when no key of the
- * set fits a token. If a fetch of kind (2) starts only after the set has expired, requests wait for it for
- * up to 1 s. There is one such fetch at a time; a refresh of the metadata may fetch keys as well. While
- * fetches fail, an expired set is still used.
+ * set fits a token, or the token has no `kid` and the keys that fit did not verify it. If a fetch of kind (2)
+ * starts only after the set has expired, and the last fetch did not fail, requests wait for it for up to 1 s.
+ * There is one fetch at a time of all three kinds together; a refresh of the metadata may fetch keys as well.
+ * While fetches fail, an expired set is still used for `staleIfError`.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
@@ -38,7 +39,7 @@ export interface RemoteKeySourceOptions {
 /** The end of a reservation if there is no limit. */
 export const releaseNothing = (): void => {}
 
-/** How long a request waits for newer keys, in milliseconds, while an expired set may be used. */
+/** How long after its start a fetch delays requests that could use an expired set, in milliseconds. */
 const maxWaitWithStaleKeys = 1000
 
 export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySource {
@@ -61,7 +62,7 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
     }
     const { attempt } = state
     // Under steady load an attempt begins before the set expires, and no request waits for it.
-    if (isFresh || attempt?.requestsWait !== true || refresh.isFailing()) return cached.set
+    if (isFresh || attempt?.delaysStaleUse !== true || refresh.isFailing()) return cached.set
     const limit = attempt.startedAt + maxWaitWithStaleKeys - performance.now()
     if (limit <= 0) return cached.set
     return settlesWithin(attempt.done, Math.min(limit, timeLeft(policy.timeout, arrival))).then(
@@ -154,7 +155,7 @@ function timeLeft(timeout: number, arrival = recordArrival()): number {
 }
 
 /**
- * Creates the error of a request without keys.
+ * Creates the error of a request that does not get the keys that it needs.
  *
  * @param failure Why the last fetch failed; `undefined` after a success.
  */

@@ -1,6 +1,6 @@
 /**
  * @module Verifies signatures of tokens and of DPoP proofs in the turn of their issuer, so that many
- * signatures of one issuer do not delay those of another.
+ * signatures of one issuer do not delay those of another. Issuers without a verified token share one turn.
  */
 import type { Buffer } from 'node:buffer'
 import { ServiceUnavailableError } from '../errors.ts'
@@ -15,11 +15,11 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verifications'>
 
 /**
- * Verifies a signature: in the turn of its issuer, or immediately if the validator has only one issuer.
+ * Verifies a signature: in the turn of its issuer, or immediately if only one issuer is listed.
  *
  * @param isContinuation Whether another key was tried before for the same token. Such a verification is
  * never refused.
- * @throws ServiceUnavailableError, by rejecting, if too many signatures of the issuer are waiting.
+ * @throws ServiceUnavailableError, by rejecting, if too many signatures wait for the same turn.
  */
 export function verifyInTurn(
   { issuer, status, verifications }: VerificationOwner,
@@ -37,10 +37,11 @@ export function verifyInTurn(
         resolve(isValid)
       })
     }
-    // Issuers without a verified token share one turn, because an attacker can name any number of them.
+    // One turn for all issuers without a verified token, because an attacker can name any number of them.
     const owner = status.verified ? issuer : ''
     if (verifications.run(owner, task, isContinuation)) return
-    const hint = 'too many signatures of this issuer wait to be verified'
+    const owners = status.verified ? 'this issuer' : 'issuers without a verified token'
+    const hint = `too many signatures of ${owners} wait to be verified`
     const detail = { issuer: printable(issuer), hint }
     reject(new ServiceUnavailableError('keys', 1, detail, new QueueFullError()))
   })

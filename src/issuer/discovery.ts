@@ -53,11 +53,11 @@ export function discover(
 
 /**
  * Fetches an issuer's metadata. Tries the next URL if a response is not a metadata document of this issuer,
- * or `read` refuses the document. Does not try another URL after an outage, because it may have another
- * document. Follows only one redirect: to the same URL with a slash at its end.
+ * or `read` refuses the document. Does not try another URL after an outage, because the document there may
+ * differ. Follows a redirect only to the same URL with a slash at its end.
  *
  * @param read Reads the members of a document whose `issuer` has been validated.
- * @throws FetchFailure: the most specific one, or the last of several.
+ * @throws FetchFailure: an outage; otherwise the most specific failure, and the last of several such.
  */
 export async function fetchMetadata<T>(
   issuer: string,

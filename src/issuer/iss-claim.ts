@@ -15,7 +15,7 @@ export function readIss(iss: unknown): string {
 
 /**
  * @param names The trusted issuers, as far as they are known.
- * @param hint Default: whether `iss` and a trusted issuer differ only by a slash at the end.
+ * @param hint Default: a hint if `iss` and a trusted issuer differ only by a slash at the end.
  */
 export function createUntrustedIssuerError(
   iss: string,

@@ -1,4 +1,7 @@
-/** @module Stores the newest 1,000 refusals of issuers for a short time. */
+/**
+ * @module Stores the newest 1,000 lookups without an issuer for a short time: the issuer is not trusted, or the
+ * application's function failed.
+ */
 
 const maxRefusals = 1_000
 

@@ -37,8 +37,8 @@ const retryAge = 60
 const undefinedHint =
   'the function given as issuer returned undefined: compare iss character by character, a slash at its end included'
 
-/** Returns the issuer, or throws a new error for each request. */
-type IssuerLookup = () => TrustedIssuer
+/** Returns the issuer that was looked up, or throws a new error for each request. */
+type GetIssuer = () => TrustedIssuer
 
 export function createResolvedIssuers(
   resolve: ResolveIssuer,
@@ -52,10 +52,10 @@ export function createResolvedIssuers(
   }
   const store = createIssuerStore()
   const refused = createRefusedIssuers()
-  const pending = new Map<string, Promise<IssuerLookup>>()
+  const pending = new Map<string, Promise<GetIssuer>>()
   let unverifiedPending = 0
 
-  async function lookUp(iss: string): Promise<IssuerLookup> {
+  async function lookUp(iss: string): Promise<GetIssuer> {
     const askedAt = seconds()
     const before = store.get(iss)
     let issuer: TrustedIssuer | undefined
@@ -86,12 +86,12 @@ export function createResolvedIssuers(
     return new Error(`no answer within ${keyPolicy.timeout} s`)
   }
 
-  /** Returns the previous result of a function that fails; an error if that is missing or too old. */
+  /** Gets the previous result of a function that failed; an error if there is none, or it is too old. */
   function keepDespiteFailure(
     iss: string,
     before: StoredIssuer | undefined,
     cause: Error,
-  ): IssuerLookup {
+  ): GetIssuer {
     observer.emit({ type: 'callback.failed', cause })
     const time = seconds()
     if (before !== undefined && time >= before.askedAt && time < before.askedAt + maxTrustedAge) {
@@ -107,7 +107,7 @@ export function createResolvedIssuers(
     )
   }
 
-  function storeRefusal(iss: string, age: number, createError: () => Error): IssuerLookup {
+  function storeRefusal(iss: string, age: number, createError: () => Error): GetIssuer {
     const askedAt = seconds()
     refused.add(iss, { createError, askedAt, expiresAt: askedAt + age })
     return () => {
@@ -115,7 +115,7 @@ export function createResolvedIssuers(
     }
   }
 
-  function startLookup(iss: string, isVerified: boolean): Promise<IssuerLookup> {
+  function startLookup(iss: string, isVerified: boolean): Promise<GetIssuer> {
     // Lookups of issuers without a verified token must not delay lookups of the others.
     if (!isVerified && unverifiedPending >= maxPending) {
       observer.emit({ type: 'issuers.rate_limited', limit: 'resolver_calls' })
@@ -156,8 +156,8 @@ export function createResolvedIssuers(
 }
 
 /**
- * Finds a problem in an `iss` that the function could take for another issuer, or that is not safe in a log
- * or a label.
+ * Finds the problem of an `iss` that is too long, that the function could take for another issuer, or that is
+ * not safe in a log or a label.
  */
 function findIssProblem(iss: string): string | undefined {
   if (iss.length > maxIssLength) return `iss is longer than ${maxIssLength} characters`

@@ -18,7 +18,7 @@ import type { UnverifiedLimits } from './unverified-limits.ts'
 
 /** The state of an issuer. Kept when the application's function returns other options for the issuer. */
 interface IssuerStatus {
-  /** Whether a token of the issuer was verified. A listed issuer counts as verified from the start. */
+  /** Whether a token was verified since the issuer was stored. A listed issuer always counts as verified. */
   verified: boolean
 }
 
@@ -27,7 +27,7 @@ export interface TrustedIssuer extends IssuerSettings {
   readonly status: IssuerStatus
   /** The identifier as logs and errors show it. */
   readonly printableName: string
-  /** The queue of signature verifications; `undefined` if the validator has only one issuer. */
+  /** The queue of signature verifications; `undefined` if only one issuer is listed. */
   readonly verifications: FairQueue | undefined
 }
 
@@ -51,7 +51,7 @@ export interface SharedLimits {
 /**
  * @param before The same issuer with its previous settings. Its status is kept. Its keys are kept if they
  * are still from the same source.
- * @throws TypeError for a static key set without a usable key.
+ * @throws TypeError for a static key set that is not a JWK Set, or has no usable key.
  */
 export function createTrustedIssuer(
   settings: IssuerSettings,
@@ -89,7 +89,7 @@ function createKeySource(
 ): KeySource {
   const { issuer, jwksUri, jwks, allowInsecureHttp } = settings
   if (jwks !== undefined) return createStaticKeySource(jwks, `jwks of issuer ${printable(issuer)}`)
-  // The limits apply only until a token of the issuer is verified.
+  // The limits do not apply while the issuer counts as verified.
   const limits = () => (status.verified ? undefined : unverified)
   const client = createJwksClient({
     issuer,

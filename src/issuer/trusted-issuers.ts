@@ -13,8 +13,9 @@ export interface TrustedIssuers {
   /**
    * Finds the issuer that a token names.
    *
-   * @throws InvalidTokenError if the issuer is not trusted; ServiceUnavailableError if the application's
-   * function failed, or too many issuers are being looked up. Also by rejecting.
+   * @throws InvalidTokenError if `iss` is missing or malformed, or the issuer is not trusted;
+   * ServiceUnavailableError if the application's function failed, or too many issuers are being looked up.
+   * Also by rejecting.
    */
   readonly findIssuer: (iss: unknown) => TrustedIssuer | Promise<TrustedIssuer>
   /** Records that a token of the issuer was verified. */

@@ -1,6 +1,7 @@
 /**
- * @module Limits the outbound requests for issuers without a verified token, for all of them together. If
- * the application's function accepts every name, forged tokens could otherwise cause any number of requests.
+ * @module Limits the requests for metadata and keys of issuers without a verified token, for all of these
+ * issuers together. If the application's function accepts every name, forged tokens could otherwise cause any
+ * number of requests.
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'

@@ -1,14 +1,14 @@
 /**
  * @module Stops requests while the introspection endpoint is down, and tests with one request at a time
- * whether it is up again. A failure that no token can cause opens the circuit at once. Failures that the
- * tokens may have caused open it after ten different tokens.
+ * whether it is up again. A failure that no token can cause opens the circuit immediately. Failures that
+ * the tokens may have caused open it after ten different tokens; one such failure of a test keeps it open.
  */
 import { createBackOff } from '../keys/back-off.ts'
 import type { IntrospectionFailure } from './failure.ts'
 
 /** Different tokens that must fail to open the circuit, so that one client with a few bad tokens cannot. */
 const minTokens = 10
-/** Seconds without a success before it opens: if other tokens succeed, the failed tokens are the cause. */
+/** Seconds without a success before failed tokens open it: if others succeed, the tokens are the cause. */
 const minSeconds = 1
 /**
  * The longest time in seconds between two attempts in an outage, unless the server asks for more. Shorter
@@ -19,9 +19,9 @@ const maxDelay = 10
 const maxRetryAfter = 60
 
 export interface CircuitBreaker {
-  /** Returns the failure that opened the circuit; `undefined` if requests may be made. */
+  /** Returns the latest failure that keeps the circuit open; `undefined` if a request may be made. */
   readonly openReason: () => IntrospectionFailure | undefined
-  /** Seconds until the next attempt is due. 0 if the circuit is closed, or while an attempt is in flight. */
+  /** Seconds until the next attempt. 0 if the circuit is closed, or if an attempt is due or in flight. */
   readonly remaining: () => number
   /** Begins a request. Only allowed if {@link openReason} returns `undefined`. */
   readonly begin: () => Attempt

@@ -11,10 +11,10 @@ import { token68 } from '../internal/token68.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { IntrospectionFailure } from './failure.ts'
 
-/** What a request carries besides the token. */
+/** What authenticates a request. */
 interface ClientCredentials {
   readonly headers: Readonly<Record<string, string>>
-  /** Members of the form. */
+  /** Parameters of the form. */
   readonly parameters: Readonly<Record<string, string>>
 }
 
@@ -30,7 +30,7 @@ const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /**
  * Creates the function that authenticates requests. It rejects with IntrospectionFailure
- * (`credentials_unavailable`).
+ * (`credentials_unavailable`) if there is no assertion or bearer token.
  *
  * @param now Milliseconds.
  */
@@ -70,7 +70,7 @@ function inBody(parameters: Record<string, string>): ClientCredentials {
 
 type Basic = Extract<ResolvedClientAuthentication, { method: 'client_secret_basic' }>
 
-// RFC 6749 §2.3.1: both parts are form-urlencoded first.
+// RFC 6749 §2.3.1: both parts are form-urlencoded first. With the encoding 'raw' they are not.
 function encodeBasic({ clientId, clientSecret, encoding }: Basic): string {
   const encode = encoding === 'form' ? formEncode : (text: string) => text
   return Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
@@ -99,7 +99,7 @@ async function createAssertion(
 ): Promise<Record<string, string>> {
   const iat = Math.floor(now() / 1000)
   try {
-    // jose is loaded here, so that an API without assertions does not load it.
+    // jose is loaded here, so that an API does not load it if nothing else needs it.
     const { SignJWT } = await import('jose')
     const assertion = await new SignJWT()
       .setProtectedHeader({ alg: algorithm, ...(kid !== undefined && { kid }) })

@@ -35,7 +35,7 @@ export interface IntrospectionEndpoint {
   readonly isKnown: () => boolean
   /** @throws FetchFailure */
   readonly locate: (signal: AbortSignal) => string | Promise<string>
-  /** Whether the metadata lists the method of authentication; `undefined` if there is no such list. */
+  /** Whether the metadata lists the method of authentication; `undefined` if it has no list of methods. */
   readonly isMethodListed: () => boolean | undefined
   /**
    * Expires the metadata after a failed introspection, because the endpoint may have moved. Has an effect

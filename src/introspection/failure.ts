@@ -14,6 +14,7 @@ export interface FailureDetail {
   readonly hint?: string | undefined
   /** Seconds that the server asked for. */
   readonly retryAfter?: number | undefined
+  /** Default: `server`. */
   readonly dueTo?: PossibleCause
   readonly cause?: unknown
 }
@@ -44,9 +45,9 @@ export function toServerFailure(error: unknown): IntrospectionFailure {
 }
 
 /**
- * Converts any error of an introspection. A `FetchFailure` here occurred after the token was sent. A status
- * such as 400 or 500, or a malformed body, may be due to that token, and an attacker must not be able to
- * stop introspection with one token.
+ * Converts any error of an introspection. A `FetchFailure` here is that of the request with the token. A status
+ * such as 400 or 500, or a malformed body, may be due to the token, and an attacker must not be able to stop
+ * introspection with one token.
  */
 export function toIntrospectionFailure(error: unknown): IntrospectionFailure {
   return toFailure(error, error instanceof FetchFailure ? possibleCause(error) : 'server')

@@ -33,13 +33,16 @@ export interface IntrospectionCache<V> {
     validity: Validity,
     size: number,
   ) => void
-  /** Whether the token was accepted when it was introspected last, however long ago. */
+  /**
+   * Whether the token was accepted when it was introspected last. Does not depend on how long ago that was, but
+   * the number of hashes that are remembered is limited.
+   */
   readonly wasAccepted: (key: string) => boolean
 }
 
-/** The number of refused tokens, of which any client can add some. An entry takes about 500 octets. */
+/** The maximum number of refused tokens. Any client can add some. An entry takes about 500 octets. */
 const maxRefused = 5_000
-/** The number of hashes of accepted tokens: 100 octets each. */
+/** The maximum number of hashes of accepted tokens: 100 octets each. */
 const maxAcceptedBefore = 20_000
 /** Octets of a typical response. A larger one of an accepted token counts as several entries. */
 const typicalSize = 1_024
@@ -57,7 +60,7 @@ export function createCacheKey(cacheScope: string, token: string): string {
   return sha256(`${cacheScope}\0${token}`)
 }
 
-/** @param maxEntries The number of accepted tokens. */
+/** @param maxEntries The maximum number of accepted tokens with a response of typical size. */
 export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCache<V> {
   const accepted = createGenerationMap<Entry<V>>(maxEntries)
   const refused = createGenerationMap<Entry<V>>(maxRefused)

@@ -126,7 +126,7 @@ export function createIntrospectionClient(
   }
 }
 
-/** Lists what no error may contain: the client secret as it is, and as it is sent in an encoded form. */
+/** Lists what no error may contain: the token, the client secret, and the credentials as they are sent. */
 function listSecrets(
   authentication: ResolvedClientAuthentication,
   token: string,
@@ -136,7 +136,7 @@ function listSecrets(
   return [token, ...secret, ...sent]
 }
 
-/** Refuses a login page, and an unsigned response where a signed one is required. */
+/** Refuses a response of another type: a login page, or an unsigned response where a signed one is required. */
 function requireType(url: string, contentType: string | undefined, expected: string): void {
   const [type = ''] = (contentType ?? '').split(';', 1)
   if (type.trim().toLowerCase() === expected) return
@@ -147,7 +147,7 @@ function requireType(url: string, contentType: string | undefined, expected: str
 }
 
 /**
- * Explains a response that refuses this API, not the token: status 401 (RFC 7662 §2.3) or, from some
+ * Explains a response that probably refuses this API, not the token: status 401 (RFC 7662 §2.3) or, from some
  * servers, 403. Returns every other error unchanged.
  */
 function explainRefusal(

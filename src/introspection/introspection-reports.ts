@@ -14,12 +14,12 @@ export interface IntrospectionReportOptions {
 
 export interface IntrospectionReports {
   /**
-   * @param delayOfOthers Seconds for which other tokens wait.
+   * @param delayOfOtherTokens See `outages.ts`.
    * @param startedAt When the request began, by `performance.now()`.
    */
   readonly reportFailure: (
     failure: IntrospectionFailure,
-    delayOfOthers: number,
+    delayOfOtherTokens: number,
     startedAt: number,
   ) => void
   readonly reportRateLimit: (limit: IntrospectionLimit) => void
@@ -46,7 +46,7 @@ export function createIntrospectionReports({
   const detector = createInactiveStreakDetector()
 
   return {
-    reportFailure(failure, delayOfOthers, startedAt) {
+    reportFailure(failure, delayOfOtherTokens, startedAt) {
       observer.emit({
         type: 'introspection.failed',
         issuer,
@@ -55,7 +55,7 @@ export function createIntrospectionReports({
         clientId,
         hint: failure.hint,
         cause: failure,
-        retryAfter: Math.ceil(delayOfOthers),
+        retryAfter: Math.ceil(delayOfOtherTokens),
         durationMs: performance.now() - startedAt,
       })
     },

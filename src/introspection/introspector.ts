@@ -1,7 +1,7 @@
 /**
  * @module Introspects the tokens of one issuer. Caches results, shares one request between concurrent calls
- * with the same token, limits requests about unknown tokens, and waits after failures. A failure is never
- * cached and never refuses the token.
+ * with the same token, limits requests about unknown tokens, and makes no requests for some time after
+ * failures. A failure is not cached as a result, and does not refuse the token.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662 | RFC 7662}
  */
@@ -21,7 +21,7 @@ import {
 import { createOutages, type IntrospectionAttempt, type Pause } from './outages.ts'
 import { createIntrospectionRateLimit } from './rate-limit.ts'
 
-/** What is cached of an accepted token. */
+/** The part of a result that an introspector reads: when it expires. */
 export interface Expiring {
   /** Seconds since 1970. */
   readonly expiresAt: number
@@ -161,7 +161,7 @@ export function createIntrospector<R extends Expiring>(
     } catch (error) {
       if (!(error instanceof IntrospectionFailure)) throw error
       const failed = attempt.fail(error)
-      reports.reportFailure(error, failed.delayOfOthers, startedAt)
+      reports.reportFailure(error, failed.delayOfOtherTokens, startedAt)
       return failed
     }
   }

@@ -1,8 +1,10 @@
 /**
  * @module Decides which tokens must wait after a failed introspection. There are two kinds of tokens:
  * genuine (accepted before, or a JWT that was verified locally) and unknown (all others, which any client
- * can invent). Failures for unknown tokens make only unknown tokens wait. Failures for genuine tokens make
- * all tokens wait. A failure that no token can cause, such as no connection, makes all wait at once.
+ * can invent). A failure due to the server makes all tokens wait immediately. A failure due to load makes the
+ * unknown tokens wait if it occurred for an unknown token, and all tokens if for a genuine one. Failures of ten
+ * different tokens that may have caused them have the same effect; each makes its own token wait as well. A
+ * failure due to the token makes only that token wait, and one due to `own_load` none.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
@@ -11,7 +13,7 @@ import type { IntrospectionFailure } from './failure.ts'
 /** Why and for how long no request may be made about a token. */
 export interface Pause {
   readonly failure: IntrospectionFailure
-  /** Seconds until the next attempt with this token is possible; 0 if it already is. */
+  /** Seconds until the next attempt with this token; 0 if it is possible, or when the one in flight ends. */
   readonly delay: number
 }
 
@@ -32,11 +34,11 @@ export interface IntrospectionAttempt {
 }
 
 interface FailedAttempt extends Pause {
-  /** Seconds for which other tokens wait because of this failure; 0 if they do not. */
-  readonly delayOfOthers: number
+  /** Seconds for which all tokens, or all unknown ones, wait because of this failure; 0 if none but its own. */
+  readonly delayOfOtherTokens: number
 }
 
-/** How many tokens whose last introspection failed are remembered, with 150 octets each. */
+/** How many tokens that may have caused their last failure are remembered, with 150 octets each. */
 const maxFailedTokens = 1_000
 /** The longest time in seconds between two attempts with the same token. */
 const maxTokenDelay = 10
@@ -54,7 +56,7 @@ export function createOutages(now: () => number): Outages {
   const unknownTokensBreaker = createCircuitBreaker(now)
   const failedTokens = createGenerationMap<FailedToken>(maxFailedTokens)
 
-  /** The first repetition is immediate, the next after 1 s, then after twice as long each time. */
+  /** The first repetition is immediate, the next after 1 s, then after twice as long each time, up to 10 s. */
   function calculateTokenDelay({ failures, failedAt }: FailedToken): number {
     const elapsed = now() - failedAt
     if (failures < 2 || elapsed < 0) return 0
@@ -89,7 +91,7 @@ export function createOutages(now: () => number): Outages {
     const globalAttempt = globalBreaker.begin()
     const unknownTokensAttempt = isGenuine ? undefined : unknownTokensBreaker.begin()
 
-    /** @returns Seconds for which other tokens wait because of this failure. */
+    /** @returns The value of `delayOfOtherTokens`. */
     function recordFailure(failure: IntrospectionFailure): number {
       const { dueTo } = failure
       if (dueTo === 'server') {
@@ -99,7 +101,7 @@ export function createOutages(now: () => number): Outages {
       if (dueTo === 'own_load') return 0
       if (dueTo === 'token' || dueTo === 'server_or_token') recordFailedToken(token, failure)
       if (dueTo === 'token') return 0
-      // Genuine tokens have no breaker of their own: their failures make all tokens wait.
+      // Genuine tokens have no breaker of their own: they use that of all tokens.
       const attempt = unknownTokensAttempt ?? globalAttempt
       const isOpen = attempt.fail(failure, dueTo === 'load' ? undefined : token)
       return isOpen ? (isGenuine ? globalBreaker : unknownTokensBreaker).remaining() : 0
@@ -113,8 +115,8 @@ export function createOutages(now: () => number): Outages {
         else unknownTokensAttempt.succeed()
       },
       fail(failure) {
-        const delayOfOthers = recordFailure(failure)
-        return { failure, delay: calculateDelay(token, isGenuine), delayOfOthers }
+        const delayOfOtherTokens = recordFailure(failure)
+        return { failure, delay: calculateDelay(token, isGenuine), delayOfOtherTokens }
       },
       end() {
         globalAttempt.end()

@@ -32,8 +32,8 @@ export function readIntrospectionResponse(json: JsonObject): IntrospectionRespon
 const stringMembers = ['iss', 'sub', 'client_id', 'jti', 'token_type']
 
 /**
- * Validates what is specific to introspection: the types of members, the issuer, and that the token is an
- * access token.
+ * Validates what is specific to introspection: the types of members, the issuer, that the token is an access
+ * token, and that a token of type DPoP is bound to a key.
  *
  * @throws InvalidTokenError
  */
@@ -61,7 +61,8 @@ export function validateIntrospectedClaims(claims: JsonObject, issuer: string): 
   validateTokenType(claims)
 }
 
-// Servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in `token_use`.
+// Some servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in
+// `token_use`.
 const kindMembers = ['token_type', 'token_use', 'typ']
 const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
 

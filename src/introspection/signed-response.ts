@@ -45,7 +45,7 @@ export interface SignedResponseRules {
 
 // RFC 9701 §5; RFC 7515 §4.1.9: the prefix of the media type may be left out.
 const responseType = /^(?:application\/)?token-introspection\+jwt$/i
-/** Seconds by which `iat` may differ from now: the server creates the response for this request. */
+/** Seconds by which `iat` may differ from now, or `clockTolerance` if that is more. */
 const minIatTolerance = 60
 
 /**

@@ -1,6 +1,7 @@
 /**
- * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3, cheap checks
- * before expensive ones. The access token must be verified before it is called.
+ * @module Proof of possession by DPoP: one function that runs every check of RFC 9449 §4.3. Cheap checks
+ * run before expensive ones, except for the nonce. The access token must be verified before this function
+ * is called.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-4.3 | RFC 9449, section 4.3}
  */
@@ -44,7 +45,7 @@ export interface DpopPresentation {
   readonly token: string
   /** The thumbprint of the key that the token is bound to (`cnf.jkt`). */
   readonly jkt: string
-  /** The issuer of the token. Signatures of its tokens and of their proofs wait in one queue. */
+  /** The issuer of the token. Signatures of its tokens and of their proofs wait for the same turn. */
   readonly issuer: VerificationOwner
   /** The result of an earlier verification of the same request. */
   readonly earlier?: DpopResult | undefined
@@ -62,10 +63,10 @@ export interface DpopResult {
 export interface DpopVerifier {
   /**
    * Verifies that the request has a proof by the key that the token is bound to, and that the proof is
-   * used for the first time. Caches only imported keys.
+   * used for the first time, unless `replayStore` is `'external'`. Caches only imported keys.
    *
    * @throws InvalidDpopProofError, DpopNonceRequiredError, InvalidTokenError with `binding_mismatch`,
-   * ServiceUnavailableError with `replay_store`
+   * ServiceUnavailableError with `replay_store`, or with `keys` if too many signatures wait to be verified
    */
   readonly verify: (presentation: DpopPresentation) => Promise<DpopResult>
 }

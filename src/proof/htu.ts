@@ -11,8 +11,8 @@ const maxUriLength = 16_384
 
 /**
  * Returns whether two URIs are equivalent. Query and fragment of both are ignored; everything else is
- * normalised by RFC 3986 §6.2.2 and §6.2.3. A URI that is not an absolute http or https URI, or that
- * has user information, matches no other URI.
+ * normalised by RFC 3986 §6.2.2 and §6.2.3. A URI matches no other URI if it is not an absolute http or https
+ * URI, has user information, or has a character in its host that `httpUri` does not list.
  */
 export function matchesHtu(htu: string, targetUri: string): boolean {
   if (htu === targetUri) return true
@@ -28,7 +28,7 @@ const defaultPorts: ReadonlyMap<string, string> = new Map([
   ['https', '443'],
 ])
 
-/** Normalises an http or https URI and removes query and fragment; `undefined` for any other text. */
+/** Normalises an http or https URI and removes query and fragment; `undefined` for any other or longer text. */
 function normalizeHttpUri(uri: string): string | undefined {
   if (uri.length > maxUriLength) return undefined
   const match = httpUri.exec(removeQuery(uri))

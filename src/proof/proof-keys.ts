@@ -1,6 +1,6 @@
 /**
- * @module Imports and caches the keys of DPoP proofs. A client sends the same header with each of its proofs,
- * so the text of the header is the key of the cache.
+ * @module Imports and caches the keys of DPoP proofs. A client usually sends the same header with each of its
+ * proofs, so the text of the header is the key of the cache.
  */
 import { Buffer } from 'node:buffer'
 import { InvalidDpopProofError } from '../errors.ts'

@@ -1,13 +1,16 @@
 /**
  * @module The default store of used DPoP proofs: the memory of this process. Remembers each used
- * proof until it has expired. A full store refuses new proofs and evicts none.
+ * proof at least until it has expired. A full store refuses new proofs and evicts none.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-11.1 | RFC 9449, section 11.1}
  */
 import type { ReplayStore } from '../options/dpop.ts'
 
 export interface MemoryReplayStoreOptions {
-  /** The longest time in seconds for which a key is remembered. */
+  /**
+   * The largest `seconds` that `claim` gets. A key may be remembered for an eighth of this longer than its own
+   * `seconds`.
+   */
   readonly window: number
   /** Milliseconds. */
   readonly now: () => number

@@ -21,10 +21,10 @@ export interface RedisReplayStoreOptions {
  * Creates a replay store for `dpop.replayStore`. One atomic `SET NX` decides whether a proof is used for the
  * first time. The server drops the key when the proof is too old.
  *
- * `claim` rejects if the command fails or has another reply, for example if Redis is out of memory or
- * read-only. The validator then responds with 503. `claim` does not limit how long a command takes: the
- * validator waits one second. Redis must not evict keys: an evicted key makes its proof usable again
- * (`maxmemory-policy noeviction`).
+ * `claim` rejects if the command fails or its reply is neither OK nor null, for example if Redis is out of
+ * memory or read-only. The validator then responds with 503. `claim` does not limit how long a command
+ * takes: the validator waits one second. Redis must not evict keys: an evicted key makes its proof usable
+ * again (`maxmemory-policy noeviction`).
  *
  * @throws TypeError for an option that is missing or malformed
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-11.1 | RFC 9449, section 11.1}

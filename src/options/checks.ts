@@ -39,7 +39,7 @@ export function readOwnOptions<T extends object>(
 /** One day in seconds. */
 export const day = 86_400
 
-/** Checks a finite number of seconds. The upper limits also refuse the usual values in milliseconds. */
+/** Checks a finite number of seconds. The upper limits refuse most values that are in milliseconds. */
 export function checkSeconds(
   value: unknown,
   label: string,

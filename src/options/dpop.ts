@@ -10,8 +10,8 @@ import { checkBoolean, checkList, checkSeconds, readOwnOptions } from './checks.
 export interface ReplayStore {
   /**
    * Records the use of a proof. Returns or resolves to true for the first use and to false for any other;
-   * two uses at the same time must not both be the first. If the function throws, rejects or has no result
-   * within a second, the response is 503.
+   * two uses at the same time must not both be the first. If the function throws, rejects or has no boolean
+   * result within a second, the response is 503.
    *
    * @param key 43 characters of base64url, unique for each combination of a client's key and a `jti`.
    * @param seconds How long to record `key`. May be fractional.

@@ -22,7 +22,7 @@ import { readClientAuthentication } from './client-authentication.ts'
  * - `tls_client_auth`: a client certificate (RFC 8705 §2), which the option `fetch` has to present.
  * - `none`: no authentication, in a network where only this API reaches the endpoint.
  * - `bearer`: an access token that authenticates this API. `token` is called for every introspection, so it
- *   should cache. If it throws, the response is 503.
+ *   should cache. If it fails or returns no bearer token, the response is 503.
  */
 export type ClientAuthenticationOptions =
   | {
@@ -46,7 +46,7 @@ export type ClientAuthenticationOptions =
   | { readonly method: 'tls_client_auth' | 'none'; readonly clientId?: string | undefined }
   | { readonly method: 'bearer'; readonly token: () => string | Promise<string> }
 
-/** How opaque tokens of an issuer are verified: by a request to the issuer about the token. */
+/** How an issuer is asked about its opaque tokens and, with `tokens: 'all'`, about its JWTs. */
 export interface IntrospectionOptions {
   readonly authentication: ClientAuthenticationOptions
   /**
@@ -66,7 +66,8 @@ export interface IntrospectionOptions {
   readonly tokenPrefix?: string | undefined
   /**
    * For how many seconds an active token is cached, at most until it expires: 0 to 3,600. A revoked
-   * token may be accepted for that long. With 0, every request causes an introspection.
+   * token may be accepted for that long. With 0, every request with an active token causes an
+   * introspection.
    * @defaultValue 10
    */
   readonly maxAge?: number | undefined
@@ -122,7 +123,10 @@ export interface ResolvedIntrospection {
   readonly maxAge: number
   /** Seconds. */
   readonly inactiveMaxAge: number
-  /** The values of which `aud` of a signed response must contain one; `undefined`: no signature needed. */
+  /**
+   * The identifiers of this API. The `aud` of a signed response must contain one of them. `undefined`:
+   * responses need not be signed.
+   */
   readonly signedFor: readonly string[] | undefined
 }
 

@@ -40,7 +40,7 @@ export interface IssuerSettings {
   readonly allowInsecureHttp: boolean
   /** `undefined`: opaque tokens of this issuer are refused. */
   readonly introspection: ResolvedIntrospection | undefined
-  /** If it is set, every token of this issuer must be encrypted. */
+  /** If it is set, every JWT of this issuer must be encrypted. */
   readonly decryptionKeys: readonly DecryptionKey[] | undefined
 }
 
@@ -202,7 +202,7 @@ function readIssuer(
   }
 }
 
-/** An issuer must be a URL if its metadata is fetched; otherwise it is a StringOrURI (RFC 7519 §2). */
+/** An issuer must be a URL if its metadata is fetched for keys, else a StringOrURI (RFC 7519 §2). */
 function readIdentifier(
   { issuer, jwks, jwksUri }: Partial<IssuerOptions>,
   allowInsecureHttp: boolean,

@@ -41,7 +41,7 @@ export interface MtlsOptions {
   readonly required?: boolean | undefined
   /**
    * Where the client's certificate is: in the TLS connection of the request, in a header field, or what
-   * a function returns (DER or PEM; `undefined` for none). The server must ask for certificates
+   * a function returns (DER or PEM; `undefined` for none). With `'tls'`, the server must ask for certificates
    * (`requestCert: true`); whether it trusts their issuer does not matter (RFC 8705 §6.2).
    * @defaultValue 'tls'
    */

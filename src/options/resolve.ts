@@ -1,6 +1,6 @@
 /**
- * @module Checks the options of a validator and fills in their defaults. The pipeline checks the members of
- * `requirement`, `impliedScopes` and `resource`; no module checks any other option again.
+ * @module Checks the options of a validator and fills in their defaults. Exceptions: the pipeline checks
+ * `requirement`, `impliedScopes` and the members of `resource` other than `identifier`; keys/ checks `jwks`.
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
@@ -148,7 +148,7 @@ function collectAudiences(rules: readonly IssuerDefaults[]): readonly string[] {
 }
 
 /**
- * Wraps a clock. The result throws unless the time is a finite number: a comparison with NaN must not decide
+ * Wraps a clock. The new clock throws unless the time is a finite number: a comparison with NaN must not decide
  * about a token.
  */
 function checkedClock(now: () => number): () => number {

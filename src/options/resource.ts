@@ -95,7 +95,7 @@ function checkIdentifier(value: unknown, label: string): string {
 
 /**
  * Returns the URL of the metadata: the well-known path is inserted between host and path. The URL is
- * ASCII, because it is part of a header: other characters are percent-encoded.
+ * ASCII, because it is part of a header: other characters are encoded.
  *
  * @param identifier Checked by {@link readResource}.
  */

@@ -15,8 +15,8 @@ import type { ResourceOptions } from './resource.ts'
 export type TokenLocation = 'header' | 'body' | 'query'
 
 /**
- * How strictly a token must follow RFC 9068. `jwt`: `typ` absent, `JWT` or `at+jwt`; `iss`, `aud` and
- * `exp` present. `rfc9068`: `typ` is `at+jwt` and all seven claims are present.
+ * How strictly a token must follow RFC 9068. `jwt`: `typ` absent, `JWT` or `at+jwt`; `iss`, `exp` and,
+ * unless `audience` is `false`, `aud` present. `rfc9068`: `typ` is `at+jwt` and all seven claims are present.
  */
 export type Profile = 'jwt' | 'rfc9068'
 
@@ -46,10 +46,10 @@ export interface KeyPolicy {
    */
   readonly staleIfError?: number | undefined
   /**
-   * Seconds for which a request waits for metadata and keys: 0.001 to 300. The limit applies to the
-   * whole wait, which includes the fetch of a newer set for an unknown key. It also applies to each
-   * fetch, which continues after the requests that waited for it were answered. If an expired key set
-   * may be used, a request waits at most 1 second. Time in which the process was suspended does not
+   * Seconds for which a request waits for metadata and keys: 0.001 to 300. The limit applies to the whole
+   * wait, which includes the fetch of a newer set for an unknown key. It also applies to each fetch, which
+   * continues after the requests that waited for it were answered. If an expired key set may be used, a
+   * request whose key is known waits at most 1 second. Time in which the process was suspended does not
    * count.
    * @defaultValue 5
    */
@@ -64,7 +64,8 @@ export interface IssuerOptions {
   /**
    * The issuer identifier, exactly as in the claim `iss`, including a slash at the end. With `jwks` or
    * `jwksUri` it may be any string (RFC 7519, section 2, StringOrURI). Otherwise the metadata is fetched
-   * from it, so it must be an `https` URL without query and fragment, equal to its own parsed form.
+   * from it, so it must be an `https` URL (`http` on a loopback host) without query and fragment, equal to its
+   * own parsed form.
    */
   readonly issuer: string
   /** The URL of the key set. If it is set, the keys are not looked up in the issuer's metadata. */
@@ -91,7 +92,7 @@ export interface IssuerOptions {
   readonly introspection?: IntrospectionOptions | undefined
   /**
    * The private keys that decrypt the tokens of this issuer: a JWK Set of 1 to 16 keys. If it is
-   * set, a token that is not encrypted is refused, and so is one that is encrypted to a key of
+   * set, a JWT that is not encrypted is refused, and so is one that is encrypted to a key of
    * another issuer. With a function as `issuer`, the header of an encrypted token must repeat `iss`
    * (RFC 7519, section 5.3).
    *
@@ -103,7 +104,8 @@ export interface IssuerOptions {
 /**
  * Finds the options of an issuer by the `iss` of a token, which is not verified yet. It is not
  * called with more than 1,000 characters, with a character that cannot be printed, or with an `http`
- * or `https` URL that is not in its parsed form, or that has credentials, a query or a fragment.
+ * or `https` URL that is not in its parsed form, that has credentials, a query or a fragment, or whose path
+ * has an encoded dot, slash, backslash or percent sign, or a segment of dots.
  *
  * With `undefined` the token is refused; return it for an issuer that is no longer trusted. Options are
  * stored for ten minutes, `undefined` for one. If the function throws, returns invalid options or does not
@@ -146,8 +148,8 @@ export interface ValidatorOptions {
    */
   readonly algorithms?: readonly Algorithm[] | undefined
   /**
-   * The tolerance for `exp` and `nbf` in seconds: 0 to 300. `iat` may be in the future by 60 seconds, or by
-   * this tolerance if it is more.
+   * The tolerance for `exp`, `nbf` and `maxTokenAge`, and for the times in DPoP proofs, in seconds: 0 to 300.
+   * The `iat` of a token may be in the future by 60 seconds, or by this tolerance if it is more.
    * @defaultValue 5
    */
   readonly clockTolerance?: number | undefined
@@ -187,7 +189,7 @@ export interface ValidatorOptions {
   readonly tokenLocations?: readonly TokenLocation[] | undefined
   /**
    * The `realm` of every challenge. Printable ASCII.
-   * @defaultValue the first audience
+   * @defaultValue the first audience, or `api` if `audience` is `false`
    */
   readonly realm?: string | undefined
   /**

@@ -23,7 +23,7 @@ export function isAscii(text: string): boolean {
 }
 
 /**
- * Does the same as {@link decodeBase64url} for text that is known to be ASCII. Accepts some other text,
+ * Does the same as {@link decodeBase64url} for text that is known to be ASCII. Accepts some text that is not,
  * because `Buffer` reads only the low octet of a character.
  */
 export function decodeAsciiBase64url(text: string): Buffer | undefined {
@@ -33,7 +33,7 @@ export function decodeAsciiBase64url(text: string): Buffer | undefined {
 }
 
 /**
- * Does the same into a buffer that has space for all octets.
+ * Does the same as {@link decodeAsciiBase64url}, into a buffer that has space for all octets.
  *
  * @returns Whether the text is canonical. If not, the content of the buffer is undefined.
  */
@@ -42,8 +42,8 @@ export function decodeAsciiBase64urlInto(target: Buffer, text: string): boolean 
 }
 
 /**
- * Returns the number of octets that canonical base64url decodes to. Other text decodes to fewer, because
- * `Buffer` skips characters outside the alphabet.
+ * Returns the number of octets that canonical base64url decodes to. Text with characters that `Buffer` skips
+ * decodes to fewer.
  */
 export function decodedLength(text: string): number {
   return Math.floor((text.length * 3) / 4)

@@ -1,11 +1,12 @@
 /**
- * @module Handles what the application's callbacks throw or reject with: any value. The value is wrapped
- * in an `Error`, because a falsy value would count as success, Express skips handlers for the string
- * 'route', and this package would treat an `AccessTokenError` as a refusal of its own.
+ * @module Handles what the application's callbacks throw or reject with: any value. The value is wrapped in
+ * an `Error`, because a falsy value would count as success, Express skips handlers for the string 'route',
+ * and this package would treat an `AccessTokenError` as a refusal of its own. `toError` does not wrap an
+ * `Error`.
  */
 import { types } from 'node:util'
 
-/** The callbacks that an application can pass. */
+/** The callbacks whose failures {@link callbackError} wraps. */
 type CallbackName =
   | 'authentication.token'
   | 'authorizationDetails'

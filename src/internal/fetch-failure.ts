@@ -26,7 +26,7 @@ export class FetchFailure extends Error {
   readonly retryAfter: number | undefined
   /**
    * Whether a redirect only adds a slash to the path. The target is not kept, because a server may
-   * repeat the request in it, and so a token.
+   * repeat the request in it, and with that a token.
    */
   readonly leadsToSlash: boolean
   /** The error code of an OAuth error response, in printable ASCII. */

@@ -1,6 +1,6 @@
 /**
- * @module One outbound request for a document, with limits: no redirects, a maximum size and a timeout.
- * The caller interprets the document.
+ * @module Makes outbound requests for documents, with limits: no redirects, a maximum size, and a signal that
+ * ends the request. The caller interprets the document.
  */
 import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
@@ -99,8 +99,9 @@ export interface FetchedDocument {
  * Makes one request and reads the response.
  *
  * @param knownEtag Accepts status 304, which confirms this ETag.
- * @throws FetchFailure for every other status than 200, and if there is no complete response. Redirects
- * are not followed: a GET would trust the keys of the target, and a POST would send the token there.
+ * @throws FetchFailure for every status other than 200, or 304 with `knownEtag`, and if there is no complete
+ * response. Redirects are not followed: a GET would trust the keys of the target, and a POST would send the
+ * token there.
  */
 export async function fetchDocument(
   url: string,

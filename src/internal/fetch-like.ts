@@ -29,5 +29,5 @@ export interface FetchLikeResponse {
   text(): Promise<string>
 }
 
-/** Makes one outbound request. A rejection is treated as a network failure. */
+/** Makes one outbound request. A rejection is treated as a network failure, or after the abort as a timeout. */
 export type FetchLike = (url: string, init: FetchLikeInit) => Promise<FetchLikeResponse>

@@ -73,7 +73,7 @@ async function readChunks(
   }
 }
 
-/** Reads a body with `text()`. This has no limit of its own, so there must be a `Content-Length`. */
+/** Reads a body with `text()`. The method has no limit of its own, so there must be a `Content-Length`. */
 async function readText(
   response: FetchLikeResponse,
   maxBytes: number,

@@ -1,6 +1,7 @@
 /**
- * @module Checks URLs: only `https`, and `http` on loopback. A URL that is fetched must also be in the form
- * that the URL parser returns, so that the text that is compared and logged is the URL that is fetched.
+ * @module Checks URLs: only `https`, and `http` on loopback or with `allowInsecureHttp`. A URL that is
+ * fetched must also be in the form that the URL parser returns, except for its scheme, host and default
+ * port, so that the text that is compared and logged is the URL that is fetched.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
@@ -58,8 +59,8 @@ export function findFetchedIssuerProblem(
 
 /**
  * Checks the form of an issuer identifier that is an `http` or `https` URL: no credentials, no query, no
- * fragment, and equal to its own parsed form. Otherwise `https://host/a/../b` would begin with
- * `https://host/a/`, although `https://host/b` is fetched.
+ * fragment, no encoded dot or slash in its path, and equal to its own parsed form. Otherwise
+ * `https://host/a/../b` would begin with `https://host/a/`, although `https://host/b` is fetched.
  *
  * @returns What is wrong with the identifier; `undefined` if nothing, and for every other identifier.
  */

@@ -1,6 +1,6 @@
 /**
- * @module Bad tokens by name. Each has one defect and is valid in every other respect, so that a test
- * can attribute a refusal to the defect. Imports no HTTP.
+ * @module Bad tokens by name. Each but `idToken` and `malformed` has one defect and is valid in every other
+ * respect, so that a test can attribute a refusal to the defect. Imports no HTTP.
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import type { KeyRing } from './keys.ts'

@@ -5,17 +5,17 @@ import { createTestClock } from './clock.ts'
 import { createDpopClient } from './dpop-client.ts'
 import { createTokenEncrypter } from './encrypted-tokens.ts'
 import { serveEndpoints } from './endpoints.ts'
+import { createFaultControl } from './fault-control.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
 import { checkOptions, checkRotateOptions, type TestIssuerOptions } from './options.ts'
-import { createOutages } from './outages.ts'
 import type { TestIssuer } from './test-issuer.ts'
 import { createTokenFactory } from './tokens.ts'
 
 /**
  * Starts an authorization server with its own key pair on a free port of 127.0.0.1.
  *
- * Test issuers share nothing, so any number of them can run at the same time. The process stays alive
+ * Test issuers share no state, so any number of them can run at the same time. The process stays alive
  * until the issuer is closed: by `close()`, or at the end of the block with `await using`.
  *
  * @throws TypeError that names the unknown or malformed option.
@@ -28,8 +28,8 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const issuer = `${server.origin}${path}`
   const clock = createTestClock(now)
   const tokenFactory = createTokenFactory({ issuer, audience, expiresIn, keys, clock })
-  const outages = createOutages(server)
-  const { currentFault, fault, close } = outages
+  const faultControl = createFaultControl(server)
+  const { currentFault, fault, close } = faultControl
   const endpointOptions = { issuer, settings, tokenFactory, clock, currentFault }
   const { locations, introspection, requests } = serveEndpoints(server, endpointOptions)
   const encrypter = createTokenEncrypter(tokenFactory.token)
@@ -53,7 +53,7 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
     down: server.stop,
     up() {
       introspection.endFault()
-      return outages.up()
+      return faultControl.up()
     },
     fault,
     clock,

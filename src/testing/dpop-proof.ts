@@ -1,5 +1,5 @@
 /**
- * @module Verifies the DPoP proof of a request to the token endpoint. Does not compare its time with the
+ * @module Verifies the DPoP proof of a request to the token endpoint. Does not compare its `iat` with the
  * clock, which a test may have moved, and does not record its use. Imports nothing of the validator.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-5 | RFC 9449, section 5}

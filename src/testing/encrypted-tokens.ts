@@ -11,7 +11,7 @@ export interface TokenEncrypter {
    *
    * @param header Merged into the header of the encrypted token; a member set to `undefined` is left
    * out. Does not change the signed token in it.
-   * @throws TypeError for an `alg` or `enc` that the key does not allow
+   * @throws Error, by rejecting, for an `alg` or `enc` that the key does not allow
    * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
    */
   encryptedToken(claims?: object, header?: object): Promise<string>

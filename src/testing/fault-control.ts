@@ -1,9 +1,9 @@
-/** @module Outages of a test issuer: whether its port is open, and how its documents fail. */
+/** @module Controls how a test issuer fails: whether its port is open, and the fault of its documents. */
 import { type FaultName, faults, type SimulatedFault } from './faults.ts'
 import type { LoopbackServer } from './loopback-server.ts'
 
-/** Begins and ends the outages of one test issuer. */
-export interface Outages {
+/** Begins and ends the faults of one test issuer. */
+export interface FaultControl {
   /** Returns how the metadata and JWKS endpoints fail now; `undefined` if they do not. */
   readonly currentFault: () => SimulatedFault | undefined
   readonly fault: (name: FaultName) => void
@@ -11,7 +11,7 @@ export interface Outages {
   readonly close: () => Promise<void>
 }
 
-export function createOutages(server: LoopbackServer): Outages {
+export function createFaultControl(server: LoopbackServer): FaultControl {
   let currentFault: SimulatedFault | undefined
   let isClosed = false
   return {

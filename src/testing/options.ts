@@ -1,7 +1,7 @@
 /** @module The options of a test issuer: types, defaults and checks. */
 import { isSigningAlgorithm, type SigningAlgorithm, signingAlgorithms } from './keys.ts'
 
-/** A client that may request tokens at the token endpoint. */
+/** A client that may request tokens, and an API that may introspect them. */
 export interface TestClient {
   readonly id: string
   readonly secret: string
@@ -39,7 +39,7 @@ export interface TestIssuerOptions {
    */
   readonly path?: string | undefined
   /**
-   * The clients that may request tokens at the token endpoint.
+   * The clients that may request and introspect tokens.
    *
    * @defaultValue `[{ id: 'test-client', secret: 'test-secret' }]`
    */

@@ -18,7 +18,7 @@ export interface TestIssuer extends AsyncDisposable {
    * The URL at which clients request tokens: `POST` with the client credentials or the authorization
    * code grant, authenticated with `client_secret_basic` or `client_secret_post`. `audience` or
    * `resource` selects the API. There are no refresh tokens. A request with a DPoP proof gets a token
-   * that is bound to the key of the proof. The time of the proof is not checked.
+   * that is bound to the key of the proof. The `iat` of the proof is not checked.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4 | RFC 6749, section 4.4}
    * @see {@link https://www.rfc-editor.org/rfc/rfc8707#section-2 | RFC 8707, section 2}
@@ -109,9 +109,9 @@ export interface TestIssuer extends AsyncDisposable {
    */
   up(): Promise<void>
   /**
-   * Makes the metadata and JWKS endpoints fail in this way until {@link TestIssuer.up}. The token
-   * endpoint and {@link TestIssuer.token} still work. `down` only begins to close the port: await
-   * {@link TestIssuer.down} where it must be closed.
+   * Makes the metadata and JWKS endpoints fail in this way until {@link TestIssuer.up}. The other endpoints and
+   * {@link TestIssuer.token} still work. With `down` no endpoint works; it only begins to close the port:
+   * await {@link TestIssuer.down} where the port must be closed.
    *
    * @throws TypeError for an unknown name.
    */

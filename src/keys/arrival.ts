@@ -1,12 +1,13 @@
 /**
- * @module The arrival of a token: the time, from which `keys.timeout` is measured, and the order among
- * arrivals and requests for key sets. The order is a counter, because two events may have the same time.
+ * @module The arrival of a token: its order among arrivals and requests for key sets, and since when the
+ * token waits, from which `keys.timeout` is measured. The order is a counter, because two events may have the
+ * same time. The time is read only for a token that waits.
  */
 
 export interface Arrival {
-  /** Milliseconds, by `performance.now()`. */
-  readonly time: number
   readonly order: number
+  /** Milliseconds, by `performance.now()`; `undefined` for a token that did not have to wait yet. */
+  waitingSince: number | undefined
 }
 
 let lastOrder = 0
@@ -18,5 +19,11 @@ export function nextOrder(): number {
 }
 
 export function recordArrival(): Arrival {
-  return { time: performance.now(), order: nextOrder() }
+  return { order: nextOrder(), waitingSince: undefined }
+}
+
+/** Records that a token waits from now on, unless it has waited before. @returns Since when, in milliseconds. */
+export function startWaiting(arrival: Arrival): number {
+  arrival.waitingSince ??= performance.now()
+  return arrival.waitingSince
 }

@@ -12,7 +12,7 @@ import type { Observer } from '../events/observer.ts'
 import { FetchFailure } from '../internal/fetch-json.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
-import { type Arrival, recordArrival } from './arrival.ts'
+import { type Arrival, recordArrival, startWaiting } from './arrival.ts'
 import { settlesWithin } from './deadline.ts'
 import type { JwksClient } from './jwks-client.ts'
 import { createKeyEvents } from './key-events.ts'
@@ -151,7 +151,7 @@ function tryReserve(reserveFetch: () => () => void): (() => void) | undefined {
  * @param timeout Seconds.
  */
 function timeLeft(timeout: number, arrival = recordArrival()): number {
-  return arrival.time + timeout * 1000 - performance.now()
+  return startWaiting(arrival) + timeout * 1000 - performance.now()
 }
 
 /**

@@ -12,7 +12,7 @@ import { InvalidTokenError } from '../errors.ts'
 import { isPromise, type MaybePromise, type MaybeThenable } from '../internal/maybe-promise.ts'
 import { getOwn } from '../internal/own-property.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
-import { recordArrival } from '../keys/arrival.ts'
+import { recordArrival, startWaiting } from '../keys/arrival.ts'
 import { validateAlgorithm } from '../token/algorithm.ts'
 import { validateClaims } from '../token/claims.ts'
 import { isOpaque } from '../token/form.ts'
@@ -108,6 +108,7 @@ async function verifyAndDecide(
       context.claims = jwt.claims
       const arrival = context.arrival ?? recordArrival()
       const foundIssuer = issuers.findIssuer(getOwn(jwt.claims, 'iss'))
+      if (isPromise(foundIssuer)) startWaiting(arrival)
       const issuer = isPromise(foundIssuer) ? await foundIssuer : foundIssuer
       context.issuer = issuer
       const now = seconds()

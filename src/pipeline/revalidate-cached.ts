@@ -12,7 +12,7 @@
  */
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
-import { nextOrder, recordArrival } from '../keys/arrival.ts'
+import { nextOrder, recordArrival, startWaiting } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import { validateTime } from '../token/time.ts'
 import type { ValidationContext } from './context.ts'
@@ -30,6 +30,7 @@ export function revalidateCached(
   const found = context.pipeline.issuers.findIssuer(result.issuer.issuer)
   if (!isPromise(found)) return revalidateWith(found, result, context)
   context.arrival = recordArrival()
+  startWaiting(context.arrival)
   return found.then((issuer) => revalidateWith(issuer, result, context))
 }
 
@@ -50,7 +51,7 @@ function revalidateWith(
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)
-  context.arrival ??= { time: performance.now(), order }
+  context.arrival ??= { order, waitingSince: performance.now() }
   return keys.then((set) => {
     validateTime(result, issuer, seconds())
     return isPublished(result, set)

@@ -195,7 +195,10 @@ describe('refreshForUnknownKey, during a fetch', () => {
     answer(takes(3, gives(second)))
     const later = recordArrival()
     const newer = Promise.resolve(
-      keys.refreshForUnknownKey(await set, fitsSecond, { ...later, time: arrival.time }),
+      keys.refreshForUnknownKey(await set, fitsSecond, {
+        ...later,
+        waitingSince: arrival.waitingSince,
+      }),
     )
     newer.catch(() => {})
     expect(await secondsUntil(newer)).toBeCloseTo(2)

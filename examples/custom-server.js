@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * WebSocket connections without a framework. Only a client with an access token may open one. The same
- * code works in any other server, because the validator needs only the headers of a request.
+ * code works in any other server: for bearer tokens, the validator needs only the headers of a request.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node custom-server.js
  *

@@ -44,7 +44,7 @@ const validator = createValidator({ issuer: ISSUER, resource: RESOURCE })
 const app = express()
 app.use(resourceMetadata(validator))
 app.use(hostHeaderValidation([hostname]), (request, response, next) => {
-  // Against DNS rebinding. Only browsers send an Origin; a client in a browser needs CORS as well.
+  // Against DNS rebinding. Browsers send an Origin, other clients usually none; a browser needs CORS too.
   if ([undefined, origin].includes(request.headers.origin)) next()
   else response.sendStatus(403)
 })

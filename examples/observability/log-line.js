@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Logs one line of JSON for each refusal, and for whatever goes wrong with keys and introspection, with
- * the reason. No line contains a token.
+ * Logs one line of JSON for each request that is refused or has no token, and when keys change or a fetch,
+ * an introspection or a function fails. No line contains a token.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node log-line.js
  *
@@ -29,13 +29,13 @@ function levelOf(event) {
     case 'token.missing':
     case 'keys.refreshed':
       return 'info'
-    case 'token.refused': // 503 is the fault of a service. Any other status is a client's mistake, or an attack.
+    case 'token.refused': // 503: a service is unavailable.
       return event.status === 503 ? 'error' : 'info'
     case 'keys.failed':
       return event.serving === 'nothing' ? 'error' : 'warn'
     case 'introspection.failed': // 0: other tokens do not wait.
       return event.retryAfter === 0 ? 'warn' : 'error'
-    case 'callback.failed': // Your own function threw.
+    case 'callback.failed': // One of your own functions failed.
       return 'error'
     default:
       return 'warn'

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Counts the events of tokens and keys, for OpenTelemetry. Subscribes to the diagnostics channel, which
+ * Counts all events, for OpenTelemetry. Subscribes to the diagnostics channel, which
  * has the events of every validator in the process.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node opentelemetry.js

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Counts the events of tokens and keys, for Prometheus: GET /metrics.
+ * Counts all events, for Prometheus: GET /metrics.
  *
  *   ISSUER=https://login.example.com/ AUDIENCE=https://api.example.com node prometheus.js
  *
@@ -17,12 +17,12 @@ if (!ISSUER || !AUDIENCE) throw new Error('Set ISSUER and AUDIENCE: see the top 
 // Only values from closed lists and from your configuration can be labels, not `detail`.
 const events = new Counter({
   name: 'oauth_events_total',
-  help: 'Events of tokens and keys.',
+  help: 'Events of oauth-resource-server.',
   labelNames: ['type', 'reason', 'issuer'],
 })
 const durations = new Histogram({
   name: 'oauth_duration_seconds',
-  help: 'Duration of token validations and key fetches.',
+  help: 'Duration of token validations, key fetches and failed introspections.',
   labelNames: ['type'],
   buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
 })

@@ -2,12 +2,14 @@
  * @module Makes outbound requests for documents, with limits: no redirects, a maximum size, and a signal that
  * ends the request. The caller interprets the document.
  */
+
 import { createAbortRace } from './abort-race.ts'
 import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
 import { isJsonObject } from './json-object.ts'
 import { readErrorCode } from './oauth-error.ts'
 import { copyOwnMembers } from './own-property.ts'
+import { parseUrl } from './parse-url.ts'
 import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
 
 export { FetchFailure } from './fetch-failure.ts'
@@ -179,8 +181,8 @@ function requireNoRedirect(url: string, response: FetchLikeResponse): void {
 }
 
 function leadsToSlash(location: string | undefined, url: string): boolean {
-  if (location === undefined || url.endsWith('/') || !URL.canParse(location, url)) return false
-  return new URL(location, url).href === new URL(`${url}/`).href
+  if (location === undefined || url.endsWith('/')) return false
+  return parseUrl(location, url)?.href === new URL(`${url}/`).href
 }
 
 function createStatusFailure(

@@ -6,6 +6,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-2 | RFC 8414, section 2}
  * @see {@link https://url.spec.whatwg.org/#url-parsing | WHATWG URL, parsing}
  */
+import { parseUrl } from './parse-url.ts'
 import { printable } from './printable.ts'
 
 /**
@@ -75,9 +76,9 @@ export function findHttpIssuerProblem(issuer: string): string | undefined {
 }
 
 function hasHttpScheme(text: string): boolean {
-  if (!URL.canParse(text)) return /^\s*https?:/iu.test(text)
-  const { protocol } = new URL(text)
-  return protocol === 'https:' || protocol === 'http:'
+  const url = parseUrl(text)
+  if (url === undefined) return /^\s*https?:/iu.test(text)
+  return url.protocol === 'https:' || url.protocol === 'http:'
 }
 
 // The URL parser removes spaces and control characters, reads a backslash as a slash, and adds missing
@@ -87,7 +88,7 @@ function isAbsoluteUrl(text: unknown): text is string {
     typeof text === 'string' &&
     /^[a-z]+:\/\/[^\s\p{Cc}\\]+$/iu.test(text) &&
     !/^https?:\/\/[/?#]/i.test(text) &&
-    URL.canParse(text)
+    parseUrl(text) !== undefined
   )
 }
 

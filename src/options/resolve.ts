@@ -2,10 +2,12 @@
  * @module Checks the options of a validator and fills in their defaults. Exceptions: the pipeline checks
  * `requirement`, `impliedScopes` and the members of `resource` other than `identifier`; keys/ checks `jwks`.
  */
+
 import type { AccessToken, Requirement } from '../access-token.ts'
 import type { ValidatorEvent } from '../events.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
+import { parseUrl } from '../internal/parse-url.ts'
 import { allAlgorithms } from '../signature/algorithms.ts'
 import { checkFunction, checkList, checkSeconds, day, readOwnOptions } from './checks.ts'
 import { type ResolvedDpop, resolveDpop } from './dpop.ts'
@@ -203,7 +205,7 @@ function readDpop(
 /** Checks the URL that the URI in a DPoP proof is compared with. */
 function checkPublicUrl(value: unknown): string | undefined {
   if (value === undefined) return undefined
-  if (typeof value === 'string' && /^https?:\/\/[^\s?#@\\]+$/i.test(value) && URL.canParse(value)) {
+  if (typeof value === 'string' && /^https?:\/\/[^\s?#@\\]+$/i.test(value) && parseUrl(value)) {
     return value
   }
   throw new TypeError(

@@ -4,10 +4,12 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9396 | RFC 9396}
  */
+
 import type { AuthorizationDetail, JwtClaims } from '../access-token.ts'
 import { freezeDeep } from '../internal/deep-freeze.ts'
 import { isJsonObject } from '../internal/json-object.ts'
 import { getOwn } from '../internal/own-property.ts'
+import { parseUrl } from '../internal/parse-url.ts'
 
 /** The details that a token grants at this API, deeply frozen; if there are none, the reason. */
 export interface GrantedDetails {
@@ -31,7 +33,7 @@ const elsewhere = withoutDetails('locations of authorization_details do not name
 export function createDetailsReader(
   identifiers: readonly string[],
 ): (claims: Readonly<JwtClaims>) => GrantedDetails {
-  const urls = identifiers.filter((identifier) => URL.canParse(identifier))
+  const urls = identifiers.filter((identifier) => parseUrl(identifier) !== undefined)
   const grantedByClaim = new WeakMap<object, GrantedDetails>()
   return (claims) => {
     const claim = getOwn(claims, 'authorization_details')
@@ -85,8 +87,9 @@ function isForThisApi(detail: AuthorizationDetail, urls: readonly string[]): boo
 /** Returns whether a location is the API's URL or a path below it. */
 function isWithin(location: string, api: string): boolean {
   if (location === api) return true
-  if (!URL.canParse(location)) return false
-  const { origin, pathname } = new URL(location)
+  const url = parseUrl(location)
+  if (url === undefined) return false
+  const { origin, pathname } = url
   const base = new URL(api)
   // `origin` is 'null' for schemes such as `urn:`, so two such URLs would compare as equal.
   if (origin === 'null' || origin !== base.origin || base.search !== '') return false

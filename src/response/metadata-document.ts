@@ -3,8 +3,10 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */
+
 import { freezeDeep } from '../internal/deep-freeze.ts'
 import type { JsonObject } from '../internal/json-object.ts'
+import { parseUrl } from '../internal/parse-url.ts'
 import { printable } from '../internal/printable.ts'
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { findPublishedUrlProblem } from '../internal/secure-url.ts'
@@ -151,7 +153,7 @@ function checkName(value: unknown, label: string): string | undefined {
 
 function checkPage(value: unknown, label: string): string | undefined {
   if (value === undefined) return undefined
-  if (isFilledString(value) && /^https?:\/\//i.test(value) && URL.canParse(value)) return value
+  if (isFilledString(value) && /^https?:\/\//i.test(value) && parseUrl(value)) return value
   throw new TypeError(`${label} must be an http or https URL`)
 }
 

@@ -4,7 +4,9 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1 | RFC 6749, section 4.1}
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseUrl } from '../internal/parse-url.ts'
 import type { AuthorizationCodes } from './authorization-codes.ts'
 import { createGrant } from './grant.ts'
 import type { TestClient } from './options.ts'
@@ -44,10 +46,10 @@ export function createAuthorizationEndpoint(options: AuthorizationEndpointOption
     const client = clients.find(({ id }) => id === form.get('client_id'))
     if (client === undefined) return invalidRequest('The client is unknown')
     const redirectUri = form.get('redirect_uri') ?? ''
-    if (!URL.canParse(redirectUri) || redirectUri.includes('#')) {
+    const location = parseUrl(redirectUri)
+    if (location === undefined || redirectUri.includes('#')) {
       return invalidRequest('The parameter redirect_uri is no absolute URI without a fragment')
     }
-    const location = new URL(redirectUri)
     // RFC 9207 §2: the response names the issuer.
     const outcome = {
       ...authorize(form, client, redirectUri),

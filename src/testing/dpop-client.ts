@@ -2,8 +2,10 @@
  * @module A client with a DPoP key: gets tokens that are bound to the key and creates the proofs for
  * requests.
  */
+
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
+import { parseUrl } from '../internal/parse-url.ts'
 
 /** The request that a proof is for. */
 export interface DpopProofRequest {
@@ -59,12 +61,13 @@ export function createDpopClient(options: DpopClientOptions): DpopClient {
       return lastToken
     },
     async proof({ method = 'GET', url, token = lastToken, nonce, claims, header }) {
-      if (!URL.canParse(String(url))) {
+      const target = parseUrl(String(url))
+      if (target === undefined) {
         throw new TypeError(`proof takes an absolute url, not ${String(url)}`)
       }
       if (token === undefined)
         throw new TypeError('proof takes a token: token() has created none yet')
-      const { origin, pathname } = new URL(url)
+      const { origin, pathname } = target
       const payload = {
         jti: randomUUID(),
         htm: method,

@@ -1,4 +1,5 @@
 /** @module Decides what a client is granted: for which API, and with which scopes. */
+import { parseUrl } from '../internal/parse-url.ts'
 import type { TestClient } from './options.ts'
 import type { Form, TokenError } from './token-request.ts'
 
@@ -30,7 +31,7 @@ function grantAudience(form: Form, client: TestClient, ownAudience: string): str
     return invalidTarget('The parameters audience and resource name two APIs')
   }
   // RFC 8707 §2: an absolute URI without a fragment.
-  if (resource !== undefined && (!URL.canParse(resource) || resource.includes('#'))) {
+  if (resource !== undefined && (!parseUrl(resource) || resource.includes('#'))) {
     return invalidTarget('The parameter resource must be an absolute URI without a fragment')
   }
   const chosen = resource ?? audience ?? ownAudience

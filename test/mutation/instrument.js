@@ -54,7 +54,9 @@ export async function prepare() {
   const digests = new Map(
     sources.map(({ name, content }) => [name, createHash('sha256').update(content).digest('hex')]),
   )
-  const testFiles = files.filter((file) => /^test\/(unit|conformance)\/.*\.test\.ts$/.test(file))
+  const testFiles = files.filter((file) =>
+    /^test\/(unit|conformance|integration)\/.*\.test\.ts$/.test(file),
+  )
   const mutants = instrumented.mutants.map((/** @type {ApiMutant} */ mutant) => ({
     ...describeMutant(mutant),
     source: digests.get(mutant.fileName)?.slice(0, 16) ?? '',

@@ -1,8 +1,8 @@
 /**
  * `npm run mutation -- [--files 'src/keys/**,src/token/**'] [--sample N --seed S] [--limit seconds]
  * [--resume] [--break 90]`: changes the source in one place at a time, and runs the unit and conformance
- * tests that execute this place. The verdicts are in .cache/mutation.jsonl; `--resume` keeps those of files
- * that have not changed.
+ * tests that execute this place; then, for what these do not find, most integration tests. The verdicts are
+ * in .cache/mutation.jsonl; `--resume` keeps those of files that have not changed.
  */
 import { spawn } from 'node:child_process'
 import { appendFileSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -75,9 +75,14 @@ writeFileSync(verdicts, known.map((line) => `${JSON.stringify(line)}\n`).join(''
 // These files replace modules, so each has a process of its own.
 const replacesModules = (/** @type {string} */ file) =>
   /\bvi\.(mock|doMock|resetModules)\(/.test(readFileSync(join(root, file), 'utf8'))
+const isIntegration = (/** @type {string} */ file) => file.startsWith('test/integration/')
+// They start other programs, or take long.
+const isTooSlow = (/** @type {string} */ file) => /examples|nginx|oidc|redis|memory|load/.test(file)
+const quickFiles = testFiles.filter((file) => !isIntegration(file))
 const passes = [
-  testFiles.filter((file) => !replacesModules(file)),
-  ...testFiles.filter(replacesModules).map((file) => [file]),
+  quickFiles.filter((file) => !replacesModules(file)),
+  ...quickFiles.filter(replacesModules).map((file) => [file]),
+  testFiles.filter((file) => isIntegration(file) && !isTooSlow(file) && !replacesModules(file)),
 ]
 /** @type {string[]} */
 const leftOut = []

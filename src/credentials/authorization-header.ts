@@ -1,5 +1,6 @@
 /**
- * @module Reads the Authorization header field from the headers of Node, of `fetch` or in a plain object.
+ * @module Reads the Authorization header field. The headers may be those of Node, those of `fetch`, or a plain
+ * object.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-2.1 | RFC 6750, section 2.1}
  */
@@ -20,8 +21,8 @@ const repeatedHeader = 'The request has more than one Authorization header field
 const malformedHeader = 'The Authorization header field is not a scheme followed by one token'
 
 /**
- * Reads the text after the scheme Bearer or DPoP; `undefined` without the field and for another scheme. Does
- * not validate the text: see {@link findToken68Error}.
+ * Reads the text after the scheme Bearer or, if `acceptsDpop` is set, DPoP; `undefined` without the field and
+ * for another scheme. Does not validate the text: see {@link findToken68Error}.
  *
  * @throws InvalidRequestError for repeated fields, for a value that is not a string, and if no space and token
  * follow the scheme.
@@ -52,8 +53,8 @@ export function hasAuthorization(request: HttpRequest): boolean {
 }
 
 /**
- * Returns an error if a token from the header is not a token68 (RFC 6750 §2.1). In a form or a query, any text
- * is allowed (RFC 6750 §2.2, §2.3). Not needed for a parsed JWT, which is always a token68.
+ * Returns an error if a token from the header is not a token68 (RFC 6750 §2.1). RFC 6750 does not restrict the
+ * text in a form or a query (§2.2, §2.3). Not needed for a parsed JWT, which is always a token68.
  */
 export function findToken68Error({
   token,
@@ -84,7 +85,7 @@ function trimOuterSpace(value: string | undefined): string | undefined {
   return value.slice(start, end)
 }
 
-/** Returns the one value of the Authorization field. */
+/** Returns the value of the Authorization field, which must not occur more than once. */
 function readAuthorization(request: HttpRequest): string | undefined {
   const { headers } = request
   // API Gateway sends null where a request has no headers.

@@ -83,7 +83,7 @@ const certificatePair = /(?:^|;)cert="?([^",;]+)"?(?:$|;)/i
 
 /**
  * Envoy writes `Hash` once per element. It does not quote URI and DNS names, so the name in a client's
- * certificate can contain `;Hash=…`. If `Hash=` or `Cert=` occurs twice, the field is ignored.
+ * certificate can contain `;Hash=…`. If `Hash=` or `Cert=` occurs more than once, the field is ignored.
  */
 function readXfcc(value: string): string | undefined {
   const hashCount = value.match(hashes)?.length ?? 0

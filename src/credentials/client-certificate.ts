@@ -44,10 +44,10 @@ export function createGetCertificateThumbprint(
 /** Explains to the operator why a request has no certificate that could be used. */
 export function hintForMissingCertificate(request: HttpRequest, source: CertificateSource): string {
   if (source === 'tls') {
-    return 'the TLS connection has no client certificate: the server must ask for it (requestCert), and the client must send it'
+    return 'the connection has no client certificate: it is not a TLS connection (behind a proxy, set mtls.certificate), or the server did not ask for one (requestCert), or the client sent none'
   }
   if (typeof source === 'function') {
-    return 'the function mtls.certificate returned no certificate for the request'
+    return 'the function mtls.certificate returned nothing that could be read as one certificate (a promise cannot)'
   }
   const { header, format } = source
   const values = getFieldValues(request.headers, header)
@@ -55,7 +55,7 @@ export function hintForMissingCertificate(request: HttpRequest, source: Certific
   const value = getSingleField(request, header)
   return value !== undefined && readCertificateHeader(value, format) !== undefined
     ? `the header field ${header} has a certificate, but mtls.certificate.trusted did not return true`
-    : `the header field ${header} does not have exactly one certificate in the format ${format}`
+    : `the header field ${header} could not be read as exactly one certificate in the format ${format}`
 }
 
 function readCertificate(certificate: unknown): string | undefined {
@@ -71,8 +71,8 @@ interface PeerSocket {
   readonly getPeerCertificate: (detailed: true) => { readonly raw?: unknown } | null | undefined
 }
 
-/** The connection of a request of `node:http`, `node:https` or `node:http2`. */
-interface Connection {
+/** The members of a request of `node:http`, `node:https` or `node:http2` that lead to its connection. */
+interface RequestOnConnection {
   readonly socket?: unknown
   readonly stream?: { readonly session?: { readonly socket?: unknown } } | undefined
 }
@@ -81,7 +81,7 @@ interface Connection {
 const thumbprints = new WeakMap<object, string>()
 
 function getTlsThumbprint(request: HttpRequest): string | undefined {
-  const { socket, stream } = request as Connection
+  const { socket, stream } = request as RequestOnConnection
   // In HTTP/2, the request's `socket` is another object for each request of a connection.
   const connection = stream?.session?.socket ?? socket
   if (typeof connection !== 'object' || connection === null) return undefined

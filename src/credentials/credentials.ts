@@ -14,8 +14,9 @@ import { hasQueryParameter, readQueryParameter } from './query-parameter.ts'
 
 const severalMethods = 'The request has an access token in more than one place'
 const otherSchemeHint =
-  'the Authorization header field has a scheme other than Bearer (or DPoP, if the option dpop is set)'
-const queryHint = 'the query has access_token, but tokenLocations does not list query'
+  'the Authorization header field does not begin with the scheme Bearer (or DPoP, if the option dpop is set)'
+const queryHint =
+  'the query has access_token, but tokenLocations does not list query, or the parameter is empty'
 
 /** The options of a validator that decide where a token is read. */
 export interface CredentialsOptions {
@@ -29,7 +30,7 @@ export interface CredentialsOptions {
  * (RFC 6750 §3.1), and for a token in a form or a query that `tokenLocations` does not list. Does not validate
  * the text in the header: see `findToken68Error`.
  *
- * @throws InvalidRequestError for repeated fields or parameters, for several locations at once, for a value
+ * @throws InvalidRequestError for repeated fields or parameters, for tokens in several locations, for a value
  * that is not a string, and if no space and token follow the scheme.
  */
 export function readCredentials(
@@ -48,7 +49,7 @@ export function readCredentials(
   return credentials
 }
 
-/** Returns a fixed hint for a request without a token. */
+/** Returns a fixed hint for a request without a token; `undefined` if it has nothing similar to one. */
 export function hintForMissingToken(request: HttpRequest): string | undefined {
   if (hasAuthorization(request)) return otherSchemeHint
   return hasQueryParameter(request) ? queryHint : undefined

@@ -1,6 +1,6 @@
 /**
  * @module Computes the target URI of a request, as the client sees it, from the option `publicUrl` and the
- * path of the request. Never reads `Host`, `Forwarded` and `X-Forwarded-*`, because the client chooses them.
+ * path of the request. Never reads `Host`, `Forwarded` or `X-Forwarded-*`, because a client can set them.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-7.1 | RFC 9110, section 7.1}
  */
@@ -9,7 +9,7 @@ import { removeQuery } from '../internal/remove-query.ts'
 /** The parts of a request that its target URI depends on. */
 interface RequestTarget {
   readonly url?: string | undefined
-  /** Set by Express and connect where a router is mounted: the target before they shorten `url`. */
+  /** Set by Express and connect: the target before a mounted router shortens `url`. */
   readonly originalUrl?: string | undefined
 }
 
@@ -27,14 +27,14 @@ export function createGetTargetUri(publicUrl: string): GetTargetUri {
   return (request) => {
     const path = getPath(request.originalUrl ?? request.url)
     if (path === undefined) return undefined
-    // `..` could leave the prefix, and the proof would be for another API of the same host. Clients and
-    // proxies remove dot segments before they send a request.
+    // `..` could leave the prefix, and the proof would be for another API of the same host. A refusal affects
+    // few requests: clients and proxies usually remove dot segments.
     if (prefix !== '' && dotSegment.test(path)) return undefined
     return origin + prefix + path
   }
 }
 
-/** The path of a request target in one of the forms of RFC 9112 §3.2. */
+/** Returns the path of a request target (RFC 9112 §3.2); `undefined` for the authority-form and other texts. */
 function getPath(target: unknown): string | undefined {
   if (typeof target !== 'string') return undefined
   const path = removeQuery(target)

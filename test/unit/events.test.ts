@@ -169,8 +169,8 @@ describe('a validator', () => {
   })
 
   it.each([
-    [{ headers: { authorization: 'Basic c2VjcmV0' } }, /a scheme other than Bearer/],
-    [{ headers: { authorization: 'c2VjcmV0' } }, /a scheme other than Bearer/],
+    [{ headers: { authorization: 'Basic c2VjcmV0' } }, /not begin with the scheme Bearer/],
+    [{ headers: { authorization: 'c2VjcmV0' } }, /not begin with the scheme Bearer/],
     [{ headers: {}, url: '/?access_token=c2VjcmV0' }, /tokenLocations/],
     [{ headers: {}, url: '/?a=1&access_token=c2VjcmV0&access_token=b' }, /tokenLocations/],
   ])(

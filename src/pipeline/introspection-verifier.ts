@@ -15,8 +15,8 @@ import { findIssuerOfOpaqueToken } from '../introspection/token-routing.ts'
 import type { IssuerEnvironment, TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { recordArrival } from '../keys/arrival.ts'
 import type { ResolvedIntrospection } from '../options/introspection.ts'
+import type { AudienceRules } from '../token/audience.ts'
 import type { Claims } from '../token/claim.ts'
-import type { ClaimRules } from '../token/claims.ts'
 import { validateTime } from '../token/time.ts'
 import { malformed } from '../token/token-text.ts'
 import type { ValidationContext } from './context.ts'
@@ -61,7 +61,7 @@ export function introspectJwtIfRequired(
  * asked about it afterwards: the response may name the audience instead, as that of Keycloak does for its
  * lightweight tokens.
  */
-export function selectRules(issuer: TrustedIssuer, claims: Claims): ClaimRules {
+export function selectRules(issuer: TrustedIssuer, claims: Claims): AudienceRules {
   const mayResponseNameAudience =
     issuer.introspection?.tokens === 'all' && !Object.hasOwn(claims, 'aud')
   return mayResponseNameAudience ? { ...issuer, audience: false } : issuer

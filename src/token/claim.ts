@@ -2,7 +2,10 @@
 import { InvalidTokenError } from '../errors.ts'
 import { printable } from '../internal/printable.ts'
 
-/** The claims of a token, or a JSON object in them. Untrusted until the signature is verified. */
+/**
+ * The claims of a token, the members of an introspection response, or a JSON object in one of these. The claims
+ * of a JWT are untrusted until its signature is verified.
+ */
 export type Claims = Readonly<Record<string, unknown>>
 
 export function missingClaim(name: string, hint?: string): InvalidTokenError {

@@ -1,15 +1,11 @@
 /**
- * @module Validates the claims of a token before its signature is verified. Pure functions.
+ * @module Validates claims of a JWT before its signature is verified. Pure functions.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
  */
 import { getOwn } from '../internal/own-property.ts'
 import { type AudienceRules, validateAudience } from './audience.ts'
 import { type Claims, invalidClaim, missingClaim } from './claim.ts'
-
-export interface ClaimRules extends AudienceRules {
-  readonly issuer: string
-}
 
 const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
@@ -20,7 +16,7 @@ const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'
  *
  * @throws InvalidTokenError
  */
-export function validateClaims(claims: Claims, rules: ClaimRules): void {
+export function validateClaims(claims: Claims, rules: AudienceRules): void {
   validateAudience(claims, rules)
   for (const name of stringClaims) {
     const value = getOwn(claims, name)

@@ -13,12 +13,14 @@ import { maxHeaderLength, maxTokenLength } from './token-text.ts'
 const placeholders = ['undefined', 'null']
 
 /**
- * Returns whether a token is opaque. A token is not opaque if it has five parts (a JWE), or if its first part
- * is a JSON object (the header of a JWT or JWE). The number of dots after that part does not matter: some
- * introspection endpoints accept a JWT with additional dots, which would then be accepted without the checks
- * of a JWT. The first part is decoded leniently, so that a malformed JWT is still a JWT.
+ * Returns whether a token is opaque. A token with dots is not opaque if it has five parts (a JWE), or if its
+ * first part is a JSON object (the header of a JWT or JWE) or too long for a header. The number of dots after
+ * that part does not matter: some introspection endpoints accept a JWT with additional dots, which would then
+ * be accepted without the checks of a JWT. The first part is decoded leniently, so that a malformed JWT is
+ * still a JWT.
  *
- * A text without dots is opaque unless it is empty, too long or a placeholder: without a payload it is no JWT.
+ * A text without dots is opaque, because without a payload it is no JWT. A placeholder, an empty text and a
+ * text that is too long are not opaque.
  */
 export function isOpaque(token: string): boolean {
   if (typeof token !== 'string' || token === '' || token.length > maxTokenLength) return false

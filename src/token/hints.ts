@@ -44,7 +44,7 @@ export function hintForOtherKind(
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
-/** Describes the likely cause of a reason that does not depend on the claims. */
+/** Describes the likely cause of a refusal, from its reason and the header alone. */
 export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): string | undefined {
   switch (reason) {
     case 'wrong_algorithm':
@@ -73,7 +73,7 @@ function isIdToken(claims: Claims): boolean {
   if (getOwn(claims, 'typ') === 'ID' || getOwn(claims, 'token_use') === 'id') return true
   // OpenID Connect Core §3.1.3.6, §3.3.2.11
   if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true
-  // Access tokens may have these two as well (RFC 9068 §2.2.1), but their audience is an API, not the client.
+  // An access token may have these two as well (`auth_time`: RFC 9068 §2.2.1), but its audience is an API.
   const isLogin = Object.hasOwn(claims, 'nonce') || Object.hasOwn(claims, 'auth_time')
   return isLogin && isForClient(claims)
 }

@@ -1,7 +1,7 @@
 /**
- * @module Decrypts a token in the JWE compact serialization to the signed JWT in it. Decryption proves
- * nothing about the sender, because a public key is public: the signed JWT is verified afterwards, as
- * any other token is.
+ * @module Decrypts a token in the JWE compact serialization to the signed JWT in it. Decryption does not prove
+ * who issued the token: a public key is known to everyone, and a symmetric key is not trusted for that either.
+ * The signed JWT is verified afterwards, as any other token is.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-5.2 | RFC 7516, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}
@@ -51,9 +51,10 @@ export function isEncrypted(token: string): boolean {
  *
  * @param keys The keys that may be tried: those of all listed issuers, or those of the issuer that the header
  * names.
- * @param inTurn Runs the expensive part, now or later. Rejects with its errors too.
+ * @param inTurn Runs the attempts with the keys, now or later.
  * @throws InvalidTokenError with `malformed` if the token or its header is malformed, with `critical_header`
  * for `crit`, and otherwise with `decryption_failed`: all failures of the decryption have the same response.
+ * If `inTurn` rejects, for example because too many tokens wait, rejects with the same error.
  */
 export async function decryptToken(
   token: string,
@@ -68,11 +69,11 @@ export async function decryptToken(
     const hint = 'the token was encrypted for another key, or it was changed'
     throw decryptionFailed({ hint, ...kidDetail(header) })
   }
-  const issuers = keys.filter((other) => other.fingerprint === decrypted.key.fingerprint)
+  const sameKeys = keys.filter((other) => other.fingerprint === decrypted.key.fingerprint)
   return {
     token: readNested(decrypted.plaintext),
     header,
-    issuers: [...new Set(issuers.map(({ issuer }) => issuer))],
+    issuers: [...new Set(sameKeys.map(({ issuer }) => issuer))],
   }
 }
 
@@ -96,8 +97,8 @@ export function readUnverifiedIssuer(token: string): unknown {
 }
 
 /**
- * Validates that a signed JWT is from an issuer that the decryption key belongs to, and that claims
- * which the outer header repeats are the same.
+ * Validates that a signed JWT is from an issuer that the decryption key belongs to, and that `iss`, `sub` and
+ * `aud` of the outer header, if present, are the same as in the claims.
  *
  * @param claims Those of the signed JWT.
  * @throws InvalidTokenError

@@ -11,8 +11,10 @@ import type { Claims } from './claim.ts'
 
 /**
  * Reads the scopes that claims grant. The claim may be a string (RFC 8693 §4.2) or an array of strings;
- * a claim of another type grants nothing. An array entry with a space is ignored, not split.
+ * a claim of another type grants nothing. An array entry that is not one scope is ignored: an entry with a
+ * space is not split.
  *
+ * @param scopeClaim The name of the claim, or a function of the application that returns the scopes.
  * @throws TypeError if the application's function does not return an array, and Error with the `cause` if it
  * throws.
  */

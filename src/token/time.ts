@@ -1,5 +1,5 @@
 /**
- * @module Validates `exp`, `nbf` and `iat`. Pure functions: the clock is an argument.
+ * @module Validates `exp`, `nbf` and `iat`. Pure functions: the time is an argument.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4 | RFC 7519, section 4.1.4}
  */
@@ -23,7 +23,7 @@ export interface TimeClaims {
 }
 
 /**
- * Reads `exp`, `nbf` and `iat`. A cached token keeps the result.
+ * Reads `exp`, `nbf` and `iat`. The result is cached with the token.
  *
  * @throws InvalidTokenError
  */
@@ -73,7 +73,7 @@ function readNumericDate(claims: Claims, name: string): number | undefined {
 
 // In seconds this is the year 5138, in milliseconds the year 1973.
 const smallestMilliseconds = 1e11
-// The year 2001. The clock of every server that runs this package shows a later time.
+// The year 2001. An earlier time is wrong: this package did not exist.
 const earliestClock = 1e9
 
 function outOfRange(

@@ -1,4 +1,4 @@
-/** @module The checks that a JWS and a JWE have in common, and their error. */
+/** @module The checks of text that a JWS and a JWE have in common, with their limits and their error. */
 import { InvalidTokenError } from '../errors.ts'
 import { isAscii } from '../internal/base64url.ts'
 

@@ -1,5 +1,6 @@
 /**
- * @module Validates the header member `typ`, which separates access tokens from other JWTs.
+ * @module Validates the header member `typ`. With the profile `rfc9068` it separates access tokens from other
+ * JWTs; the profile `jwt` accepts the general type too.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-4 | RFC 9068, section 4}
  * @see {@link https://www.rfc-editor.org/rfc/rfc8725#section-3.11 | RFC 8725, section 3.11}

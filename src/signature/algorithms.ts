@@ -1,6 +1,7 @@
 /**
- * @module The signature algorithms and the key types. Everything about one algorithm is in one table
- * entry, and so is everything about one key type. Imports no other folder.
+ * @module The signature algorithms and the key types. What is specific to one algorithm is in one table entry.
+ * What is specific to one key type is in one object, except the checks of RSA numbers and the names of private
+ * members, which are in `keys/jwk-import.ts`. Imports no other folder.
  */
 import { Buffer } from 'node:buffer'
 import { constants, type KeyObject } from 'node:crypto'
@@ -54,16 +55,16 @@ export interface KeyType {
   readonly spkiPrefix: Buffer | undefined
 }
 
-/** Everything that is specific to one signature algorithm. */
+/** What is specific to one signature algorithm. */
 export interface AlgorithmEntry {
   readonly keyType: KeyType
   /** The hash function; `null` if the algorithm includes its own. */
   readonly hash: string | null
-  /** The RSA padding; absent for the default, PKCS #1 version 1.5. */
+  /** The RSA padding; absent for the default, PKCS #1 version 1.5, and for other key types. */
   readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
   /**
-   * The longest RSA modulus, in octets, with which a signature is verified in place while no verification
-   * runs on the thread pool; -1 if the thread pool verifies every signature.
+   * The longest RSA modulus, in octets, with which a signature may be verified in place, if
+   * `in-place-budget.ts` allows it; -1 if the thread pool verifies every signature.
    */
   readonly maxModulusInPlace: number
   /** Octets of a signature; absent for RSA, whose signatures are as long as the modulus. */

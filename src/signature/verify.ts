@@ -1,6 +1,7 @@
 /**
- * @module Verifies one signature with one key. Most verifications run on libuv's thread pool, so that they
- * do not block the event loop. Imports only this folder and `internal/`.
+ * @module Verifies one signature with one key. A verification runs on libuv's thread pool, so that it does not
+ * block the event loop, except a short one that `in-place-budget.ts` allows. Imports only this folder and
+ * `internal/`.
  */
 import type { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
@@ -26,8 +27,8 @@ export function verifyWithKey(
 ): MaybePromise<boolean> {
   const { hash, rsaPadding, signatureLength, encodeSignature, maxModulusInPlace } =
     getAlgorithm(algorithm)
-  // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed. The conversion below removes leading zero
-  // octets, so a signature of another length could become a valid one.
+  // RFC 8017 §8.2.2, RFC 7518 §3.4: the length is fixed. The conversion of an ECDSA signature removes
+  // leading zero octets, so one of another length could become a valid one.
   if (signature.length !== (signatureLength ?? key.modulusLength)) return false
   // Uses a key without options if possible, and ECDSA signatures in the form of OpenSSL, because Node 24
   // blocks the event loop for 40 µs to read a key with options, and for 80 µs more to convert R and S.

@@ -77,9 +77,9 @@ export function findAuthenticationProblem(
 }
 
 /**
- * Returns what satisfies all requirements at once: the smallest `maxAge`, and the values that all
- * lists have in common. Lists are combined in turn: one that has nothing in common with those before it
- * replaces them, because no token satisfies all.
+ * Combines requirements for one challenge: the smallest `maxAge`, and the values of `acr` that all lists have
+ * in common. If a list has no value in common with those before it, no token satisfies all: that list then
+ * replaces those before it.
  */
 export function combineAuthentication(
   requirements: readonly { readonly authentication: CompiledAuthentication | undefined }[],

@@ -1,6 +1,6 @@
 /**
  * @module Reads the claim `authorization_details`. The function of a requirement gets only details from a
- * well-formed claim, and only those that are for this API.
+ * well-formed claim and, if an identifier of this API is a URL, only those that are for this API.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9396 | RFC 9396}
  */
@@ -28,7 +28,7 @@ const elsewhere = withoutDetails('locations of authorization_details do not name
  * token once.
  *
  * @param identifiers The identifiers of this API: audiences and resource identifier. Those that are
- * URLs are compared with `locations`; if none is, `locations` are left to the application.
+ * URLs are compared with the member `locations`; if none is, that is left to the application.
  */
 export function createDetailsReader(
   identifiers: readonly string[],

@@ -27,8 +27,8 @@ export interface EvaluationSettings {
   readonly clockTolerance: number
   readonly expandScopes?: ExpandScopes | undefined
   /**
-   * The identifiers of this API: audiences and resource identifier. Those that are URLs are compared
-   * with `locations`; if none is, `locations` are left to the application.
+   * The identifiers of this API: audiences and resource identifier. Those that are URLs are compared with
+   * the member `locations` of authorization details; if none is, that is left to the application.
    */
   readonly identifiers?: readonly string[] | undefined
 }
@@ -37,12 +37,12 @@ export interface EvaluationSettings {
  * Evaluates requirements, and returns a promise only if a `check` returned one.
  *
  * The order is: authentication, scopes, authorization details, checks. A token that lacks both
- * authentication and scopes is refused once, and that challenge names everything.
+ * authentication and scopes is refused for its authentication, and the challenge names the scopes too.
  *
  * @param previousRequirements The requirements that were evaluated before for the same request. They are not
- * evaluated again. The challenge names them, so that the client asks for all that the request needs.
- * @throws InsufficientAuthenticationError, InsufficientScopeError, or an Error that wraps what a function of
- * the application throws.
+ * evaluated here. The challenge names them, so that the client asks for all that the request needs.
+ * @throws InsufficientAuthenticationError, InsufficientScopeError, or another Error if a function of the
+ * application fails; also by rejecting.
  */
 export type EvaluateRequirements = (
   token: AccessToken,

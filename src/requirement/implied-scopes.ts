@@ -12,12 +12,15 @@ import type { ImpliedScopes } from '../options/types.ts'
 /** Returns the granted scopes and those that they imply. */
 export type ExpandScopes = (granted: readonly string[]) => readonly string[]
 
+/** Returns the scopes that granted scopes imply, without the granted ones. */
+type FindImpliedScopes = (granted: readonly string[]) => readonly string[]
+
 /**
  * Checks the option `impliedScopes`. A record is transitive. A function receives the granted scopes
- * and returns those that they imply; it runs once for each frozen list of granted scopes, not once for
- * each request.
+ * and returns those that they imply; its result is cached by the frozen list of granted scopes.
  *
- * @throws TypeError for anything that is not a scope, and for a cycle, which it names.
+ * @throws TypeError for a value of another type, for a text that is not a scope, and for a cycle, which it
+ * names.
  */
 export function compileImpliedScopes(option: ImpliedScopes | undefined): ExpandScopes | undefined {
   if (option === undefined) return undefined
@@ -72,15 +75,16 @@ function callImplied(
 }
 
 /**
- * Keeps the expansion of each frozen list for as long as the list itself is in memory. Tokens with the
- * same scopes mostly share one frozen list. A list that can still change is expanded every time.
+ * Creates a function that adds the granted scopes to those that they imply. It keeps the result of each frozen
+ * list for as long as the list itself is in memory. Tokens with the same scopes mostly share one frozen list. A
+ * list that can still change is expanded every time.
  */
-function cachePerList(implied: ExpandScopes): ExpandScopes {
+function cachePerList(findImplied: FindImpliedScopes): ExpandScopes {
   const expansions = new WeakMap<readonly string[], readonly string[]>()
   return (granted) => {
     const cached = expansions.get(granted)
     if (cached !== undefined) return cached
-    const expanded = Object.freeze([...new Set([...granted, ...implied(granted)])])
+    const expanded = Object.freeze([...new Set([...granted, ...findImplied(granted)])])
     if (Object.isFrozen(granted)) expansions.set(granted, expanded)
     return expanded
   }

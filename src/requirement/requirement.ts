@@ -1,5 +1,6 @@
 /**
- * @module What a route requires of a verified token: checked and compiled once, at construction.
+ * @module What a route requires of a verified token, checked and compiled. That of a middleware or a validator
+ * is compiled once, at construction; one that is passed to a method of a validator, on each call.
  */
 import type { Requirement } from '../access-token.ts'
 import { checkFunction, readOwnOptions } from '../options/checks.ts'

@@ -24,7 +24,7 @@ export function hintForMissingScopes(
       : `the claim ${elsewhere} contains a required scope: see the option scopeClaim`
   }
   const other = scopeClaims.find((name) => hasScopes(claims, name))
-  // The claim has scopes, but none were read: `scopeClaim` names another claim.
+  // The claim has scopes, but none were read: `scopeClaim` names another claim or is a function.
   if (other !== undefined) {
     return `the token has its scopes in the claim ${other}: see the option scopeClaim`
   }

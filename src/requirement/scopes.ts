@@ -7,7 +7,7 @@
 import { isScope, splitScopes } from '../internal/scope-syntax.ts'
 import { checkList } from '../options/checks.ts'
 
-/** Scopes that must all be granted, and scopes of which one must be. An empty list requires nothing. */
+/** Scopes that must all be granted, and scopes of which at least one must be. An empty list requires nothing. */
 export interface ScopeRequirement {
   readonly scopes: readonly string[]
   readonly anyScope: readonly string[]
@@ -34,7 +34,7 @@ export function grantsScopes(
 }
 
 /**
- * Returns the scopes that a challenge names: all that the requirements contain, each once.
+ * Returns the scopes that a challenge names: those that the requirements contain, each once.
  *
  * `offline_access` is left out. It requests a refresh token and has no meaning at a resource server. MCP
  * says that servers should not name it.

@@ -1,6 +1,6 @@
 /**
- * @module The challenges of `WWW-Authenticate`, and with them all headers of an error response. The values
- * in a challenge come from configuration and from fixed sentences, never from a request.
+ * @module The challenges of `WWW-Authenticate`, and the other headers that an error has before an adapter adds
+ * its own. The values in a challenge come from configuration and from fixed sentences, never from a request.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3 | RFC 6750, section 3}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
@@ -51,8 +51,9 @@ function quoted(text: string): string {
 /**
  * Creates the headers of an error response.
  *
- * @param scheme The scheme that the request used. Its challenge contains the error. `undefined` if the
- * request used none, or more than one: then every challenge contains the error.
+ * @param scheme The scheme that the request used. If two challenges are offered, only that of this scheme
+ * contains the error; a single challenge always contains it. `undefined` if the request used no scheme or more
+ * than one: then every challenge contains the error.
  */
 export function createErrorHeaders(
   error: AnyAccessTokenError,

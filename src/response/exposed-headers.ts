@@ -11,7 +11,7 @@
  * @param allowOrigin `Access-Control-Allow-Origin` of the response, as `getHeader` returns it.
  * @param exposed `Access-Control-Expose-Headers` of the response, as `getHeader` returns it.
  * @param names The header names that the response needs to expose.
- * @returns The new value; `undefined` if the response allows no other origin, or exposes all `names` already.
+ * @returns The new value; `undefined` if the response allows no other origin, or lists all `names` already.
  */
 export function exposeHeaders(
   allowOrigin: unknown,

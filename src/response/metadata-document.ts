@@ -128,7 +128,7 @@ function checkServers(
     ? `${label}:`
     : 'resource.authorizationServers is required, because the issuer'
   for (const server of servers) {
-    // The options of a trusted issuer decide whether it may use http.
+    // The identifier of a listed issuer was accepted with its options, so http is accepted here too.
     const allowInsecureHttp = issuers?.includes(server) ?? false
     const problem = findPublishedUrlProblem(server, { allowInsecureHttp })
     if (problem === undefined && !server.includes('?')) continue
@@ -165,7 +165,8 @@ function checkMaxAge(value: unknown): number {
   throw new TypeError('resource.maxAge must be a whole number of seconds between 0 and 31536000')
 }
 
-// RFC 9728 §2: a boolean that is absent is false. Every other member without a value is a list.
+// RFC 9728 §2: a boolean that is absent is false. The only other member of `createBehaviourMembers` that may
+// be undefined is a list, `dpop_signing_alg_values_supported`.
 const defaultValues: JsonObject = {
   dpop_bound_access_tokens_required: false,
   tls_client_certificate_bound_access_tokens: false,

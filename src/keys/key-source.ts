@@ -15,16 +15,16 @@ export interface KeySource {
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
    * Fetches keys for a token with an unknown key: no key of `previous` fits the token, or the token has no
-   * `kid` and the keys that fit did not verify it. Returns a set that `hasCandidate` accepts, or a set that
+   * `kid` and the keys that fit did not verify it. Returns a set that `isNewEnough` accepts, or a set that
    * was requested after the token arrived, or the current set if the rate limit is reached.
    *
-   * @param hasCandidate Returns whether a set may be used although it was requested before the token arrived.
+   * @param isNewEnough Returns whether a set may be used although it was requested before the token arrived.
    * @throws ServiceUnavailableError, or rejects with it, if the fetch fails, is not due or not allowed, or
    * exceeds `keys.timeout`.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,
-    hasCandidate: (set: KeySet) => boolean,
+    isNewEnough: (set: KeySet) => boolean,
     arrival?: Arrival,
   ) => KeySet | Promise<KeySet>
 }

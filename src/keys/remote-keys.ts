@@ -79,14 +79,14 @@ export function createRemoteKeySource(options: RemoteKeySourceOptions): KeySourc
 
   function refreshForUnknownKey(
     previous: KeySet,
-    hasCandidate: (set: KeySet) => boolean,
+    isNewEnough: (set: KeySet) => boolean,
     arrival = recordArrival(),
   ): KeySet | Promise<KeySet> {
     const { cached, metadataRefresh } = state
-    if (cached !== undefined && cached.set !== previous && hasCandidate(cached.set)) {
+    if (cached !== undefined && cached.set !== previous && isNewEnough(cached.set)) {
       return usableSet()
     }
-    const retry = () => refreshForUnknownKey(previous, hasCandidate, arrival)
+    const retry = () => refreshForUnknownKey(previous, isNewEnough, arrival)
     // A set shows that a key does not exist only if it was requested after the token arrived, and from the
     // URL in the current metadata.
     if (cached !== undefined && cached.requestOrder > arrival.order) {

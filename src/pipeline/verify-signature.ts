@@ -24,7 +24,7 @@ const maxCost = 4_096
 
 /**
  * Verifies a signature with the current keys of the issuer. If the token may be signed with a newer key,
- * fetches the keys again and verifies once more.
+ * asks the key source for newer keys and, if there are any, verifies once more.
  *
  * @param now Seconds since 1970.
  * @param arrival When the token began to wait. The limit of its whole wait is `keys.timeout`.
@@ -123,13 +123,17 @@ function continueAfterFailure(attempt: Attempt): MaybePromise<VerificationKey | 
   return tryNewerKeys(attempt)
 }
 
-/** Tries a key set that is newer than that of the attempt. There is none if the rate limit is reached. */
+/**
+ * Tries a key set that is newer than that of the attempt. There is none if the rate limit is reached, or if the
+ * keys are configured.
+ */
 function tryNewerKeys(attempt: Attempt): MaybePromise<VerificationKey | undefined> {
   const { jwt, issuer, arrival, keySet, candidates } = attempt
-  // If candidates failed, only keys that were requested after the token arrived are accepted.
-  const hasCandidate = (later: KeySet) =>
+  // A set that was requested before the token arrived is enough only if the token had no candidate so far and
+  // has one in that set.
+  const isNewEnough = (later: KeySet) =>
     candidates.length === 0 && findCandidates(later, jwt.header).length > 0
-  const newest = issuer.keys.refreshForUnknownKey(keySet, hasCandidate, arrival)
+  const newest = issuer.keys.refreshForUnknownKey(keySet, isNewEnough, arrival)
   return isPromise(newest)
     ? newest.then((set) => tryNewest(set, attempt))
     : tryNewest(newest, attempt)

@@ -2,8 +2,8 @@
  * @module The decision about one request, in five steps. `decide` runs steps 1 and 2 and calls
  * `verifyProofAndAuthorize` for step 3, which calls `checkRevocationAndAuthorize` for step 4; step 5 is the
  * response. `verifyAndDecide` contains step 2 for a JWT that is not cached. Each step returns its result or
- * throws an AccessTokenError. Cheap checks run before expensive ones. For a cached token no promise is
- * created, unless a step has to wait.
+ * throws an AccessTokenError, or another Error if a function of the application failed. Cheap checks run before
+ * expensive ones. For a cached token no promise is created, unless a step has to wait or refuses.
  */
 import type { AccessToken, HttpRequest, Proof, Requirement } from '../access-token.ts'
 import { readCredentials } from '../credentials/credentials.ts'
@@ -218,7 +218,7 @@ function findCredentials(token: string | undefined, context: ValidationContext):
 /**
  * Finds the result for a token that was verified before, or for an opaque token.
  *
- * @returns `undefined` for a JWT that has to be verified.
+ * @returns `undefined` for a token that has to be verified as a JWT.
  */
 function verifyCachedOrOpaque(
   presented: PresentedToken,
@@ -230,8 +230,8 @@ function verifyCachedOrOpaque(
   const result = lookup.value
   if (result === undefined) {
     // Only the form of the token decides: a JWT that is not valid is never tried as an opaque token.
-    const isJwt = opaqueIssuers.length === 0 || !isOpaque(presented.token)
-    return isJwt ? undefined : opaqueVerifier.verify(presented, context)
+    const isTreatedAsJwt = opaqueIssuers.length === 0 || !isOpaque(presented.token)
+    return isTreatedAsJwt ? undefined : opaqueVerifier.verify(presented, context)
   }
   const isValid = revalidateCached(result, context)
   return typeof isValid === 'boolean'

@@ -1,6 +1,7 @@
 /**
- * @module Checks requirements against a token that was authenticated before, and refuses requests without
- * a token. The requirement of the authentication itself is step 4 in `authenticate.ts`.
+ * @module Checks requirements against a token that was authenticated before, and refuses requests that
+ * `authenticate` let pass without a token. The requirement of `authenticate` itself is step 4 in
+ * `authenticate.ts`.
  */
 import type { AccessToken, Requirement } from '../access-token.ts'
 import type { MaybePromise } from '../internal/maybe-promise.ts'

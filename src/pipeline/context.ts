@@ -23,7 +23,7 @@ export interface ValidationContext {
   presented: PresentedToken | undefined
   /** The result of the cache lookup for the token. */
   lookup: CacheLookup<VerificationResult>
-  /** The scheme of the credentials; `undefined` without credentials. */
+  /** The scheme of the token; `undefined` if no token was read from a request. */
   scheme: 'Bearer' | 'DPoP' | undefined
   /** The access token from an earlier authentication of the same request. */
   readonly previousToken: AccessToken | undefined
@@ -33,11 +33,11 @@ export interface ValidationContext {
   header: JoseHeader | undefined
   /** The claims of a token that was parsed for this request; not set for a cached one. */
   claims: Claims | undefined
-  /** The trusted issuer that the token names. */
+  /** The trusted issuer that the token names or, if it is opaque, that its prefix selects. */
   issuer: TrustedIssuer | undefined
   /** The verification result, set at step 3; in `authorize`, the access token. */
   verified: VerificationResult | AccessToken | undefined
-  /** Whether the token was verified for an earlier request. */
+  /** Whether the result of an earlier verification is used. */
   cached: boolean
 }
 

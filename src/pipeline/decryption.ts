@@ -1,6 +1,6 @@
 /**
  * @module Connects the decryption of tokens with the issuers: whose keys are tried, and which issuers send
- * only encrypted tokens.
+ * only encrypted JWTs.
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import { createFairQueue, QueueFullError } from '../internal/fair-queue.ts'
@@ -26,7 +26,7 @@ export type DecryptToken = (token: string) => Promise<DecryptedToken> | undefine
  */
 const limits = { running: 2, waiting: 100 }
 
-/** @returns `undefined` where no issuer has decryption keys. */
+/** @returns `undefined` if the issuers are listed and none has decryption keys. */
 export function createDecryption(
   settings: ResolvedOptions['issuers'],
   issuers: TrustedIssuers,
@@ -88,7 +88,7 @@ async function decryptForNamedIssuer(
 }
 
 /**
- * Validates that a token was encrypted if its issuer has `decryptionKeys`, and that the encrypted token and
+ * Validates that a JWT was encrypted if its issuer has `decryptionKeys`, and that the encrypted token and
  * the JWT in it agree.
  *
  * @param decrypted `undefined` for a token that was not encrypted.

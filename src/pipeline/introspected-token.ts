@@ -1,6 +1,6 @@
 /**
- * @module Validates the members of an introspection response by the rules for the claims of a JWT, and
- * creates the result that is cached.
+ * @module Validates the members of an introspection response, with the functions of `token/` for times,
+ * audience, `cnf` and scopes, and creates the result, which may be cached.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { getOwn } from '../internal/own-property.ts'
@@ -18,12 +18,18 @@ import {
   type VerificationResult,
 } from './verification-result.ts'
 
-/** Minimum seconds from now to `expiresAt`: other libraries refuse a token that expires now. */
+/**
+ * Minimum seconds from now to `expiresAt` if neither the response nor a JWT has `exp`: other libraries refuse a
+ * token that expires now.
+ */
 const minLifetime = 10
 
 export interface IntrospectionRules {
   readonly issuer: TrustedIssuer
-  /** Seconds from now to `expiresAt` if the response has no `exp`, but at least {@link minLifetime}. */
+  /**
+   * Seconds from now to `expiresAt` if neither the response nor a JWT has `exp`, but at least
+   * {@link minLifetime}.
+   */
   readonly maxAge: number
 }
 
@@ -63,8 +69,8 @@ const identityMembers = ['sub', 'client_id', 'aud', 'cnf', 'exp', 'nbf', 'iat', 
 
 /**
  * Combines a response with the JWT that it is about. What the token grants comes from the response alone.
- * `sub`, `client_id` and `cnf` must agree. The {@link identityMembers} that the response leaves out come from
- * the JWT.
+ * `sub`, `client_id` and `cnf` must be equal where both have them. The {@link identityMembers} that the response
+ * leaves out come from the JWT.
  */
 function combineWithJwt(response: Claims, jwt: VerificationResult): Claims {
   requireEqual('sub', getOwn(response, 'sub'), jwt.subject)

@@ -40,7 +40,7 @@ export interface TokenVerifier {
 export interface ProofVerifier {
   /**
    * Reads what a token is bound to, and validates that the options and the scheme of the request allow a
-   * proof of it. Does not verify the proofs. Runs before keys are fetched.
+   * proof of it. Does not verify the proofs. For a JWT that is not cached, runs before keys are fetched.
    *
    * @returns `undefined`: the token is not bound.
    * @throws AccessTokenError
@@ -66,7 +66,7 @@ export interface Pipeline {
   readonly options: ResolvedOptions
   readonly observer: Observer
   readonly issuers: TrustedIssuers
-  /** `undefined`: no token is cached. */
+  /** The results for JWTs; `undefined`: they are not cached. */
   readonly cache: TokenCache<VerificationResult> | undefined
   /** Issuers with introspection; none if `issuer` is a function. Empty: opaque tokens are refused. */
   readonly opaqueIssuers: readonly TrustedIssuer[]

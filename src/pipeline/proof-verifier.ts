@@ -65,8 +65,8 @@ export function createProofVerifier({
   }
 
   /**
-   * Runs before keys are fetched, and again in `verify`, because a cached token skips
-   * `readAndValidateBinding`.
+   * Runs before keys are fetched, and again in `verify`, because `readAndValidateBinding` runs only for a JWT
+   * that is not cached.
    */
   function validateBinding(
     confirmation: Confirmation | undefined,

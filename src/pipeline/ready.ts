@@ -14,7 +14,7 @@ export async function prepareIssuers({ issuers, introspectors }: Pipeline): Prom
     try {
       await issuer.keys.current()
     } catch (error) {
-      // An issuer that issues only opaque tokens may publish no keys, and needs none.
+      // An issuer that issues only opaque tokens may have no `jwks_uri`, and needs none.
       if (issuer.introspection === undefined || !isMissingJwksUri(error)) throw error
       await introspectors.get(issuer).ready()
     }

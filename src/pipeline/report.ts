@@ -49,7 +49,7 @@ export function reportAccepted(token: AccessToken, context: ValidationContext): 
 
 const callbackFailures = new WeakSet<Error>()
 
-/** Whether an event has reported this error as the failure of a function of the application. */
+/** Whether the event `callback.failed` has reported this error. */
 export function isCallbackFailure(error: Error): boolean {
   return callbackFailures.has(error)
 }
@@ -89,14 +89,15 @@ export function reportRefusal(thrown: unknown, context: ValidationContext): Erro
   return completeError(error, context.pipeline, selectScheme(error, context))
 }
 
-type VerifiedToken = ValidationContext['verified']
+/** A verification result, whose issuer is an object, or an access token, whose issuer is a name. */
+type ResultOrToken = ValidationContext['verified']
 
-function getIssuer(verified: VerifiedToken): string | undefined {
+function getIssuer(verified: ResultOrToken): string | undefined {
   const issuer = verified?.issuer
   return typeof issuer === 'object' ? issuer.issuer : issuer
 }
 
-function getClientId(verified: VerifiedToken): string | undefined {
+function getClientId(verified: ResultOrToken): string | undefined {
   const clientId = verified?.clientId
   return clientId === undefined ? undefined : printable(clientId)
 }
@@ -121,7 +122,7 @@ export function completeError(
   return thrown
 }
 
-/** Returns the scheme whose challenge carries the error; `undefined` if the request used several. */
+/** Returns the scheme whose challenge carries the error; `undefined` if none was read, or several were used. */
 function selectScheme(
   { code }: AnyAccessTokenError,
   { scheme, presented }: ValidationContext,
@@ -130,14 +131,14 @@ function selectScheme(
   return code === 'invalid_request' && presented?.token.includes(',') ? undefined : scheme
 }
 
-/** Whether an error is a refusal. The application threw any other error. */
+/** Whether an error is a refusal. Any other error is due to the application: see `CallbackFailedEvent`. */
 function isRefusal(error: unknown): error is AnyAccessTokenError {
   return error instanceof AccessTokenError
 }
 
 /**
- * Returns the error (400) for a text that is not a token68. Checked only for refusals. A token that was
- * parsed is always a token68.
+ * Returns the error (400) for a text that is not a token68. Checked here, when the text is refused, because a
+ * token that was parsed is always a token68.
  */
 function findMalformedRequest({ presented, header }: ValidationContext) {
   return presented === undefined || header !== undefined ? undefined : findToken68Error(presented)
@@ -147,7 +148,8 @@ function findMalformedRequest({ presented, header }: ValidationContext) {
 function completeDetail(error: InvalidTokenError, context: ValidationContext): void {
   const { issuer, header, claims } = context
   if (header === undefined) {
-    // An opaque token, or a text that is no token. The prefix of an opaque token selects the issuer.
+    // Nothing was parsed: an opaque token, an encrypted one, or a text that is no token. Only the prefix of an
+    // opaque token sets the issuer then.
     if (issuer !== undefined) error.detail = { issuer: issuer.printableName, ...error.detail }
     else if (isOpaqueForFunction(error, context)) error.detail = { hint: opaqueForFunctionHint }
     return

@@ -1,14 +1,14 @@
 /**
- * @module Validates a cached result again, on every request.
+ * @module Validates the cached result for a JWT again, on every request.
  *
  * Checks what time can change: whether the issuer is trusted, with the same options; `exp`, `nbf`, `iat` and
  * `maxTokenAge`; whether the issuer still publishes the key. A key that the issuer removed may be
  * compromised, so its tokens are refused, although their signatures were verified.
  *
- * Does not repeat what depends on the token alone: parsing, the other claims, the signature. The cache
- * identifies the token by the SHA-256 of its whole text.
+ * Does not repeat what depends only on the token and on the options of its issuer: parsing, the other claims,
+ * the signature. The cache identifies the token by the SHA-256 of its whole text.
  *
- * Proof and requirement depend on the request. They are not part of the result and are checked later.
+ * Proof, revocation and requirement are not part of the result and are checked later.
  */
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -39,7 +39,8 @@ function revalidateWith(
   result: VerificationResult,
   context: ValidationContext,
 ): MaybePromise<boolean> {
-  // The options of the issuer have changed: verify the token anew with the new ones.
+  // The options of the issuer have changed, or it was looked up anew after its removal from the store of
+  // issuers: verify the token anew.
   if (issuer !== result.issuer) return false
   context.header = result.header
   context.issuer = issuer

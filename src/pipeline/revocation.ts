@@ -1,7 +1,8 @@
 /**
- * @module Calls the application's function `revoked`, on every request. Concurrent requests with the same
- * token share a call. A request uses only a call that began after the request arrived, because an earlier
- * call may have read an older state. So it waits for at most two calls. No result is kept.
+ * @module Calls the application's function `revoked` for every token that passed the earlier steps. Concurrent
+ * requests with the same token may share a call that returned a promise. A request uses only a call that began
+ * after the request reached this step, because an earlier call may have read an older state. So it waits for at
+ * most two calls: one that it cannot use, and the next. No result is kept.
  */
 import type { AccessToken } from '../access-token.ts'
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'

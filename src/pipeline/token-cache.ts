@@ -81,7 +81,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generation = (): Generation<V> => ({ entries: new Map(), headers: new Map(), length: 0 })
   let young = generation()
   let old = generation()
-  /** The header of the latest lookup, which the next token mostly has too. */
+  /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
 
   function add(digest: string, entry: Entry<V>): void {

@@ -21,7 +21,10 @@ export interface VerificationResult extends TimeClaims {
   readonly scopes: readonly string[]
   /** What the token is bound to; `undefined` for a bearer token. */
   readonly confirmation: Confirmation | undefined
-  /** The claim `exp`, in seconds. (The member `exp` is Infinity if an introspection response has none.) */
+  /**
+   * Seconds since 1970: the claim `exp`, or for an opaque token without `exp` a time that
+   * `introspected-token.ts` computes. (The member `exp` is then Infinity.)
+   */
   readonly expiresAt: number
   readonly claims: Readonly<JwtClaims>
   /** `undefined` where the result comes from introspection. */

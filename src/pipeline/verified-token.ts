@@ -96,12 +96,12 @@ export function getNextNonce(token: AccessToken): string | undefined {
   return (token as Partial<VerifiedToken>)[nonceKey]
 }
 
-/** Returns the result of the DPoP proof; `undefined` without a proof, or for a token of another copy. */
+/** Returns the result of the DPoP proof; `undefined` without one, or if this copy did not create the token. */
 export function getDpopResult(token: AccessToken): DpopResult | undefined {
   return VerifiedToken.getDpopResult(token)
 }
 
-/** Returns what `authenticate` required of the token; `undefined` for a token of another copy. */
+/** Returns what `authenticate` required of the token; `undefined` if this copy did not create the token. */
 export function getRequirements(token: AccessToken): readonly CompiledRequirement[] | undefined {
   return VerifiedToken.getRequirements(token)
 }

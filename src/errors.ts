@@ -69,7 +69,7 @@ export class MissingTokenError extends AccessTokenError {
   declare readonly code: 'missing_token'
   declare readonly status: 401
   declare readonly expose: true
-  /** The scopes that the route needs. */
+  /** The scopes that the route requires, those of `anyScope` too; without `offline_access`. */
   declare readonly scopes: readonly string[]
 
   constructor(scopes: readonly string[] = [], detail?: ErrorDetail) {
@@ -86,7 +86,7 @@ export class MissingTokenError extends AccessTokenError {
 }
 
 /**
- * The request does not present exactly one well-formed token: 400 `invalid_request`.
+ * The request presents more than one token, or a malformed header field or parameter: 400 `invalid_request`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1 | RFC 6750, section 3.1}
  */
@@ -141,11 +141,14 @@ export class InsufficientScopeError extends AccessTokenError {
   declare readonly code: 'insufficient_scope'
   declare readonly status: 403
   declare readonly expose: true
-  /** All scopes that the route requires, not only the missing ones. Empty if scopes would not help. */
+  /**
+   * The scopes that the route requires, those of `anyScope` and granted ones too; without `offline_access`.
+   * Empty if scopes would not help.
+   */
   declare readonly scopes: readonly string[]
 
   /**
-   * @param canStepUp Whether another token could help. If not, the challenge has no `error`, because
+   * @param canStepUp Whether another token could help. If not, the response has no `error`, because
    * clients would ask for a token again and again.
    */
   constructor(scopes: readonly string[], detail?: ErrorDetail, canStepUp = true) {

@@ -1,5 +1,5 @@
 /**
- * @module The base class of all errors, and the parts that they have in common. Imports nothing of this
+ * @module The base class of all refusals, and the parts that they have in common. Imports nothing of this
  * package.
  */
 import { types } from 'node:util'
@@ -19,7 +19,7 @@ export interface ErrorDetail {
    * an MCP tool from the request (untrusted).
    */
   readonly hint?: string
-  /** The trusted issuer whose rules refused the token. */
+  /** The trusted issuer of the token. */
   readonly issuer?: string
   readonly algorithm?: string
   readonly kid?: string
@@ -49,10 +49,10 @@ const brand = Symbol.for('oauth-resource-server.error')
 const isOrdinaryInstance = Function.prototype[Symbol.hasInstance]
 
 /**
- * The base class of every refusal. `message` is a fixed sentence that the client may read. A custom
- * server responds with `status`, `headers` and `body`.
+ * The base class of every refusal. `message` is a fixed sentence; `expose` says whether the client may read it.
+ * A custom server responds with `status`, `headers` and `body`.
  *
- * Has no stack: a refusal is an expected result, and recording ten frames takes about 5 µs.
+ * Its stack has no frames: a refusal is an expected result, and recording ten frames takes about 5 µs.
  */
 export abstract class AccessTokenError extends Error {
   // Declared here and set by constructors: field initializers would double the cost of an error.

@@ -31,8 +31,8 @@ export const invalidDpopProofReasons: readonly InvalidDpopProofReason[] = Object
 
 /**
  * The request does not prove possession of the key that the token is bound to: 401
- * `invalid_dpop_proof`. The token itself is valid, except where the proof is missing or malformed: that may be
- * reported before the token is verified.
+ * `invalid_dpop_proof`. The token itself was verified, except where the proof is missing or malformed: that may
+ * be reported before the token is verified.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-7.1 | RFC 9449, section 7.1}
  */
@@ -57,7 +57,7 @@ export class InvalidDpopProofError extends AccessTokenError {
 }
 
 /**
- * The DPoP proof is valid, but does not contain a current nonce of this server: 401
+ * The DPoP proof is otherwise valid, but does not contain a current nonce of this server: 401
  * `use_dpop_nonce`. The response has a nonce in `DPoP-Nonce`. The client tries again with it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9449#section-9 | RFC 9449, section 9}

@@ -2,8 +2,8 @@
 import { AccessTokenError, type ErrorDetail } from './access-token-error.ts'
 
 /**
- * The token is valid, but the user authenticated too weakly or too long ago: 401
- * `insufficient_user_authentication`.
+ * The token is valid, but the user authenticated too weakly or too long ago, or the token does not say how or
+ * when: 401 `insufficient_user_authentication`.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9470#section-3 | RFC 9470, section 3}
  */
@@ -15,7 +15,7 @@ export class InsufficientAuthenticationError extends AccessTokenError {
   declare readonly acrValues: readonly string[]
   /** Maximum seconds since the authentication; `undefined` for no limit. */
   declare readonly maxAge: number | undefined
-  /** The scopes that the route requires: all of them, granted or not. */
+  /** The scopes that the route requires, those of `anyScope` and granted ones too; without `offline_access`. */
   declare readonly scopes: readonly string[]
 
   constructor(

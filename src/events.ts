@@ -43,7 +43,7 @@ export interface TokenAcceptedEvent {
   readonly durationMs: number
 }
 
-/** A request was refused, for any reason except the absence of a token. */
+/** A request or a token was refused, for any reason except the absence of a token. */
 export interface TokenRefusedEvent {
   readonly type: 'token.refused'
   readonly status: number
@@ -59,9 +59,12 @@ export interface TokenRefusedEvent {
   readonly proofReason?: InvalidDpopProofReason | undefined
   /** What is unavailable, where `reason` is `service_unavailable`. */
   readonly service?: UnavailableService | undefined
-  /** The trusted issuer, once the token has named one. */
+  /** The trusted issuer of the token, where it is known. */
   readonly issuer?: string | undefined
-  /** The client of a valid token, as in {@link TokenAcceptedEvent}. Absent if the token is not valid. */
+  /**
+   * The client, as in {@link TokenAcceptedEvent}, of a token that was refused after its verification: for its
+   * proof, its revocation or a requirement. Absent for other refusals.
+   */
   readonly clientId?: string | undefined
   readonly detail: ErrorDetail
   readonly cause?: unknown
@@ -71,13 +74,13 @@ export interface TokenRefusedEvent {
 /** A request had no token. On a route with `optional` the request is not refused. */
 export interface TokenMissingEvent {
   readonly type: 'token.missing'
-  /** What the request had instead: another scheme, or a token in a location that is not enabled. */
+  /** What the request had instead: another scheme or none, or a token in a query that is not read. */
   readonly hint?: string | undefined
 }
 
 /**
- * `Requirement.check` or another function of the application threw, or a requirement that was passed
- * with a request is invalid.
+ * `Requirement.check` or another function of the application threw, returned a wrong value or did not settle in
+ * time, or what was passed to a validator is wrong: a requirement, or the headers of a request.
  */
 export interface CallbackFailedEvent {
   readonly type: 'callback.failed'
@@ -94,7 +97,7 @@ export interface KeysRefreshedEvent {
   readonly issuer: string
   /** Usable keys in the set. */
   readonly keys: number
-  /** JWKs that were skipped: malformed, of another use, too weak, or private. */
+  /** JWKs that were skipped, for the reasons in {@link KeySkipReason}. */
   readonly skipped: number
   readonly added: number
   readonly removed: number
@@ -109,20 +112,20 @@ export interface KeysFailedEvent {
   readonly cause: unknown
   /** What is used meanwhile: keys that are `fresh`, or expired (`stale`), or no keys. */
   readonly serving: 'stale' | 'fresh' | 'nothing'
-  /** Seconds until a request makes the next attempt. */
+  /** Seconds after which a request may start the next attempt. */
   readonly retryAfter: number
   readonly durationMs: number
 }
 
-/** A token named a key that is not in the set, and the limit for such lookups is reached. */
+/** No key of the set fits a token, and the limit of fetches for that reason is reached. */
 export interface KeysRateLimitedEvent {
   readonly type: 'keys.rate_limited'
   readonly issuer: string
 }
 
 /**
- * With a function as `issuer`: a token was refused with 503, because unverified tokens name too many
- * issuers. Issuers with a verified token are not affected.
+ * With a function as `issuer`: unverified tokens name too many issuers. A token was refused with 503, unless
+ * expired keys of its issuer are used. Issuers with a verified token are not affected.
  */
 export interface IssuersRateLimitedEvent {
   readonly type: 'issuers.rate_limited'

@@ -2,8 +2,8 @@
 import type { FetchFailureReason } from '../internal/fetch-failure.ts'
 
 /**
- * A request to the introspection endpoint, or for the metadata that names the endpoint, failed. The API
- * requests that waited for it got a 503.
+ * An introspection failed: no usable response of the introspection endpoint, or of the metadata that names the
+ * endpoint. The API requests that waited for it got a 503.
  */
 export interface IntrospectionFailedEvent {
   readonly type: 'introspection.failed'

@@ -25,7 +25,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   const diagnostics = channel(channelName)
   let warned = false
 
-  // A failure of `onEvent` must not fail the request. It is reported once.
+  // A failure of `onEvent` must not fail the request. A process warning reports the first one.
   function warn(error: unknown): void {
     if (warned) return
     warned = true

@@ -11,8 +11,8 @@ export interface HttpRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   /**
-   * The whole request target, where a router has shortened `url`. Express and connect set it. The URL in
-   * a DPoP proof is compared with it.
+   * The whole request target, even where a router has shortened `url`. Express and connect set it. If it is
+   * set, the URL in a DPoP proof is compared with its path, otherwise with that of `url`.
    */
   readonly originalUrl?: string | undefined
   /**
@@ -83,8 +83,8 @@ export interface AccessToken<C extends object = JwtClaims> {
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
   /**
-   * The claim `exp`: seconds since 1970. If an introspection response has no `exp`: the time until which
-   * the result may be cached, or ten seconds after the introspection if that is later.
+   * The claim `exp`: seconds since 1970. If the introspection response for an opaque token has no `exp`: the
+   * time until which the result may be cached, or ten seconds after the introspection if that is later.
    */
   readonly expiresAt: number
   /** The scheme of the `Authorization` header; `Bearer` for a token from elsewhere. */
@@ -119,8 +119,8 @@ export interface Requirement {
   readonly authentication?: AuthenticationRequirement | undefined
   /**
    * Receives the details that the token grants at this API. Any result except `true` is refused with 403
-   * `insufficient_scope`. A token whose claim is missing, empty or malformed is refused in the same way,
-   * without a call.
+   * `insufficient_scope`. A token whose claim is missing, empty or malformed, or has only details for other
+   * APIs, is refused in the same way, without a call.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9396#section-9 | RFC 9396, section 9}
    */
@@ -155,7 +155,10 @@ export interface AuthenticationRequirement {
  */
 export interface AuthorizationDetail {
   readonly type: string
-  /** Where the detail can be used. If locations are listed, at least one is this API. */
+  /**
+   * Where the detail can be used. If locations are listed, at least one is this API, provided that an audience
+   * or the resource identifier is a URL.
+   */
   readonly locations?: readonly string[]
   readonly actions?: readonly string[]
   readonly datatypes?: readonly string[]

@@ -1,6 +1,6 @@
 /**
- * @module The public core. Adapters are entries of their own: `oauth-resource-server/express`, `/koa`,
- * `/http`, `/fetch` and `/mcp`; the test kit is `oauth-resource-server/testing`.
+ * @module The public core. Other entries are the adapters, `oauth-resource-server/express`, `/koa`, `/http`,
+ * `/fetch` and `/mcp`, the replay store in Redis, `/redis`, and the test kit, `/testing`.
  */
 export type {
   AccessToken,

@@ -16,8 +16,8 @@ export interface Validator<C extends object = JwtClaims> {
   /**
    * Authenticates a request: finds its access token and validates it.
    *
-   * @throws AccessTokenError with everything that the response needs; an Error if a function of the
-   * application failed, with what it threw as `cause`.
+   * @throws AccessTokenError with everything that the response needs; another Error if a function of the
+   * application failed or `requirement` is wrong.
    */
   readonly authenticate: (
     request: HttpRequest,
@@ -27,13 +27,15 @@ export interface Validator<C extends object = JwtClaims> {
    * Validates a token without a request: from a WebSocket message, gRPC, MQTT, a queue. Refuses tokens
    * that are bound to a key, because nothing proves possession of it.
    *
-   * @throws AccessTokenError
+   * @throws The same as {@link Validator.authenticate}.
    */
   readonly validate: (token: string, requirement?: Requirement) => Promise<AccessToken<C>>
   /**
-   * Checks one more requirement against a verified token. Does not validate the token again.
+   * Checks a requirement, and that of the validator, against a verified token. Does not validate the token
+   * again.
    *
-   * @throws InsufficientScopeError or InsufficientAuthenticationError
+   * @throws InsufficientScopeError or InsufficientAuthenticationError; another Error if a function of the
+   * application failed or `requirement` is wrong.
    */
   readonly authorize: (token: AccessToken<C>, requirement: Requirement) => Promise<void>
   /**
@@ -60,7 +62,10 @@ export interface Validator<C extends object = JwtClaims> {
 
 const pipelines = new WeakMap<object, Pipeline>()
 
-/** Returns the pipeline of a validator; `undefined` for an object of the application that wraps one. */
+/**
+ * Returns the pipeline of a validator; `undefined` for an object of the application that wraps one, and for a
+ * validator of another copy of the package.
+ */
 export function pipelineOf(validator: Validator<object>): Pipeline | undefined {
   return pipelines.get(validator)
 }

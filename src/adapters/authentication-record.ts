@@ -19,8 +19,8 @@ export const recordVersion = 1
 export interface MiddlewareContext {
   readonly recordVersion: number
   /**
-   * Whether an event reports every error that `authenticate` and `authorize` throw; false for an object of
-   * the application that wraps a validator.
+   * Whether an event reports every error that `authenticate` and `authorize` throw; false for a wrapper (see
+   * `middleware.ts`).
    */
   readonly reportsErrors: boolean
   readonly passErrors: boolean
@@ -34,7 +34,7 @@ export interface MiddlewareContext {
    * Checks a requirement. Without a token, throws `MissingTokenError`.
    *
    * @param authorized The requirements of earlier `authorize` calls for the same request.
-   * @throws AccessTokenError, at once or by rejecting.
+   * @throws AccessTokenError, or another Error, synchronously or by rejecting.
    */
   readonly authorize: (
     token: AccessToken | undefined,
@@ -68,7 +68,7 @@ function setRecord(carrier: object, record: Authentication | undefined): void {
   target[authentication] = record
 }
 
-/** The object on which the application finds the token: the request, or Koa's `ctx.state`. */
+/** The object whose `auth` is set: the request, Koa's `ctx.state`, or an object of the adapter. */
 export interface AuthHolder {
   auth?: unknown
 }
@@ -76,7 +76,7 @@ export interface AuthHolder {
 /**
  * Removes what an earlier `authenticate` recorded, and what another middleware left in `auth`.
  *
- * @returns The token of the earlier `authenticate`.
+ * @returns The token of the earlier `authenticate`, if it recorded one.
  */
 export function clearAuthentication(carrier: object, holder: AuthHolder): AccessToken | undefined {
   const previous = (carrier as Carrier)[authentication]
@@ -125,7 +125,7 @@ export function recordAuthorized(record: Authentication, requirement: CompiledRe
   record.authorized = [...authorized, requirement]
 }
 
-/** @throws Error if no `authenticate` ran before, or if the request is anonymous. */
+/** @throws Error if the request is anonymous; and as {@link findAuthentication}. */
 export function getRecordedToken(carrier: object): AccessToken {
   const { token } = findAuthentication(carrier, 'accessToken()')
   if (token !== undefined) return token

@@ -21,8 +21,8 @@ import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './
 export type ConnectMiddleware = (request: HttpRequest, response: object, next: Next) => void
 
 /**
- * Authenticates a request. Responds to refusals itself, unless `passErrors` is set. All other errors go to
- * `next(error)`, once, as an Error.
+ * Authenticates a request. Responds to refusals itself, unless `passErrors` is set or the headers were sent
+ * before. All other errors go to `next(error)`, once, as an Error.
  */
 export function authenticateConnect(
   context: MiddlewareContext,

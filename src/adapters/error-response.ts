@@ -79,8 +79,8 @@ function setErrorHeaders(response: NodeResponse, error: AccessTokenError): void 
 }
 
 /**
- * Sets the new DPoP nonce. RFC 9449 §8.2: the response must not be cached. A response without header
- * methods cannot contain the nonce: the client gets one with the next refusal.
+ * Sets the new DPoP nonce. RFC 9449 §8.2: the response must not be cached. Has no effect on a response without
+ * header methods, and after the headers were sent: the client gets a nonce with the next refusal.
  */
 export function setDpopNonce(response: NodeResponse, nonce: string): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return
@@ -93,7 +93,7 @@ export function setDpopNonce(response: NodeResponse, nonce: string): void {
 // For errors that the application created: the realm of the validator is not known.
 const defaultChallenges = createChallenges({ realm: 'api' })
 
-/** Returns the headers of an error. If the application created it, it has none: they are added. */
+/** Returns the headers of an error. If it has none, because the application created it, they are added. */
 export function ensureHeaders(error: AccessTokenError): ErrorResponseHeaders {
   if (Object.keys(error.headers).length > 0) return error.headers
   const headers = createErrorHeaders(error as AnyAccessTokenError, defaultChallenges)
@@ -109,7 +109,10 @@ function setHeaders(error: AccessTokenError, headers: ErrorResponseHeaders): voi
 /** Maps merged headers to those of the error alone, because the application may throw the error again. */
 const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
-/** Adds the challenges of other code, and the header names that the application exposes to browsers. */
+/**
+ * Returns the headers of the error with the challenges that other code has set. If the response has
+ * `Access-Control-Allow-Origin`, adds {@link exposedNames} to the names that the application exposes.
+ */
 function mergePresentHeaders(
   response: NodeResponse,
   headers: ErrorResponseHeaders,
@@ -156,8 +159,8 @@ export function sendErrorResponse(response: NodeResponse, error: AccessTokenErro
 
 /**
  * Sets `Cache-Control: private`, because of a token in the body or the query. RFC 6750 §2.3: a shared cache
- * may store the response otherwise, unlike that to a request with `Authorization`. Has no effect on a
- * response without header methods.
+ * may store the response otherwise, unlike that to a request with `Authorization`. Has no effect if the response
+ * has `private` or `no-store`, on a response without header methods, and after the headers were sent.
  */
 export function setCacheControlPrivate(response: NodeResponse): void {
   if (response.headersSent || typeof response.setHeader !== 'function') return

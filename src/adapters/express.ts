@@ -27,10 +27,11 @@ declare global {
 export type ExpressMiddleware = ConnectMiddleware
 
 /**
- * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth`.
+ * Creates a middleware that lets only requests with a valid access token pass (with the option `optional`, also
+ * requests without a token), and sets `req.auth`.
  *
- * Responds to refusals itself, unless `passErrors` is set. All other errors go to `next(error)`, once, as
- * an Error.
+ * Responds to refusals itself, unless `passErrors` is set or the headers were sent before. All other errors go
+ * to `next(error)`, once, as an Error.
  *
  * @throws TypeError for a wrong option.
  */

@@ -37,8 +37,8 @@ const noResponse: object = Object.freeze({})
  * Does not read the body, so the option `tokenLocations` must not contain `body`. A `Request` does not give
  * access to its TLS connection, so `mtls` needs the certificate from a header or a function. Sets headers
  * only on refusals: a new DPoP nonce is sent only with a refusal, and a response to a token in the query
- * gets no `Cache-Control: private`. The promise rejects with an Error if a function of the application
- * fails.
+ * gets no `Cache-Control: private`. The promise rejects with an error that is not a refusal, for example if a
+ * function of the application throws.
  *
  * @throws TypeError for a wrong option.
  */

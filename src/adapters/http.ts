@@ -23,11 +23,13 @@ import { readMetadataEntry, serveMetadata, type ValidatorWithMetadata } from './
 export type { AuthenticateOptions } from './middleware.ts'
 
 /**
- * Resolves to the verified token, to `null` if the request was refused, and to `undefined` if it is
- * anonymous, which only the option `optional` allows.
+ * Resolves to the verified token, to `undefined` if the request is anonymous, which only the option `optional`
+ * allows, and to `null` if the request must not be handled: it was refused, a function of the application failed
+ * (the response is a 500), or an error went to `next(error)`.
  *
- * With `next` it is connect-style middleware: errors that it does not respond to go to `next(error)`, and
- * the promise never rejects. What `next()` throws goes to `next(error)` too, as in connect.
+ * With `next` it is connect-style middleware: errors that it does not respond to go to `next(error)`, and the
+ * promise never rejects. What `next()` throws goes to `next(error)` too, as in connect; the promise resolves as
+ * without that error.
  */
 export type HttpMiddleware<C extends object> = (
   request: HttpRequest,
@@ -46,12 +48,13 @@ export type HttpMetadataHandler = (
 ) => Promise<boolean>
 
 /**
- * Creates a function that lets only requests with a valid access token pass, and sets `req.auth`.
+ * Creates a function that lets only requests with a valid access token pass (with the option `optional`, also
+ * requests without a token), and sets `req.auth`.
  *
- * Without `next` there is no error handling. What the application's own functions throw results in a 500
- * without a body, and in the event `callback.failed`. The promise rejects if the request, the response or a
- * wrapper of a validator throws. With `passErrors` it rejects with refusals and all other errors, and no
- * response is sent.
+ * Without `next`, no framework handles errors: an error that is not a refusal results in a 500 without a body.
+ * The promise does not reject with an error that the event `callback.failed` has reported. It rejects with what
+ * the request, the response or a wrapper of a validator throws. With `passErrors` and without `next`, it rejects
+ * with refusals and all other errors, and no response is sent.
  *
  * @throws TypeError for a wrong option.
  */
@@ -74,8 +77,8 @@ export function authenticate<C extends object = JwtClaims>(
 }
 
 /**
- * Creates a function that checks the token which `authenticate` verified against a requirement. It
- * resolves to the token, or to `null` if the request was refused.
+ * Creates a function that checks the token which `authenticate` verified against a requirement. It resolves to
+ * the token, or to `null` as in {@link HttpMiddleware}.
  *
  * If no `authenticate` ran before, an Error goes to `next`. Without `next`, the response is a 500 without a
  * body, and the promise rejects.

@@ -44,8 +44,8 @@ export interface KoaContext {
 export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>
 
 /**
- * Creates a middleware that lets only requests with a valid access token pass, and sets
- * `ctx.state.auth`.
+ * Creates a middleware that lets only requests with a valid access token pass (with the option `optional`, also
+ * requests without a token), and sets `ctx.state.auth`.
  *
  * @throws TypeError for a wrong option.
  */

@@ -25,9 +25,9 @@ export type { AuthenticateOptions } from './middleware.ts'
 export type McpMiddleware = ConnectMiddleware
 
 /**
- * Creates a middleware that lets only requests with a valid access token pass, and sets `req.auth` to
- * the `AuthInfo` that the transports of the MCP SDK hand to tools. `extra.accessToken` is the verified
- * token.
+ * Creates a middleware that lets only requests with a valid access token pass (with the option `optional`, also
+ * requests without a token), and sets `req.auth` to the `AuthInfo` that the transports of the MCP SDK hand to
+ * tools. Its `extra.accessToken` is the verified token.
  *
  * @throws TypeError for a wrong option.
  */

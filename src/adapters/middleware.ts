@@ -1,7 +1,8 @@
 /**
  * @module What every adapter does: clears an earlier outcome, authenticates, and records the token, or that
  * the request is anonymous. Depends on no framework. `error-response.ts` responds to refusals. A *wrapper* is
- * an object of the application that has the methods of a validator and calls one.
+ * an object that has the methods of a validator, but that this copy of the package did not create: one of the
+ * application that calls a validator, or a validator of another copy.
  */
 import type { AccessToken, HttpRequest, Requirement } from '../access-token.ts'
 import { MissingTokenError } from '../errors.ts'
@@ -35,7 +36,7 @@ export interface AuthenticateOptions {
   readonly optional?: boolean | undefined
   /**
    * Passes refusals to the framework's error handling instead of responding. The headers of the response
-   * are already set. The response object may lack header methods.
+   * are already set, unless they were sent or the response object lacks header methods.
    * @defaultValue false
    */
   readonly passErrors?: boolean | undefined
@@ -121,8 +122,8 @@ function isValidator(value: Validator<object> | ValidatorOptions): value is Vali
  *
  * @param carrier The object that gets the record, which `authorize` reads.
  * @param holder The object that gets `auth`.
- * @returns The token; `undefined` for an anonymous request. A promise only if something has to be awaited, or
- * if the request is refused or anonymous.
+ * @returns The token; `undefined` for an anonymous request. A promise only if something has to be awaited, if the
+ * request is refused or anonymous, or if a wrapper decides.
  * @throws Whatever the validator, the request or the response throws; also by rejecting.
  */
 export function authenticateRequest(
@@ -187,7 +188,7 @@ export function authorizeRequest(
 
 const reportedErrors = new WeakSet<Error>()
 
-/** Marks an error that an event of the validator, or of the one that a wrapper calls, has reported. */
+/** Marks an error that an event has reported. For a wrapper: only the failure of a callback. */
 function markIfReported(thrown: unknown, { reportsErrors }: MiddlewareContext): Error {
   const error = toError(thrown)
   if (reportsErrors || isCallbackFailure(error)) reportedErrors.add(error)
@@ -195,8 +196,8 @@ function markIfReported(thrown: unknown, { reportsErrors }: MiddlewareContext): 
 }
 
 /**
- * Whether an event has reported this error; false for what a wrapper itself throws, and for what is thrown
- * while the outcome is recorded or the response is written.
+ * Whether {@link markIfReported} marked this error: an event has reported it. False for the errors of a wrapper
+ * except failures of callbacks, and for what is thrown while the outcome is recorded or the response is written.
  */
 export function isReported(error: Error): boolean {
   return reportedErrors.has(error)

@@ -1,6 +1,6 @@
 /**
  * @module Calls the `next` of connect-style middleware. What it throws must not reject the promise of an
- * adapter, which nothing awaits, and must not be lost.
+ * adapter, which connect-style servers do not await, and must not be lost.
  */
 import { messageOf, toError } from '../internal/callback.ts'
 

@@ -13,7 +13,7 @@ type ErrorClass = new (message: string) => Error
 export interface TokenVerifierOptions {
   /**
    * The class `InvalidTokenError` of the MCP SDK 1.x, which recognises only instances of its own classes.
-   * Not needed for SDK 2.x.
+   * Without this option, SDK 1.x responds with 500 to a token that is not valid. Not needed for SDK 2.x.
    */
   readonly InvalidTokenError?: ErrorClass | undefined
   /**
@@ -30,7 +30,8 @@ export interface TokenVerifier {
 
 /**
  * Creates a verifier for `requireBearerAuth` of the MCP SDK. The SDK responds with 401 to a token that is not
- * valid, and with 500 in an outage. (`authenticate` of this package responds with 503 in an outage.)
+ * valid, with 403 to one that lacks a scope that the validator requires, and with 500 in an outage.
+ * (`authenticate` of this package responds with 503 in an outage.)
  *
  * The verifier gets no request, so it refuses tokens that are bound to a key.
  *

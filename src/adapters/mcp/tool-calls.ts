@@ -115,7 +115,7 @@ function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | un
   return name === undefined ? invalidHeaders : new Set([name])
 }
 
-/** Returns the lines of a header field. */
+/** Returns the values of a header field: its lines, or one value where they were joined. */
 function readHeader({ headers, headersDistinct }: HttpRequest, name: string): readonly string[] {
   if (headers === undefined || headers === null) return []
   if (typeof headers.get === 'function') return [(headers as Headers).get(name) ?? []].flat()

@@ -52,9 +52,8 @@ export type HttpMetadataHandler = (
  * requests without a token), and sets `req.auth`.
  *
  * Without `next`, no framework handles errors: an error that is not a refusal results in a 500 without a body.
- * The promise does not reject with an error that the event `callback.failed` has reported. It rejects with what
- * the request, the response or a wrapper of a validator throws. With `passErrors` and without `next`, it rejects
- * with refusals and all other errors, and no response is sent.
+ * The promise rejects with that error too, unless the event `callback.failed` has reported it. With `passErrors`
+ * and without `next`, it rejects with refusals and all other errors, and no response is sent.
  *
  * @throws TypeError for a wrong option.
  */

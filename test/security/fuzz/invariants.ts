@@ -87,6 +87,19 @@ export function watchCrashes(): {
 const limit = 50
 
 /**
+ * Starts a stopwatch, which returns the milliseconds that this process has computed since, or a tenth of the
+ * time that has passed, if that is more: other processes delay this one.
+ */
+export function startStopwatch(): () => number {
+  const startedAt = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return Math.max((user + system) / 1_000, (performance.now() - startedAt) / 10)
+  }
+}
+
+/**
  * Fails if an action takes too long. Only the fastest of a few runs is measured, and only in `npm run
  * fuzz`, because other processes can delay a run.
  *

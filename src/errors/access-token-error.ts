@@ -73,11 +73,8 @@ export abstract class AccessTokenError extends Error {
   ) {
     const limit = Error.stackTraceLimit
     limitStack(0)
-    super()
+    super(message, cause === undefined ? undefined : { cause })
     limitStack(limit)
-    // By assignments, because with its arguments the constructor of Error takes twice as long.
-    this.message = message
-    if (cause !== undefined) this.cause = cause
     this.detail = detail
     this.body = body
     this.headers = {}

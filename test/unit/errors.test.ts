@@ -323,6 +323,14 @@ describe('the response to the client', () => {
 })
 
 describe('ServiceUnavailableError', () => {
+  it('does not show its cause, which may contain secrets, when it is serialized or copied', () => {
+    const failure = Object.assign(new Error('connect'), { config: { password: 'pa55' } })
+    const error = new ServiceUnavailableError('replay_store', 1, {}, failure)
+    expect(error.cause).toBe(failure)
+    expect(JSON.stringify([error, { ...error }])).not.toContain('pa55')
+    expect(Object.keys(error)).not.toContain('message')
+  })
+
   it.each([
     ['keys', 'The keys of the authorization server are unavailable'],
     ['introspection', 'The access token cannot be introspected at present'],

@@ -11,14 +11,15 @@ import { limitCost } from '../internal/limit-cost.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { verifyInTurn } from '../issuer/verify-in-turn.ts'
-import type { Arrival } from '../keys/arrival.ts'
+import { type Arrival, startWaiting } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import type { ParsedJwt } from '../token/jws.ts'
 
 /**
- * The maximum cost of the verifications for one token, in octets of RSA moduli: 4 keys of 8192 bits, or 8
- * of 4096 bits. A token without `kid` is tried with at most 10 keys, and with fewer if they cost more.
+ * The maximum cost of the verifications for one token with one key set, in octets of RSA moduli: 4 keys of
+ * 8192 bits, or 8 of 4096 bits. A token without `kid` is tried with at most 10 keys of a set, and with fewer
+ * if they cost more.
  */
 const maxCost = 4_096
 
@@ -27,7 +28,8 @@ const maxCost = 4_096
  * asks the key source for newer keys and, if there are any, verifies once more.
  *
  * @param now Seconds since 1970.
- * @param arrival When the token began to wait. The limit of its whole wait is `keys.timeout`.
+ * @param arrival The arrival of the token: a newer set must have been requested after it, and `keys.timeout`
+ * limits the whole wait, from the first one on.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
  * signed with. That is not an error here: the caller throws it.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError. Also by rejecting.
@@ -89,6 +91,7 @@ async function awaitVerification(
   key: VerificationKey,
   attempt: Attempt,
 ): Promise<VerificationKey | undefined> {
+  startWaiting(attempt.arrival)
   return (await isValid) ? key : continueAfterFailure(attempt)
 }
 
@@ -97,6 +100,7 @@ async function tryCandidates(
   input: Buffer,
   attempt: Attempt,
 ): Promise<VerificationKey | undefined> {
+  startWaiting(attempt.arrival)
   const limited = limitCost(attempt.candidates, maxCost, readCost)
   for (const [index, key] of limited.entries()) {
     if (await tryKey(key, input, index > 0, attempt)) return key

@@ -117,7 +117,10 @@ export interface KeysFailedEvent {
   readonly durationMs: number
 }
 
-/** No key of the set fits a token, and the limit of fetches for that reason is reached. */
+/**
+ * No key of the set fits a token, or those that fit did not verify a token without `kid`; and the limit of
+ * fetches for that reason is reached.
+ */
 export interface KeysRateLimitedEvent {
   readonly type: 'keys.rate_limited'
   readonly issuer: string

@@ -9,9 +9,9 @@ import type { CompiledRequirement } from '../requirement/requirement.ts'
 import { type NodeResponse, setCacheControlPrivate, setDpopNonce } from './error-response.ts'
 
 /**
- * The version of what one copy of the package reads of another: {@link Authentication} and the members
- * of {@link MiddlewareContext} that `findAuthentication` and `authorize` of the other copy use. Increment it
- * with a change that breaks them.
+ * The version of the format that two copies of the package share: {@link Authentication}, and the members of
+ * {@link MiddlewareContext} that another copy's `findAuthentication` and `authorize` read. Increment it with a
+ * change that breaks them.
  */
 export const recordVersion = 1
 

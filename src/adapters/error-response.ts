@@ -106,7 +106,10 @@ function setHeaders(error: AccessTokenError, headers: ErrorResponseHeaders): voi
   Reflect.set(error, 'headers', headers)
 }
 
-/** Maps merged headers to those of the error alone, because the application may throw the error again. */
+/**
+ * Maps merged headers to those that the error had before. If the application throws the error again, the
+ * merge starts from these.
+ */
 const originals = new WeakMap<ErrorResponseHeaders, ErrorResponseHeaders>()
 
 /**

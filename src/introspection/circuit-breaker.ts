@@ -38,7 +38,7 @@ interface Attempt {
    * Records a failure.
    *
    * @param token The hash of the token that may be the cause; `undefined` if no token can be.
-   * @returns Whether the circuit is open.
+   * @returns `false` if the failure does not count yet, because too few tokens have failed.
    */
   readonly fail: (failure: IntrospectionFailure, token: string | undefined) => boolean
   /** Must be called at the end of every attempt, after {@link succeed} or {@link fail}. */

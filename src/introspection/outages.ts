@@ -2,9 +2,10 @@
  * @module Decides which tokens must wait after a failed introspection. There are two kinds of tokens:
  * genuine (accepted before, or a JWT that was verified locally) and unknown (all others, which any client
  * can invent). A failure due to the server makes all tokens wait immediately. A failure due to load makes the
- * unknown tokens wait if it occurred for an unknown token, and all tokens if for a genuine one. Failures of ten
- * different tokens that may have caused them have the same effect; each makes its own token wait as well. A
- * failure due to the token makes only that token wait, and one due to `own_load` none.
+ * unknown tokens wait if it occurred for an unknown token, and all tokens if for a genuine one. A failure
+ * that the token may have caused makes that token wait, and has the same effect as one due to load when ten
+ * different tokens of the same kind have failed. A failure due to the token makes only that token wait, and
+ * one due to `own_load` none.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
@@ -13,7 +14,10 @@ import type { IntrospectionFailure } from './failure.ts'
 /** Why and for how long no request may be made about a token. */
 export interface Pause {
   readonly failure: IntrospectionFailure
-  /** Seconds until the next attempt with this token; 0 if it is possible, or when the one in flight ends. */
+  /**
+   * Seconds until the next attempt with this token; 0 if it may be made now, or as soon as the one in
+   * flight has ended.
+   */
   readonly delay: number
 }
 

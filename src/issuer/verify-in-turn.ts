@@ -17,8 +17,8 @@ export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verif
 /**
  * Verifies a signature: in the turn of its issuer, or immediately if only one issuer is listed.
  *
- * @param isContinuation Whether another key was tried before for the same token. Such a verification is
- * never refused.
+ * @param isContinuation Whether another key of the same set was tried before for the same token. Such a
+ * verification is never refused.
  * @throws ServiceUnavailableError, by rejecting, if too many signatures wait for the same turn.
  */
 export function verifyInTurn(

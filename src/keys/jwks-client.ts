@@ -37,8 +37,9 @@ export interface JwksClient {
   /** @throws FetchFailure */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
   /**
-   * Returns whether the metadata is too old; never true with a configured URL. The caller then reads it after
-   * the keys. `fetchKeys` reads it before them if the last fetch failed.
+   * Returns whether the metadata is too old; never true with a configured URL. If it is, the caller
+   * reads the metadata after the keys were fetched. (After a failed fetch, `fetchKeys` reads the metadata before
+   * the keys.)
    */
   readonly isMetadataDue: () => boolean
   /**

@@ -24,7 +24,7 @@ interface Attempt {
   /** By `performance.now()`. */
   readonly startedAt: number
   /**
-   * Whether requests that could use an expired set wait for this fetch, unless the last one failed. False if
+   * Whether requests that could use an expired set wait for this fetch, unless the fetch before it failed. False if
    * the set was fresh when the fetch began, or if a token with an unknown key caused it. All other requests
    * that need this fetch wait in any case.
    */

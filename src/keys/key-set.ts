@@ -14,7 +14,7 @@ import { readPublicKeyId } from './jwk-numbers.ts'
 
 /** The maximum number of JWKs in a set. */
 const maxKeys = 100
-/** The maximum number of keys that are tried for one token. */
+/** The maximum number of keys of one set that are tried for one token. */
 const maxCandidates = 10
 /** The maximum number of skipped JWKs in one message. */
 const maxDescribed = 10

@@ -6,11 +6,11 @@ export interface KeySource {
   /**
    * Returns the current keys. If the set has expired, a request may wait up to 1 s for a fetch: the promise
    * resolves to the newer set, or else to the expired one while that is usable. Without a usable set, it waits
-   * for one fetch, and rejects with ServiceUnavailableError if that fails, is not due or not allowed, or
-   * exceeds `keys.timeout`.
+   * for one fetch. It rejects with ServiceUnavailableError if the fetch fails or exceeds `keys.timeout`, and if
+   * none may start: because of the back-off after a failure, or a limit on issuers without a verified token.
    *
    * @param now Seconds since 1970, if the caller has just read the clock.
-   * @param arrival The arrival of the token, from which `keys.timeout` is measured. Default: now.
+   * @param arrival The arrival of the token. `keys.timeout` is measured from its first wait. Default: now.
    */
   readonly current: (now?: number, arrival?: Arrival) => KeySet | Promise<KeySet>
   /**
@@ -19,8 +19,7 @@ export interface KeySource {
    * was requested after the token arrived, or the current set if the rate limit is reached.
    *
    * @param isNewEnough Returns whether a set may be used although it was requested before the token arrived.
-   * @throws ServiceUnavailableError, or rejects with it, if the fetch fails, is not due or not allowed, or
-   * exceeds `keys.timeout`.
+   * @throws ServiceUnavailableError, or rejects with it, for the same reasons.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,

@@ -4,7 +4,7 @@
  * the first request after three quarters of the set's lifetime; (3) within a rate limit, when no key of the
  * set fits a token, or the token has no `kid` and the keys that fit did not verify it. If a fetch of kind (2)
  * starts only after the set has expired, and the last fetch did not fail, requests wait for it for up to 1 s.
- * There is one fetch at a time of all three kinds together; a refresh of the metadata may fetch keys as well.
+ * At most one fetch of these three kinds runs at a time. A refresh of the metadata may fetch keys beside it.
  * While fetches fail, an expired set is still used for `staleIfError`.
  */
 import { ServiceUnavailableError } from '../errors.ts'

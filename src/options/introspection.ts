@@ -66,8 +66,8 @@ export interface IntrospectionOptions {
   readonly tokenPrefix?: string | undefined
   /**
    * For how many seconds an active token is cached, at most until it expires: 0 to 3,600. A revoked
-   * token may be accepted for that long. With 0, every request with an active token causes an
-   * introspection.
+   * token may be accepted for that long. With 0, every request waits for an introspection
+   * that began after it arrived; requests with the same token may share one.
    * @defaultValue 10
    */
   readonly maxAge?: number | undefined

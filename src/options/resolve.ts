@@ -49,7 +49,7 @@ export interface ResolvedOptions {
   /** `undefined`: mutual TLS is disabled. */
   readonly mtls: ResolvedMtls | undefined
   readonly keyPolicy: ResolvedKeyPolicy
-  /** 0: nothing is cached. */
+  /** 0: no accepted token is cached. */
   readonly maxCachedTokens: number
   readonly fetch: FetchLike
   /** Milliseconds. */

@@ -45,7 +45,7 @@ export interface DpopPresentation {
   readonly token: string
   /** The thumbprint of the key that the token is bound to (`cnf.jkt`). */
   readonly jkt: string
-  /** The issuer of the token. Signatures of its tokens and of their proofs wait for the same turn. */
+  /** The issuer of the token. The signatures of its tokens and of their proofs wait in one queue. */
   readonly issuer: VerificationOwner
   /** The result of an earlier verification of the same request. */
   readonly earlier?: DpopResult | undefined

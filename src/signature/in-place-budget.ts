@@ -1,7 +1,7 @@
 /**
  * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
  * short verification in place blocks the event loop for about as long as a round trip to the thread pool
- * takes (30 µs), and needs half the CPU time. While others are in progress on the thread pool, it runs there
+ * takes (20 to 30 µs), and needs less CPU time in all. While others are in progress on the thread pool, it runs there
  * too, because the pool works in parallel; so does each after the eighth of a turn, because they would block
  * the event loop for too long together. Imports no other folder.
  */

@@ -90,7 +90,8 @@ async function tryKeys(token: string, candidates: readonly DecryptionKey[]) {
 /**
  * Reads the issuer that the header of an encrypted token names. The value is not authenticated.
  *
- * @throws InvalidTokenError with `malformed` or `critical_header`
+ * @throws InvalidTokenError with `malformed`, `critical_header` or `decryption_failed` (`zip`, `p2c`, or an
+ * `enc` that is not supported)
  */
 export function readUnverifiedIssuer(token: string): unknown {
   return getOwn(parseHeader(token), 'iss')

@@ -14,7 +14,7 @@ const scopeClaims = ['scope', 'scp', 'permissions', 'roles']
  * mistake.
  */
 export function hintForMissingScopes(
-  { scopes, claims }: AccessToken,
+  { scopes, claims, header }: AccessToken,
   required: readonly string[],
 ): string | undefined {
   if (scopes.length > 0) {
@@ -22,6 +22,10 @@ export function hintForMissingScopes(
     return elsewhere === undefined
       ? hintForSeparator(scopes)
       : `the claim ${elsewhere} contains a required scope: see the option scopeClaim`
+  }
+  // RFC 7662 §2.2. A token without a header was introspected.
+  if (header === undefined && Array.isArray(getOwn(claims, 'scope'))) {
+    return 'the member scope of the introspection response is an array: it must be a string'
   }
   const other = scopeClaims.find((name) => hasScopes(claims, name))
   // The claim has scopes, but none were read: `scopeClaim` names another claim or is a function.

@@ -237,7 +237,7 @@ describe('a token and requirements', () => {
     [{ scope: '' }, undefined],
     [Object.create({ scp: 'a' }), undefined],
   ])('have a hint about scopes in another claim: %j', async (claims, hint) => {
-    const granted = { ...token(), claims: claims as never }
+    const granted = { ...token(), header: { alg: 'RS256' }, claims: claims as never }
     const error = await satisfy(granted, [compile({ scopes: 'a' })]).catch((reason) => reason)
     expect(error.detail.hint).toBe(hint)
   })

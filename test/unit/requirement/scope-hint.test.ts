@@ -1,4 +1,6 @@
+import type { AccessToken } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { hintForMissingScopes } from '../../../src/requirement/scope-hint.ts'
 import { createApi } from '../../support/checked-validator.ts'
 import { t0 } from '../../support/fixture.ts'
 
@@ -31,6 +33,13 @@ describe('the hint for a token without scopes', () => {
 
   it('names the claim scope if the option names another one', async () => {
     expect(await hintFor({ scope: 'read:x' }, 'scp')).toMatch(/in the claim scope: see the option/)
+  })
+
+  it('says that the scope of an introspection response must be a string', () => {
+    const introspected = { scopes: [] as string[], claims: { scope: ['read:x'] } } as unknown
+    expect(hintForMissingScopes(introspected as AccessToken, ['read:x'])).toBe(
+      'the member scope of the introspection response is an array: it must be a string',
+    )
   })
 
   it.each([{ read: true }, 1, true, null])(

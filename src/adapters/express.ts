@@ -22,7 +22,7 @@ declare global {
 
 /**
  * A middleware for Express and other connect-style servers. Its type accepts any request, whatever type other
- * packages declare for `req.auth`, and any response, because socket.io has no response object.
+ * packages declare for `req.auth`, and any response, because an upgrade to WebSocket has none.
  */
 export type ExpressMiddleware = ConnectMiddleware
 

@@ -28,8 +28,8 @@ export type { AuthenticateOptions } from './middleware.ts'
  * (the response is a 500), or an error went to `next(error)`.
  *
  * With `next` it is connect-style middleware: errors that it does not respond to go to `next(error)`, and the
- * promise never rejects. What `next()` throws goes to `next(error)` too, as in connect; the promise resolves as
- * without that error.
+ * promise never rejects. What `next()` throws goes to `next(error)` too, as in connect; the promise then still
+ * resolves to the token, or to `undefined`.
  */
 export type HttpMiddleware<C extends object> = (
   request: HttpRequest,

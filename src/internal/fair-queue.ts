@@ -5,9 +5,8 @@
 
 /**
  * The default maximum number of tasks in progress, for signature verifications: twice the default size of
- * the thread pool, so that a free thread finds work without waiting for the event loop. A larger pool
- * (`UV_THREADPOOL_SIZE`) is used up to this number of threads, which verify more tokens than the event loop
- * can parse.
+ * the thread pool, so that a free thread finds work without waiting for the event loop. Of a larger pool
+ * (`UV_THREADPOOL_SIZE`), no more threads are used: 8 verify more tokens than the event loop can parse.
  */
 const maxRunning = 8
 /** The default maximum number of waiting tasks of one owner. */

@@ -1,7 +1,7 @@
 /**
- * @module Stops requests while the introspection endpoint is down, and tests with one request at a time
+ * @module Stops requests while the introspection endpoint is down, and probes with one request at a time
  * whether it is up again. A failure that no token can cause opens the circuit immediately. Failures that
- * the tokens may have caused open it after ten different tokens; one such failure of a test keeps it open.
+ * the tokens may have caused open it after ten different tokens; one such failure of a probe keeps it open.
  */
 import { createBackOff } from '../keys/back-off.ts'
 import type { IntrospectionFailure } from './failure.ts'

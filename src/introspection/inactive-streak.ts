@@ -5,7 +5,7 @@
 
 /**
  * The shortest streak that is reported: 20 responses, because the expired tokens of one client cause fewer; and
- * 600 s, because a deployment in which a new issuer is asked about old tokens is over sooner.
+ * 600 s, because after a change of the issuer, clients send tokens of the previous one for less time.
  */
 const initialThreshold = { responses: 20, seconds: 600 }
 /**

@@ -1,11 +1,16 @@
 /**
  * @module Decides which tokens must wait after a failed introspection. There are two kinds of tokens:
  * genuine (accepted before, or a JWT that was verified locally) and unknown (all others, which any client
- * can invent). A failure due to the server makes all tokens wait immediately. A failure due to load makes the
- * unknown tokens wait if it occurred for an unknown token, and all tokens if for a genuine one. A failure
- * that the token may have caused makes that token wait, and has the same effect as one due to load when ten
- * different tokens of the same kind have failed. A failure due to the token makes only that token wait, and
- * one due to `own_load` none.
+ * can invent). What waits depends on what the failure is due to:
+ *
+ * - `server`: all tokens.
+ * - `load`: the unknown tokens; all tokens if the failed one was genuine.
+ * - `server_or_token`: the failed token; as with `load` after failures of ten different tokens of its kind
+ *   without a success for 1 s.
+ * - `token`: the failed token.
+ * - `own_load`: none.
+ *
+ * Reasons: docs/explanation/decisions.md.
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
@@ -38,7 +43,7 @@ export interface IntrospectionAttempt {
 }
 
 interface FailedAttempt extends Pause {
-  /** Seconds for which all tokens, or all unknown ones, wait because of this failure; 0 if none but its own. */
+  /** Seconds for which all tokens, or all unknown ones, wait because of this failure; 0 if no other token waits. */
   readonly delayOfOtherTokens: number
 }
 

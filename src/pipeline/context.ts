@@ -16,7 +16,10 @@ export interface ValidationContext {
   readonly request: HttpRequest | undefined
   /** When the decision began, by `performance.now()`; 0 if no listener needs the duration. */
   readonly startedAt: number
-  /** When the token began to wait for its issuer or keys. `keys.timeout` limits both waits together. */
+  /**
+   * The arrival of a cached token that had to wait for its issuer or keys, so that `keys.timeout` counts this
+   * wait too if the token is verified anew; otherwise `undefined`.
+   */
   arrival: Arrival | undefined
   /** The requirements of the validator and of this request. */
   requirements: readonly CompiledRequirement[]

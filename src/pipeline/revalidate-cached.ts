@@ -47,8 +47,8 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // Taken before `current()`, which may start a fetch: that fetch then counts as requested after the token
-  // arrived, so its keys are new enough for this token.
+  // The order of the arrival. Taken before `current()`, which may start a fetch with a larger order: only a
+  // set with a larger order than the arrival shows that a key does not exist.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)

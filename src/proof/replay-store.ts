@@ -25,7 +25,8 @@ export interface MemoryReplayStore extends ReplayStore {
 }
 
 /**
- * Enough for 6,000 proofs a second with the default window, which is more than one process can verify.
+ * Enough for 6,000 proofs a second of many clients with the default window, or for 3,000 of one client. Above
+ * that, proofs are refused with 503 until older ones are forgotten.
  * An entry takes 100 octets, or 200 if each client has only one: at most 100 MB in all.
  */
 const defaultMaxEntries = 500_000

@@ -28,7 +28,8 @@ const elsewhere = withoutDetails('locations of authorization_details do not name
  * token once.
  *
  * @param identifiers The identifiers of this API: audiences and resource identifier. Those that are
- * URLs are compared with the member `locations`; if none is, that is left to the application.
+ * URLs are compared with the member `locations`; if no identifier is a URL, the
+ * application has to compare `locations` itself.
  */
 export function createDetailsReader(
   identifiers: readonly string[],

@@ -28,7 +28,8 @@ export interface EvaluationSettings {
   readonly expandScopes?: ExpandScopes | undefined
   /**
    * The identifiers of this API: audiences and resource identifier. Those that are URLs are compared with
-   * the member `locations` of authorization details; if none is, that is left to the application.
+   * the member `locations` of authorization details; if no identifier is a
+   * URL, the application has to compare `locations` itself.
    */
   readonly identifiers?: readonly string[] | undefined
 }

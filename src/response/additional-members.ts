@@ -1,7 +1,7 @@
 /**
  * @module The option `resource.metadata`. Checks those members of RFC 9728 that neither have an option of their
- * own nor follow from other options; `metadata-document.ts` checks the rest of that RFC. Members that it does
- * not define are published without a check, as JSON.
+ * own nor follow from other options; `metadata-document.ts` checks the rest of that RFC. Members that
+ * RFC 9728 does not define are published without a check, as JSON.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-2 | RFC 9728, section 2}
  */

@@ -52,8 +52,8 @@ function quoted(text: string): string {
  * Creates the headers of an error response.
  *
  * @param scheme The scheme that the request used. If two challenges are offered, only that of this scheme
- * contains the error; a single challenge always contains it. `undefined` if the request used no scheme or more
- * than one: then every challenge contains the error.
+ * contains the error; a single challenge always contains it. `undefined` if none was read, or the request used
+ * several: then every challenge contains the error.
  */
 export function createErrorHeaders(
   error: AnyAccessTokenError,

@@ -128,7 +128,7 @@ function checkServers(
     ? `${label}:`
     : 'resource.authorizationServers is required, because the issuer'
   for (const server of servers) {
-    // The identifier of a listed issuer was accepted with its options, so http is accepted here too.
+    // An issuer of the validator has passed the checks of the option `issuer`, so http is accepted here too.
     const allowInsecureHttp = issuers?.includes(server) ?? false
     const problem = findPublishedUrlProblem(server, { allowInsecureHttp })
     if (problem === undefined && !server.includes('?')) continue

@@ -1,9 +1,9 @@
 /**
  * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
  * short verification in place blocks the event loop for about as long as a round trip to the thread pool
- * takes (20 to 30 µs), and needs less CPU time in all. While others are in progress on the thread pool, it runs there
- * too, because the pool works in parallel; so does each after the eighth of a turn, because they would block
- * the event loop for too long together. Imports no other folder.
+ * takes (20 to 30 µs), and needs less CPU time in all. While others are in progress on the thread pool, it
+ * runs there too, because the pool works in parallel. From the ninth in one turn of the event loop on, they
+ * run there because together they would block the event loop for too long. Imports no other folder.
  */
 import { setImmediate } from 'node:timers'
 

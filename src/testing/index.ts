@@ -1,7 +1,7 @@
 /**
  * @module The test kit, `oauth-resource-server/testing`: an authorization server in this process, on a
- * loopback port, for the tests of an API. Not for production. Imports only types of the
- * validator, because a mistake in shared code would be hidden from the tests.
+ * loopback port, for the tests of an API. Not for production. Imports of the validator only
+ * types and `internal/parse-url.ts`, because a mistake in shared code would be hidden from the tests.
  */
 export {
   type BadTokenName,

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createValidator, type Validator, type ValidatorEvent } from 'oauth-resource-server'
 import { authenticate } from 'oauth-resource-server/http'
-import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
+import { createTestIssuer, type DpopClient, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createGuideRunner, publicIssuer } from '../support/guides.ts'
 import { hasRedisServer, startRedisServer } from '../support/redis-server.ts'
@@ -107,6 +107,23 @@ describe('guide: DPoP', () => {
     expect(await statusOf('api.example.org', 'api.example.org')).toBe(200)
     expect(await statusOf('api.example.org', 'api.example.com')).toBe(401)
     expect(await statusOf('api.example.net', 'api.example.net')).toBe(421)
+  })
+
+  it('sends a bound token and its proof with supertest', async () => {
+    const { postReport } = await guides.importGuide<{
+      postReport(api: RequestListener, client: DpopClient): Promise<{ status: number }>
+    }>('dpop', 'export async function postReport', {})
+    const middleware = authenticate({
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+      publicUrl,
+      dpop: { required: true },
+      requirement: { scopes: 'write:reports' },
+    })
+    const api: RequestListener = async (request, response) => {
+      if (await middleware(request, response)) response.end()
+    }
+    expect((await postReport(api, issuer.dpopClient())).status).toBe(200)
   })
 
   it('creates nonces with the secret that openssl prints', async () => {

@@ -1,20 +1,21 @@
 /**
  * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
  * short verification in place blocks the event loop for about as long as a round trip to the thread pool
- * takes (20 to 30 µs), and needs less CPU time in all. While others are in progress on the thread pool, it
- * runs there too, because the pool works in parallel. From the ninth in one turn of the event loop on, they
- * run there because together they would block the event loop for too long. Imports no other folder.
+ * takes (20 to 30 µs), and needs less CPU time in all. So it runs in place if the thread pool has nothing to
+ * verify, or so much that the event loop would only wait for it. How many do so in one turn of the event
+ * loop is limited, because together they block it. Imports no other folder.
  */
 import { setImmediate } from 'node:timers'
 
-/** How many verifications run in place in one turn of the event loop: together about 0.25 ms. */
+/** The maximum in one turn of the event loop if none is in progress on the thread pool: about 0.25 ms. */
 const maxInTurn = 8
+/** The maximum in one turn if the thread pool is busy. */
+const maxInTurnBesidePool = 1
+/** From how many verifications in progress on it the thread pool, with 4 threads by default, is busy. */
+const busyPool = 8
 
 export interface InPlaceBudget {
-  /**
-   * Returns whether the next verification may run in place, and counts it if so. It may if none is in
-   * progress on the thread pool and fewer than 8 ran in place in this turn of the event loop.
-   */
+  /** Returns whether the next verification may run in place, and counts it if so. */
   readonly tryTake: () => boolean
   /** Counts a verification on the thread pool until {@link end} is called. */
   readonly begin: () => void
@@ -29,7 +30,8 @@ export function createInPlaceBudget(): InPlaceBudget {
   }
   return {
     tryTake() {
-      if (inProgress > 0 || takenInTurn >= maxInTurn) return false
+      const max = inProgress === 0 ? maxInTurn : inProgress >= busyPool ? maxInTurnBesidePool : 0
+      if (takenInTurn >= max) return false
       takenInTurn++
       if (takenInTurn === 1) setImmediate(endTurn)
       return true

@@ -21,7 +21,7 @@ const queryHint =
 /** The options of a validator that decide where a token is read. */
 export interface CredentialsOptions {
   readonly tokenLocations: readonly TokenLocation[]
-  /** If it is `undefined`, the scheme DPoP is not read, like any other scheme. */
+  /** If it is `undefined`, only Bearer is read: a token in the scheme DPoP is ignored, as in any unknown scheme. */
   readonly dpop?: object | undefined
 }
 

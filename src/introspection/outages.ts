@@ -4,11 +4,11 @@
  * can invent). What waits depends on what the failure is due to:
  *
  * - `server`: all tokens.
- * - `load`: the unknown tokens; all tokens if the failed one was genuine.
- * - `server_or_token`: the failed token; as with `load` after failures of ten different tokens of its kind
- *   without a success for 1 s.
+ * - `load` (the server asks for fewer requests): the unknown tokens; all tokens if the failed one was genuine.
+ * - `server_or_token`: the failed token. If ten different tokens of its kind have failed since the last
+ *   success, which is at least 1 s ago, the same tokens as with `load`.
  * - `token`: the failed token.
- * - `own_load`: none.
+ * - `own_load` (this API is overloaded): none.
  *
  * Reasons: docs/explanation/decisions.md.
  */

@@ -47,8 +47,8 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // The order of the arrival. Taken before `current()`, which may start a fetch with a larger order: only a
-  // set with a larger order than the arrival shows that a key does not exist.
+  // The order for `context.arrival` (see keys/arrival.ts), which is used if the token is verified anew. Taken
+  // before `current()`, so that a fetch that `current()` starts counts as later than the arrival.
   const order = nextOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)

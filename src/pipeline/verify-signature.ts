@@ -28,8 +28,8 @@ const maxCost = 4_096
  * asks the key source for newer keys and, if there are any, verifies once more.
  *
  * @param now Seconds since 1970.
- * @param arrival The arrival of the token: a newer set must have been requested after it, and `keys.timeout`
- * limits the whole wait, from the first one on.
+ * @param arrival The arrival of the token: only a set that was requested after it shows that no key fits, and
+ * `keys.timeout` limits the whole wait, from the first one on.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
  * signed with. That is not an error here: the caller throws it.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError. Also by rejecting.

@@ -11,7 +11,7 @@ import { setImmediate } from 'node:timers'
 const maxInTurn = 8
 /** The maximum in one turn if the thread pool is busy. */
 const maxInTurnBesidePool = 1
-/** From how many verifications in progress on it the thread pool, with 4 threads by default, is busy. */
+/** The thread pool, which has 4 threads by default, counts as busy from this many in progress. */
 const busyPool = 8
 
 export interface InPlaceBudget {

@@ -96,7 +96,7 @@ async function verifyAndDecide(
     let result = pendingResult === undefined ? undefined : await pendingResult
     if (result === undefined) {
       // Step 2 for a JWT. The result does not depend on the request. `readAndValidateBinding` also refuses
-      // early if this request cannot prove the binding.
+      // early if the options or the scheme of this request do not fit the binding.
       const { decrypt, issuers, seconds } = context.pipeline
       const decryption = decrypt?.(presented.token)
       const decrypted = decryption === undefined ? undefined : await decryption

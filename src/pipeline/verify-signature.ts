@@ -67,7 +67,7 @@ interface Attempt {
   readonly isRefreshed: boolean
 }
 
-// Without closures for the usual case, because each one keeps 100 octets per token until its key is found.
+// Without closures in the usual case, because they would be allocated for each token.
 function tryKeySet(
   keySet: KeySet,
   isRefreshed: boolean,

@@ -46,10 +46,14 @@ export function verifyWithKey(
     }
   }
   return new Promise((resolve) => {
-    verify(hash, signingInput, keyInput, encoded, (error, valid) => {
-      budget.end()
-      resolve(error === null && valid)
-    })
-    budget.begin()
+    try {
+      verify(hash, signingInput, keyInput, encoded, (error, valid) => {
+        budget.end()
+        resolve(error === null && valid)
+      })
+      budget.begin()
+    } catch {
+      resolve(false)
+    }
   })
 }

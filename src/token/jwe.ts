@@ -1,7 +1,7 @@
 /**
  * @module Decrypts a token in the JWE compact serialization to the signed JWT in it. Decryption does not prove
  * who issued the token: a public key is known to everyone, and a symmetric key is not trusted for that either.
- * The signed JWT is verified afterwards, as any other token is.
+ * The signed JWT is then verified like a JWT that was not encrypted.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7516#section-5.2 | RFC 7516, section 5.2}
  * @see {@link https://www.rfc-editor.org/rfc/rfc9068#section-6 | RFC 9068, section 6}

@@ -185,22 +185,27 @@ function sendPlainError(setup: Setup, response: ServerResponse, error: unknown):
   response.end()
 }
 
+/** The functions of each path, and those that serve metadata. */
+function mountOnHttp({ paths, routeOf, validator, described }: Setup) {
+  const routes = new Map(
+    ['', ...paths].map((path) => [path, stepsOf(routeOf(path), forHttp, validator)]),
+  )
+  return {
+    guardsOf: (request: IncomingMessage) => routes.get(pathOf(request)) ?? routes.get('') ?? [],
+    metadata: described.map((one) => forHttp.resourceMetadata(one)),
+  }
+}
+
 /** Calls the functions one after the other, and awaits their promises. */
 export function onHttp(setup: Setup): Listener {
   const { before, parseBodies } = setup.options
-  const routes = new Map(
-    ['', ...setup.paths].map((path) => [
-      path,
-      stepsOf(setup.routeOf(path), forHttp, setup.validator),
-    ]),
-  )
-  const metadata = setup.described.map((described) => forHttp.resourceMetadata(described))
+  const { guardsOf, metadata } = mountOnHttp(setup)
   return async (request: Carrier, response) => {
     try {
       if (before?.(request, response, request)) return
       for (const serve of metadata) if (await serve(request, response)) return
       if (parseBodies) request.body = await readBody(request)
-      for (const guard of routes.get(pathOf(request)) ?? routes.get('') ?? []) {
+      for (const guard of guardsOf(request)) {
         if ((await guard(request, response)) === null) return
       }
       response.end(await see(setup, request, request.auth, request.body))
@@ -213,17 +218,11 @@ export function onHttp(setup: Setup): Listener {
 /** Uses the functions as middleware with `next`. Parses forms to URLSearchParams. */
 export function onConnect(setup: Setup): Listener {
   const { before, parseBodies } = setup.options
-  const routes = new Map(
-    ['', ...setup.paths].map((path) => [
-      path,
-      stepsOf(setup.routeOf(path), forHttp, setup.validator),
-    ]),
-  )
-  const metadata = setup.described.map((described) => forHttp.resourceMetadata(described))
+  const { guardsOf, metadata } = mountOnHttp(setup)
   return async (request: Carrier, response) => {
     if (before?.(request, response, request)) return
     if (parseBodies) request.body = await readBody(request, (body) => new URLSearchParams(body))
-    const guards = [...metadata, ...(routes.get(pathOf(request)) ?? routes.get('') ?? [])]
+    const guards = [...metadata, ...guardsOf(request)]
     const run = (index: number, error?: unknown): void => {
       const guard = guards[index]
       if (error !== undefined) sendPlainError(setup, response, error)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -217,3 +217,15 @@ async function occupyThreadPool(): Promise<() => Promise<void>> {
     rmSync(directory, { recursive: true })
   }
 }
+
+describe('a key that Node refuses without calling back', () => {
+  it.each([
+    ['RS256', rsa1, 256],
+    ['ES256', ec1, 64],
+  ] as const)('verifies no signature: %s', async (alg, { jwk }, length) => {
+    const keyObject = createSecretKey(Buffer.alloc(32))
+    const key = { ...(importJwk(jwk) as VerificationKey), keyObject }
+    const signature = Buffer.alloc(length, 1)
+    expect(await verifyWithKey(alg, key, Buffer.from('a.b'), signature)).toBe(false)
+  })
+})

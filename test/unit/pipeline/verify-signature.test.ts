@@ -28,4 +28,18 @@ describe('verifySignature', () => {
     expect(refreshForUnknownKey).toHaveBeenCalledOnce()
     expect(arrival.waitingSince).toBeLessThanOrEqual(performance.now())
   })
+
+  it('tries at most two key sets for one token', async () => {
+    const createSet = () => readKeySet({ keys: [ec1.jwk] }) as KeySet
+    const refreshForUnknownKey = vi.fn(createSet)
+    const issuer = {
+      keys: { current: createSet, refreshForUnknownKey },
+      verifications: undefined,
+    } as unknown as TrustedIssuer
+    const jwt = parseCompactJws(t0({}, { kid: undefined }, foreign))
+    await expect(verifySignature(jwt, issuer, 0, recordArrival())).rejects.toMatchObject({
+      reason: 'bad_signature',
+    })
+    expect(refreshForUnknownKey).toHaveBeenCalledOnce()
+  })
 })

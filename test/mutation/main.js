@@ -1,8 +1,9 @@
 /**
- * `npm run mutation -- [--files 'src/keys/**,src/token/**'] [--sample N --seed S] [--limit seconds]
- * [--resume] [--break 90]`: changes the source in one place at a time, and runs the unit and conformance
- * tests that execute this place; then, for what these do not find, most integration tests. The verdicts are
- * in .cache/mutation.jsonl; `--resume` keeps those of files that have not changed.
+ * `npm run mutation -- [--files 'src/keys/**,src/token/**'] [--tests 'test/unit/keys/**'] [--sample N --seed S]
+ * [--limit seconds] [--resume] [--break 90]`: changes the source in one place at a time, and runs the unit and
+ * conformance tests that execute this place; then, for what these do not find, most integration tests.
+ * `--tests` runs only some of them. The verdicts are in .cache/mutation.jsonl; `--resume` keeps those of files
+ * that have not changed.
  */
 import { spawn } from 'node:child_process'
 import { appendFileSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { prepare, root, sandbox } from './instrument.js'
-import { choose, keepValid, mergeVerdicts, printReport } from './report.js'
+import { choose, keepValid, matchPaths, mergeVerdicts, printReport } from './report.js'
 
 /** @typedef {import('./instrument.js').Mutant} Mutant */
 /** @typedef {'killed' | 'timeout' | 'survived' | 'static' | 'uncovered'} Status */
@@ -33,6 +34,7 @@ import { choose, keepValid, mergeVerdicts, printReport } from './report.js'
 const { values } = parseArgs({
   options: {
     files: { type: 'string', default: 'src/**' },
+    tests: { type: 'string', default: '**' },
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },
     limit: { type: 'string', default: '1e6' },
@@ -61,7 +63,8 @@ const stop = () => {
 process.on('exit', stop)
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(2))
 
-const { mutants, testFiles } = await prepare()
+const { mutants, testFiles: allTestFiles } = await prepare()
+const testFiles = matchPaths(values.tests, allTestFiles)
 const size = Number(values.sample ?? mutants.length)
 const chosen = choose(mutants, values.files, size, Number(values.seed))
 

@@ -7,21 +7,31 @@
 const statuses = /** @type {const} */ (['killed', 'timeout', 'survived', 'static', 'uncovered'])
 
 /**
+ * The paths that match one of the patterns, in the order of the patterns.
+ *
+ * @param {string} patterns separated by commas; `*` is any part of a name, `**` any part of a path
+ * @param {string[]} paths
+ */
+export function matchPaths(patterns, paths) {
+  const matching = patterns.split(',').flatMap((pattern) => {
+    const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    const text = escaped.replace(/\*\*|\*/g, (star) => (star === '*' ? '[^/]*' : '.*'))
+    return paths.filter((path) => new RegExp(`^${text}$`).test(path))
+  })
+  return [...new Set(matching)]
+}
+
+/**
  * The mutants of the files, in the order of the patterns, or a random sample of them.
  *
  * @param {Mutant[]} mutants
- * @param {string} patterns separated by commas; `*` is any part of a name, `**` any part of a path
+ * @param {string} patterns see `matchPaths`
  * @param {number} size
  * @param {number} seed
  */
 export function choose(mutants, patterns, size, seed) {
-  const chosen = new Set(
-    patterns.split(',').flatMap((pattern) => {
-      const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-      const text = escaped.replace(/\*\*|\*/g, (star) => (star === '*' ? '[^/]*' : '.*'))
-      return mutants.filter(({ file }) => new RegExp(`^${text}$`).test(file))
-    }),
-  )
+  const files = matchPaths(patterns, [...new Set(mutants.map(({ file }) => file))])
+  const chosen = files.flatMap((name) => mutants.filter(({ file }) => file === name))
   let state = seed
   const random = () => {
     // mulberry32
@@ -30,12 +40,12 @@ export function choose(mutants, patterns, size, seed) {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return (mixed ^ (mixed >>> 14)) >>> 0
   }
-  const drawn = [...chosen]
+  const drawn = chosen
     .map((mutant) => ({ mutant, key: random() }))
     .sort((a, b) => a.key - b.key)
     .slice(0, size)
   const sample = new Set(drawn.map(({ mutant }) => mutant))
-  return [...chosen].filter((mutant) => sample.has(mutant))
+  return chosen.filter((mutant) => sample.has(mutant))
 }
 
 /**

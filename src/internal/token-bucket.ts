@@ -8,8 +8,12 @@ export interface TokenBucketLimits {
 }
 
 export interface TokenBucket {
-  /** Takes one unit. Returns `false` if none is left. */
-  readonly tryTake: () => boolean
+  /**
+   * Takes one unit. Returns `false` if none is left.
+   *
+   * @param time The current time in seconds, if the caller has just read it.
+   */
+  readonly tryTake: (time?: number) => boolean
   /** Takes one unit, even if none is left: the number may become negative. */
   readonly take: () => void
   /** Returns one unit to the bucket. */
@@ -25,8 +29,7 @@ export function createTokenBucket(
   let left = capacity
   let countedAt = now()
 
-  function refill(): number {
-    const time = now()
+  function refill(time = now()): number {
     // A clock that was set back adds nothing.
     const elapsed = Math.max(0, time - countedAt)
     countedAt = time
@@ -35,8 +38,8 @@ export function createTokenBucket(
   }
 
   return {
-    tryTake() {
-      if (refill() < 1) return false
+    tryTake(time) {
+      if (refill(time) < 1) return false
       left--
       return true
     },

@@ -1,10 +1,11 @@
 /**
- * @module The arrival of a token: its order among arrivals and requests for key sets, and since when the
- * token waits, from which `keys.timeout` is measured. The order is a counter, because two events may have the
- * same time. The time is read only for a token that waits.
+ * @module The arrival of a token: which requests for key sets were made before it, and since when the token
+ * waits, from which `keys.timeout` is measured. Requests are counted, because two events may have the same
+ * time. The time is read only for a token that waits.
  */
 
 export interface Arrival {
+  /** The order of the latest request before the arrival. A request with a larger order came later. */
   readonly order: number
   /** Milliseconds, by `performance.now()`; `undefined` for a token that did not have to wait yet. */
   waitingSince: number | undefined
@@ -12,14 +13,19 @@ export interface Arrival {
 
 let lastOrder = 0
 
-/** Returns a number that is larger than that of every earlier arrival and request. */
+/** Returns the order of a new request: larger than that of every earlier request and arrival. */
 export function nextOrder(): number {
   lastOrder++
   return lastOrder
 }
 
+/** Returns the order of an arrival. */
+export function currentOrder(): number {
+  return lastOrder
+}
+
 export function recordArrival(): Arrival {
-  return { order: nextOrder(), waitingSince: undefined }
+  return { order: lastOrder, waitingSince: undefined }
 }
 
 /** Records that a token waits from now on, unless it has waited before. @returns Since when, in milliseconds. */

@@ -60,8 +60,12 @@ export function createProofVerifier({
     const isDisabled = dpop === undefined && mtls === undefined
     if (isDisabled && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', disabledHint)
     const confirmation = readConfirmation(claims)
-    validateBinding(confirmation, context)
+    if (needsProof(confirmation, context)) validateBinding(confirmation, context)
     return confirmation
+  }
+
+  function needsProof(confirmation: Confirmation | undefined, { scheme }: ValidationContext) {
+    return confirmation !== undefined || isRequired || scheme === 'DPoP'
   }
 
   /**
@@ -72,7 +76,6 @@ export function createProofVerifier({
     confirmation: Confirmation | undefined,
     { request, scheme }: ValidationContext,
   ): void {
-    if (confirmation === undefined && !isRequired && scheme !== 'DPoP') return
     const { jkt, x5tS256 } = confirmation ?? unbound
     if (jkt !== undefined && dpop === undefined) throw unsupported('cnf.jkt', dpopHint)
     if (x5tS256 !== undefined && mtls === undefined) throw unsupported('cnf.x5t#S256', mtlsHint)
@@ -97,6 +100,7 @@ export function createProofVerifier({
     context: ValidationContext,
   ): MaybePromise<readonly Proof[]> {
     const { confirmation } = result
+    if (!needsProof(confirmation, context)) return noProofs
     validateBinding(confirmation, context)
     if (confirmation === undefined) return noProofs
     const { jkt, x5tS256 } = confirmation

@@ -86,7 +86,7 @@ export function reportRefusal(thrown: unknown, context: ValidationContext): Erro
       durationMs: performance.now() - context.startedAt,
     })
   }
-  return completeError(error, context.pipeline, selectScheme(error, context))
+  return completeRefusal(error, context.pipeline, selectScheme(error, context))
 }
 
 /** A verification result, whose issuer is an object, or an access token, whose issuer is a name. */
@@ -111,15 +111,18 @@ export async function refuse(error: unknown, context: ValidationContext): Promis
   throw reportRefusal(error, context)
 }
 
-/** Completes an error with the headers of its response. */
-export function completeError(
-  thrown: unknown,
+/** Completes an error with the headers of its response, if it is a refusal. */
+export function completeError(thrown: unknown, pipeline: Pipeline): Error {
+  return isRefusal(thrown) ? completeRefusal(thrown, pipeline) : toError(thrown)
+}
+
+function completeRefusal(
+  error: AnyAccessTokenError,
   { challenges }: Pipeline,
   scheme?: 'Bearer' | 'DPoP',
 ): Error {
-  if (!isRefusal(thrown)) return toError(thrown)
-  thrown.headers = createErrorHeaders(thrown, challenges, scheme)
-  return thrown
+  error.headers = createErrorHeaders(error, challenges, scheme)
+  return error
 }
 
 /** Returns the scheme whose challenge carries the error; `undefined` if none was read, or several were used. */

@@ -12,7 +12,7 @@
  */
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
-import { nextOrder, recordArrival, startWaiting } from '../keys/arrival.ts'
+import { currentOrder, recordArrival, startWaiting } from '../keys/arrival.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import { validateTime } from '../token/time.ts'
 import type { ValidationContext } from './context.ts'
@@ -47,9 +47,9 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // The order for `context.arrival` (see keys/arrival.ts), which is used if the token is verified anew. Taken
-  // before `current()`, so that a fetch that `current()` starts counts as later than the arrival.
-  const order = nextOrder()
+  // The order for `context.arrival`, which is used if the token is verified anew. Read before `current()`, so
+  // that a fetch that `current()` starts counts as later than the arrival.
+  const order = currentOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)
   context.arrival ??= { order, waitingSince: performance.now() }

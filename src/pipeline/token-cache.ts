@@ -54,9 +54,12 @@ interface CachedHeader {
   readonly header: JoseHeader | undefined
 }
 
-interface Entry<V> {
-  readonly value: V
+/** A lookup that finds an entry returns it, so that no object is created for each request. */
+interface Entry<V> extends CacheLookup<V> {
   readonly cachedHeader: CachedHeader
+  readonly digest: string
+  readonly value: V
+  /** The length of the token, in characters. */
   readonly length: number
 }
 
@@ -84,16 +87,16 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
 
-  function add(digest: string, entry: Entry<V>): void {
+  function add(entry: Entry<V>): void {
     const isFull =
       young.entries.size >= generationSize || young.length >= generationSize * typicalLength
-    if (isFull && !young.entries.has(digest)) {
+    if (isFull && !young.entries.has(entry.digest)) {
       old = maxEntries > 1 ? young : generation()
       young = generation()
       latest = undefined
     }
     const size = young.entries.size
-    young.entries.set(digest, entry)
+    young.entries.set(entry.digest, entry)
     young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
     if (young.entries.size > size) young.length += entry.length
   }
@@ -107,12 +110,12 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     return cachedHeader
   }
 
-  function get(digest: string): V | undefined {
+  function get(digest: string): Entry<V> | undefined {
     const entry = young.entries.get(digest)
-    if (entry !== undefined) return entry.value
+    if (entry !== undefined) return entry
     const older = old.entries.get(digest)
-    if (older !== undefined) add(digest, older)
-    return older?.value
+    if (older !== undefined) add(older)
+    return older
   }
 
   return {
@@ -120,12 +123,13 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
       const cachedHeader = findCachedHeader(token)
       if (cachedHeader === undefined) return notCached
       const digest = digestToken(token)
-      return { cachedHeader, digest, value: get(digest) }
+      return get(digest) ?? { cachedHeader, digest, value: undefined }
     },
     set(token, lookup, header, value) {
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copiedSegment(token), header }
-      add(lookup.digest ?? digestToken(token), { value, cachedHeader, length: token.length })
+      const digest = lookup.digest ?? digestToken(token)
+      add({ cachedHeader, digest, value, length: token.length })
     },
   }
 }

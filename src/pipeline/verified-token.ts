@@ -29,8 +29,7 @@ class VerifiedToken implements AccessToken {
   declare readonly proofs: readonly Proof[]
   declare readonly claims: JwtClaims
   declare readonly header?: JoseHeader
-  readonly #token: string
-  readonly #location: TokenLocation | undefined
+  readonly #presented: PresentedToken
   readonly #requirements: readonly CompiledRequirement[]
   readonly #dpop: DpopResult | undefined
 
@@ -39,9 +38,7 @@ class VerifiedToken implements AccessToken {
     proofs: readonly Proof[],
     { presented, requirements, scheme, dpop }: ValidationContext,
   ) {
-    const { token, location } = presented as PresentedToken
-    this.#token = token
-    this.#location = location
+    this.#presented = presented as PresentedToken
     this.#requirements = requirements
     this.#dpop = dpop
     this.issuer = verified.issuer.issuer
@@ -58,11 +55,11 @@ class VerifiedToken implements AccessToken {
   }
 
   get token(): string {
-    return this.#token
+    return this.#presented.token
   }
 
   get [locationKey](): TokenLocation | undefined {
-    return this.#location
+    return this.#presented.location
   }
 
   get [nonceKey](): string | undefined {

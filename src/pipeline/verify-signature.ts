@@ -76,9 +76,10 @@ function tryKeySet(
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
   const candidates = findCandidates(keySet, jwt.header)
+  const key = candidates[0]
+  if (key === undefined && isRefreshed) return undefined
   const attempt = { jwt, issuer, arrival, keySet, candidates, isRefreshed }
-  const [key] = candidates
-  if (key === undefined) return isRefreshed ? undefined : tryNewerKeys(attempt)
+  if (key === undefined) return tryNewerKeys(attempt)
   const input = Buffer.from(jwt.signingInput, 'latin1')
   if (candidates.length > 1) return tryCandidates(input, attempt)
   const isValid = tryKey(key, input, false, attempt)

@@ -1,10 +1,10 @@
 /**
  * @module Recognises tokens of another kind, for example ID tokens, and describes the likely mistake for the
- * operator. Every hint is a fixed sentence: it contains nothing from the token.
+ * operator. Every hint is a fixed sentence: it contains nothing from the token. Inherited members are read too,
+ * which is faster: a hint decides nothing.
  */
 import type { JoseHeader } from '../access-token.ts'
 import type { InvalidTokenReason } from '../errors.ts'
-import { getOwn } from '../internal/own-property.ts'
 import type { Claims } from './claim.ts'
 
 const idTokenHint = 'this seems to be an ID token: the client must send its access token instead'
@@ -40,7 +40,7 @@ export function hintForOtherKind(
 ): string | undefined {
   if (!reasonsOfOtherKinds.includes(reason)) return undefined
   if (isRefreshToken(claims)) return refreshTokenHint
-  if (typeof getOwn(header, 'nonce') === 'string') return graphTokenHint
+  if (typeof header.nonce === 'string') return graphTokenHint
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
@@ -63,25 +63,23 @@ export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): s
 }
 
 // Keycloak: https://github.com/keycloak/keycloak/blob/main/core/src/main/java/org/keycloak/util/TokenUtil.java
-function isRefreshToken(claims: Claims): boolean {
-  const typ = getOwn(claims, 'typ')
+function isRefreshToken({ typ }: Claims): boolean {
   return typ === 'Refresh' || typ === 'Offline'
 }
 
 function isIdToken(claims: Claims): boolean {
   // Keycloak and Amazon Cognito have a claim for the kind of the token.
-  if (getOwn(claims, 'typ') === 'ID' || getOwn(claims, 'token_use') === 'id') return true
+  if (claims.typ === 'ID' || claims.token_use === 'id') return true
   // OpenID Connect Core §3.1.3.6, §3.3.2.11
-  if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) return true
+  if (claims.at_hash !== undefined || claims.c_hash !== undefined) return true
   // An access token may have these two as well (`auth_time`: RFC 9068 §2.2.1), but its audience is an API.
-  const isLogin = Object.hasOwn(claims, 'nonce') || Object.hasOwn(claims, 'auth_time')
+  const isLogin = claims.nonce !== undefined || claims.auth_time !== undefined
   return isLogin && isForClient(claims)
 }
 
 /** OpenID Connect Core §2: the audience of an ID token is the client. */
-function isForClient(claims: Claims): boolean {
-  const aud = getOwn(claims, 'aud')
+function isForClient({ aud, azp, client_id: clientId }: Claims): boolean {
   const audience: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud
-  const client = getOwn(claims, 'azp') ?? getOwn(claims, 'client_id')
+  const client = azp ?? clientId
   return typeof audience === 'string' && (client === undefined || client === audience)
 }

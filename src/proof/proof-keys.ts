@@ -43,8 +43,8 @@ function calculateThumbprint(
   jwk: ProofHeader['jwk'],
   { kty, crv, numbers }: VerificationKey['keyType'],
 ): string {
-  const required: Record<string, unknown> = { kty }
-  if (crv !== undefined) required.crv = crv
+  // JSON.stringify leaves out a `crv` that is undefined.
+  const required: Record<string, unknown> = { kty, crv }
   for (const name of numbers) required[name] = jwk[name]
   // RFC 7638 §3.3: only the required members, in the order of their names, without white space.
   return sha256(JSON.stringify(required, Object.keys(required).sort()))

@@ -248,7 +248,10 @@ describe('verify', () => {
     const flipped = Buffer.from(makeProof().split('.')[2] as string, 'base64url')
     flipped[5] = (flipped[5] as number) ^ 1
     for (const bytes of [flipped, Buffer.alloc(64), Buffer.alloc(0), Buffer.alloc(65, 1)]) {
-      expect(await reason(`${input}.${base64url(bytes)}`)).toBe('bad_signature')
+      expect(await refusal(`${input}.${base64url(bytes)}`)).toMatchObject({
+        reason: 'bad_signature',
+        detail: { algorithm: 'ES256' },
+      })
     }
     const payload = JSON.stringify(proofClaims())
     expect(await reason(signParts(JSON.stringify(proofHeader()), payload, kc2))).toBe(
@@ -481,10 +484,23 @@ describe('verify, with a key of an earlier proof', () => {
 
 describe('verify, with used proofs', () => {
   it('9449-11.1-a accepts a proof only once', async () => {
-    const { present, reason } = setUp()
+    const { present, refusal } = setUp()
     const proof = makeProof()
     await present(proof)
-    expect(await reason(proof)).toBe('replayed')
+    expect(await refusal(proof)).toMatchObject({ reason: 'replayed', detail: { name: 'jti' } })
+  })
+
+  it('9449-11.1-a accepts a proof only once with the shortest age and no tolerance', async () => {
+    let time = startTime
+    const { present, reason } = setUp({
+      dpop: { maxAge: 1 },
+      clockTolerance: 0,
+      now: () => time * 1000,
+    })
+    const proof = makeProof({ iat: startTime + 10 })
+    await present(proof)
+    for (; time < startTime + 11; time += 0.5) expect(await reason(proof)).toBe('replayed')
+    expect(await reason(proof)).toBe('too_old')
   })
 
   it('9449-11.1-b accepts one of 20 copies at the same time', async () => {
@@ -569,7 +585,8 @@ describe('verify, with used proofs', () => {
     const proof = makeProof()
     const once = await first.present(proof)
     const twice = await second.present(proof, { earlier: once })
-    await expect(first.present(proof, { earlier: twice })).resolves.toBeDefined()
+    expect(twice.stores).toHaveLength(2)
+    await expect(first.present(proof, { earlier: twice })).resolves.toEqual(twice)
     expect(await second.reason(proof)).toBe('replayed')
     expect(await second.reason(proof, { earlier: once })).toBe('replayed')
     await expect(second.present(makeProof(), { earlier: twice })).resolves.toBeDefined()
@@ -616,7 +633,11 @@ describe('verify, with used proofs', () => {
       const outcome = setUp({ dpop: { replayStore: { claim } } }).refusal(makeProof())
       await vi.waitFor(() => expect(claim).toHaveBeenCalled())
       await vi.advanceTimersByTimeAsync(1_000)
-      expect(await outcome).toMatchObject({ status: 503, service: 'replay_store' })
+      expect(await outcome).toMatchObject({
+        status: 503,
+        service: 'replay_store',
+        cause: new Error('no result within 1000 ms'),
+      })
     } finally {
       vi.useRealTimers()
     }

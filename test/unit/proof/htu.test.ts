@@ -81,6 +81,7 @@ describe('an htu', () => {
     const at = (length: number) => `https://rs.example/${'a'.repeat(length - 19)}`
     expect(matchesHtu(`${at(16_383)}?`, at(16_383))).toBe(true)
     expect(matchesHtu(`${at(16_384)}?`, at(16_384))).toBe(false)
+    expect(matchesHtu(at(20_000), at(20_000))).toBe(true)
   })
 
   it('takes time in proportion to its length', () => {

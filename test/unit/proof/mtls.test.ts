@@ -24,6 +24,12 @@ describe('validateCertificateBinding', () => {
     })
   })
 
+  it('8705-3-b refuses a thumbprint of another length', () => {
+    for (const x5tS256 of [`${thumbprint}=`, '']) {
+      expect(validate(x5tS256, thumbprint)).toMatchObject({ reason: 'binding_mismatch' })
+    }
+  })
+
   it('8705-3-c refuses a request without a certificate', () => {
     expect(validate(thumbprint)).toEqual({
       reason: 'binding_mismatch',

@@ -80,8 +80,9 @@ function trimOuterSpace(value: string | undefined): string | undefined {
   const isSpace = (index: number) => value[index] === ' ' || value[index] === '\t'
   let start = 0
   let end = value.length
-  while (start < end && isSpace(start)) start++
-  while (end > start && isSpace(end - 1)) end--
+  while (isSpace(start)) start++
+  // In a text of white space only, `end` becomes less than `start`: `slice` returns an empty text.
+  while (isSpace(end - 1)) end--
   return value.slice(start, end)
 }
 
@@ -101,7 +102,6 @@ function readAuthorization(request: HttpRequest): string | undefined {
 }
 
 function readSingleValue(value: unknown): string | undefined {
-  if (typeof value === 'string' || value === undefined) return value
   if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(repeatedHeader)
   const only: unknown = Array.isArray(value) ? value[0] : value
   if (typeof only === 'string' || only === undefined) return only

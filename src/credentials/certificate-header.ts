@@ -37,7 +37,7 @@ const lastLine = '-----END CERTIFICATE-----'
 
 /** Decodes one certificate, which may be percent-encoded. The BEGIN and END lines may both be missing. */
 export function decodePemOrBase64(text: string): Uint8Array | undefined {
-  const plain = text.includes('%') ? decodePercent(text) : text
+  const plain = decodePercent(text)
   if (plain === undefined) return undefined
   const trimmed = plain.trim()
   const hasFirst = trimmed.startsWith(firstLine)
@@ -56,7 +56,7 @@ function decodePercent(text: string): string | undefined {
 
 /** RFC 9440 §2.2: an Item of Structured Fields, which is a Byte Sequence. */
 function decodeByteSequence(value: string): Uint8Array | undefined {
-  const isDelimited = value.length > 2 && value.startsWith(':') && value.endsWith(':')
+  const isDelimited = value.startsWith(':') && value.endsWith(':')
   return isDelimited ? decodeBase64(value.slice(1, -1)) : undefined
 }
 

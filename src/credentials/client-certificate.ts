@@ -7,7 +7,6 @@
 import type { HttpRequest } from '../access-token.ts'
 import { callbackError, ignoreRejection } from '../internal/callback.ts'
 import { getFieldValues, isRepeatedField } from '../internal/field-values.ts'
-import { isThenable } from '../internal/maybe-promise.ts'
 import type { CertificateHeader, CertificateSource } from '../options/mtls.ts'
 import {
   calculateCertificateThumbprint,
@@ -36,7 +35,7 @@ export function createGetCertificateThumbprint(
     } catch (cause) {
       throw callbackError('mtls.certificate', cause)
     }
-    if (isThenable(certificate)) ignoreRejection(certificate)
+    ignoreRejection(certificate)
     return readCertificate(certificate)
   }
 }
@@ -117,7 +116,7 @@ function getHeaderThumbprint(
     throw callbackError('mtls.certificate.trusted', cause)
   }
   if (isTrusted !== true) {
-    if (isThenable(isTrusted)) ignoreRejection(isTrusted)
+    ignoreRejection(isTrusted)
     return undefined
   }
   const value = getSingleField(request, header)
@@ -126,7 +125,8 @@ function getHeaderThumbprint(
 
 /** Returns the value of a header field that occurs once. */
 function getSingleField(request: HttpRequest, name: string): string | undefined {
-  const values = isRepeatedField(request, name) ? [] : getFieldValues(request.headers, name)
+  if (isRepeatedField(request, name)) return undefined
+  const values = getFieldValues(request.headers, name)
   const [value] = values
   return values.length === 1 && typeof value === 'string' ? value.trim() : undefined
 }

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { type HttpRequest, InvalidRequestError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { findToken68Error } from '../../../src/credentials/authorization-header.ts'
+import { readCredentials } from '../../../src/credentials/credentials.ts'
 import { presentedBy } from '../../support/presented-by.ts'
 
 /** The ways in which servers represent one Authorization field. */
@@ -30,6 +32,10 @@ const shapes: Readonly<Record<string, (value: string) => HttpRequest>> = {
   'a Request of fetch': (value) => {
     return new Request('https://rs.test/p', { headers: { Authorization: value } })
   },
+  'Headers of fetch beside raw headers': (value) => ({
+    headers: new Headers({ Authorization: value }),
+    rawHeaders: ['Authorization', value],
+  }),
   // A backend for frontends adds the header for a session cookie of the client.
   'a header that a middleware has added': (value) => ({
     headers: { authorization: value },
@@ -51,8 +57,21 @@ describe('one token in the header', () => {
       expect(presentedBy(shape('Basic a'))).toBeUndefined()
       expect(() => presentedBy(shape('Bearer a b'))).toThrow(InvalidRequestError)
       expect(() => presentedBy(shape('Bearer'))).toThrow(InvalidRequestError)
+      expect(() => presentedBy(shape('Bearer/a'))).toThrow(InvalidRequestError)
     })
   }
+
+  it.each(['Bearer a.b.c', 'bEARER a.b.c', 'dPOP a.b.c', 'Basic a.b.c', 'Bearer  a.b.c'])(
+    'is not kept by the runtime as the text of the last match: %s',
+    (authorization) => {
+      const lastText = () => (RegExp as unknown as { $_: string }).$_
+      const request = { headers: { authorization } }
+      const credentials = readCredentials(request, { tokenLocations: ['header'], dpop: {} })
+      expect(lastText()).not.toContain('a.b.c')
+      if (credentials !== undefined) findToken68Error(credentials)
+      expect(lastText()).not.toContain('a.b.c')
+    },
+  )
 
   it('may have white space around it if the server did not remove it', () => {
     expect(presentedBy({ headers: { authorization: ' \t Bearer a \t' } })?.token).toBe('a')

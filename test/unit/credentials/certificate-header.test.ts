@@ -27,7 +27,11 @@ describe('a thumbprint', () => {
     ['text', [...Buffer.from('certificate')]],
     ['a truncated certificate', [...der.subarray(0, -1)]],
     ['a certificate with a byte more', [...der, 0]],
+    ['a SET', [0x31, 1, 0]],
+    ['fewer bytes than its length of one byte', [0x30, 5, 0]],
+    ['fewer bytes than its length of two bytes', [0x30, 0x81, 200, 0]],
     ['an indefinite length', [0x30, 0x80, 0, 0]],
+    ['an indefinite length and 128 bytes', [0x30, 0x80, ...Array(128).fill(0)]],
     ['a length of three bytes', [0x30, 0x83, 0, 0, 1, 0]],
   ])('is not that of %s', (_, bytes) => {
     expect(calculateCertificateThumbprint(Uint8Array.from(bytes))).toBeUndefined()
@@ -53,6 +57,8 @@ describe('8705-6.5-b the format rfc9440', () => {
     base64,
     `:${base64}`,
     `${base64}:`,
+    `:${base64}"`,
+    `"${base64}:`,
     `: ${base64}:`,
     `:${base64}:;a=1`,
     `:${base64}:, :${base64}:`,
@@ -86,6 +92,7 @@ describe('8705-6.5-b the format escaped-pem', () => {
     ['two certificates, separated by a comma', `${base64},${base64}`],
     ['a first line alone', `-----BEGIN CERTIFICATE-----${base64}`],
     ['a last line alone', `${base64}-----END CERTIFICATE-----`],
+    ['another last line', `-----BEGIN CERTIFICATE-----${base64}-----END CERTIFICATES----`],
     ['a first line that is the last one', '-----BEGIN CERTIFICATE-----'],
     ['a key', client.key],
     ['an escaped twice PEM', encodeURIComponent(escaped)],
@@ -148,6 +155,11 @@ describe('8705-6.5-b the format xfcc', () => {
   ])('does not let a client write %s', (_, value) => {
     expect(readCertificateHeader(value, 'xfcc')).toBeUndefined()
   })
+})
+
+it('reads a field of 16,384 characters, and no longer one', () => {
+  expect(readCertificateHeader(cert.padEnd(16_384), 'escaped-pem')).toBe(thumbprint)
+  expect(readCertificateHeader(cert.padEnd(16_385), 'escaped-pem')).toBeUndefined()
 })
 
 it.each(['rfc9440', 'escaped-pem', 'xfcc'] as const)(

@@ -6,6 +6,7 @@ import {
 } from '../../../src/credentials/client-certificate.ts'
 import type { CertificateHeader } from '../../../src/options/mtls.ts'
 import { makeCertificate } from '../../support/certificate.ts'
+import { processFailures } from '../../support/process-failures.ts'
 
 const { cert, der, thumbprint } = await makeCertificate({ commonName: 'client' })
 const value = `:${der.toString('base64')}:`
@@ -35,6 +36,11 @@ describe('a certificate from the TLS connection', () => {
   it('is that of the HTTP/2 session, not of the object for one stream', () => {
     const socket = connection()
     const request = { ...none, socket: connection('other'), stream: { session: { socket } } }
+    expect(getThumbprint(request as HttpRequest)).toBe(thumbprint)
+  })
+
+  it('is that of the socket if the HTTP/2 stream has no session', () => {
+    const request = { ...none, socket: connection(), stream: { session: undefined } }
     expect(getThumbprint(request as HttpRequest)).toBe(thumbprint)
   })
 
@@ -114,6 +120,7 @@ describe('a certificate from a header field', () => {
     ['an inherited field', { headers: Object.create({ 'client-cert': value }) }],
     ['an empty field', { headers: { 'client-cert': '' } }],
     ['garbage', { headers: { 'client-cert': '\0' } }],
+    ['a number', { headers: { 'client-cert': 5 as unknown as string } }],
     ['no field in Headers', { headers: new Headers() }],
     ['a field that was removed', { headers: {}, rawHeaders: ['Client-Cert', value] }],
   ])('is absent with %s', (_, request) => {
@@ -160,8 +167,10 @@ describe('a certificate from a header field', () => {
 
   it('is ignored where trusted rejects, which does not end the process', async () => {
     const trusted = () => Promise.reject(new Error('x')) as unknown as boolean
-    expect(source({ trusted })({ headers: { 'client-cert': value } })).toBeUndefined()
-    await new Promise((resolve) => setImmediate(resolve))
+    const failures = await processFailures(async () => {
+      expect(source({ trusted })({ headers: { 'client-cert': value } })).toBeUndefined()
+    })
+    expect(failures).toEqual([])
   })
 
   it.each([new Error('x'), undefined, 'x'])(
@@ -209,8 +218,10 @@ describe('a certificate from a function', () => {
 
   it('is absent with a promise that rejects, which does not end the process', async () => {
     const read = () => Promise.reject(new Error('x')) as unknown as undefined
-    expect(createGetCertificateThumbprint(read)(none)).toBeUndefined()
-    await new Promise((resolve) => setImmediate(resolve))
+    const failures = await processFailures(async () => {
+      expect(createGetCertificateThumbprint(read)(none)).toBeUndefined()
+    })
+    expect(failures).toEqual([])
   })
 
   it('has at most 16,384 bytes', () => {

@@ -51,6 +51,25 @@ describe('a request without headers', () => {
   })
 })
 
+describe('the hint for a missing token', () => {
+  const otherScheme =
+    'the Authorization header field does not begin with the scheme Bearer (or DPoP, if the option dpop is set)'
+  const query =
+    'the query has access_token, but tokenLocations does not list query, or the parameter is empty'
+
+  it.each<[string, string | undefined, string | undefined]>([
+    ['Basic a', '/p', otherScheme],
+    ['Basic a', '/p?access_token=a', otherScheme],
+    [' ', '/?access_token=a', query],
+    ['', '/p?a=b&access_token=', query],
+    ['', '/p?x_access_token=a', undefined],
+    ['', '/access_token=a', undefined],
+    ['', undefined, undefined],
+  ])('with the Authorization field %j and the URL %s is %j', (authorization, url, hint) => {
+    expect(hintForMissingToken({ headers: { authorization }, url })).toBe(hint)
+  })
+})
+
 describe('an event of AWS API Gateway', () => {
   it('of payload version 2.0 has its token in headers', () => {
     const event = { version: '2.0', headers: { authorization: 'Bearer a', 'x-a': '1,2' } }

@@ -10,6 +10,7 @@ describe('a token in the query', () => {
     ['https://rs.test/p?access_token=a', 'a'],
     ['//evil.test/p?access_token=a', 'a'],
     ['?access_token=a', 'a'],
+    ['/?access_token=a', 'a'],
     ['/p?x=?&access_token=a', 'a'],
     ['/p?access_token=a#access_token=b', 'a'],
   ])('is found in %s', (url, token) => {

@@ -55,6 +55,11 @@ describe('the target URI', () => {
     expect(prefixed({ url: '*' })).toBe('https://rs.example/stripped')
   })
 
+  it('begins with a prefix that has no slash at its end', () => {
+    const unslashed = createGetTargetUri('https://rs.example/stripped')
+    expect(unslashed({ url: '/p' })).toBe('https://rs.example/stripped/p')
+  })
+
   it.each([undefined, '', '?q', 'p', 'evil.test:443', './p', 'javascript:alert(1)', '\\p'])(
     'does not exist for the target %j',
     (url) => {

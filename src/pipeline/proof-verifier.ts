@@ -50,8 +50,7 @@ export function createProofVerifier({
   now,
 }: ProofOptions): ProofVerifier {
   const verifyDpop = dpop && createVerifyDpop({ ...dpop, clockTolerance, now })
-  const getThumbprint = mtls && createGetCertificateThumbprint(mtls.certificate)
-  const isRequired = dpop?.required === true || mtls?.required === true
+  const validateCertificate = mtls && createValidateCertificate(mtls)
 
   function readAndValidateBinding(
     claims: Claims,
@@ -104,9 +103,12 @@ export function createProofVerifier({
     validateBinding(confirmation, context)
     if (confirmation === undefined) return noProofs
     const { jkt, x5tS256 } = confirmation
-    if (x5tS256 !== undefined) validateCertificate(x5tS256, context.request as HttpRequest)
+    // `validateBinding` refuses an `x5t#S256` without the option `mtls`, and a `jkt` without `dpop`.
+    if (x5tS256 !== undefined) {
+      const validate = validateCertificate as ValidateCertificate
+      validate(x5tS256, context.request as HttpRequest)
+    }
     if (jkt === undefined) return mtlsOnly
-    // `validateBinding` refuses a `jkt` without the option `dpop`.
     return (verifyDpop as VerifyDpop)(
       jkt,
       result.issuer,
@@ -115,16 +117,19 @@ export function createProofVerifier({
     )
   }
 
-  function validateCertificate(x5tS256: string, request: HttpRequest): void {
-    const thumbprint = getThumbprint?.(request)
+  return { readAndValidateBinding, verify }
+}
+
+type ValidateCertificate = (x5tS256: string, request: HttpRequest) => void
+
+function createValidateCertificate({ certificate }: ResolvedMtls): ValidateCertificate {
+  const getThumbprint = createGetCertificateThumbprint(certificate)
+  return (x5tS256, request) => {
+    const thumbprint = getThumbprint(request)
     const hint =
-      thumbprint === undefined && mtls !== undefined
-        ? hintForMissingCertificate(request, mtls.certificate)
-        : undefined
+      thumbprint === undefined ? hintForMissingCertificate(request, certificate) : undefined
     validateCertificateBinding(x5tS256, thumbprint, hint)
   }
-
-  return { readAndValidateBinding, verify }
 }
 
 type VerifyDpop = (

@@ -39,9 +39,8 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   return {
     listening,
     emit(raw) {
-      if (!listening()) return
       const event = sanitize(raw)
-      if (diagnostics.hasSubscribers) diagnostics.publish(event)
+      diagnostics.publish(event)
       try {
         const result = onEvent?.(event)
         if (isThenable(result)) Promise.resolve(result).then(undefined, warn)

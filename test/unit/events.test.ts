@@ -1,102 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import type { ValidatorEvent } from 'oauth-resource-server'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createObserver } from '../../src/events/observer.ts'
+import { describe, expect, it, vi } from 'vitest'
 import { createApi, JWKS_URI, partsOf, remoteIssuer } from '../support/checked-validator.ts'
+import { subscribeToEvents, warningsOf } from '../support/event-listeners.ts'
 import { fixtureValidator, ISS, jwks, t0 } from '../support/fixture.ts'
-
-const diagnostics = channel('oauth-resource-server')
-const event: ValidatorEvent = { type: 'token.missing' }
-
-/** The warnings of the process, after the turns in which they are emitted. */
-async function warningsOf(action: () => unknown): Promise<Error[]> {
-  const warnings: Error[] = []
-  const listener = (warning: Error) => {
-    warnings.push(warning)
-  }
-  process.on('warning', listener)
-  try {
-    await action()
-    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
-  } finally {
-    process.off('warning', listener)
-  }
-  return warnings.filter(({ name }) => name === 'OAuthResourceServerWarning')
-}
-
-function subscribe(): unknown[] {
-  const published: unknown[] = []
-  const listener = (message: unknown) => {
-    published.push(message)
-  }
-  diagnostics.subscribe(listener)
-  unsubscribe = () => diagnostics.unsubscribe(listener)
-  return published
-}
-
-let unsubscribe = (): unknown => undefined
-afterEach(() => {
-  unsubscribe()
-  unsubscribe = () => undefined
-})
-
-describe('an observer', () => {
-  it('does nothing without a listener', () => {
-    const observer = createObserver()
-    expect(observer.listening()).toBe(false)
-    observer.emit(event)
-  })
-
-  it('passes the same object to onEvent and to the diagnostics channel', () => {
-    const reported: unknown[] = []
-    const observer = createObserver((item) => reported.push(item))
-    observer.emit(event)
-    const published = subscribe()
-    observer.emit(event)
-    expect(reported).toEqual([event, event])
-    expect(published).toHaveLength(1)
-    expect(published[0]).toBe(reported[1])
-  })
-
-  it('listens only while the channel has a subscriber', () => {
-    const observer = createObserver()
-    subscribe()
-    expect(observer.listening()).toBe(true)
-    unsubscribe()
-    expect(observer.listening()).toBe(false)
-  })
-
-  it.each([
-    [
-      'throws an error',
-      () => {
-        throw new Error('broken')
-      },
-      'onEvent failed: broken',
-    ],
-    [
-      'throws a value that is not an Error',
-      () => {
-        throw 'text'
-      },
-      'onEvent failed: not an Error',
-    ],
-    ['rejects', () => Promise.reject(new Error('later')), 'onEvent failed: later'],
-  ])('warns of a listener that %s, once', async (_, onEvent, message) => {
-    const observer = createObserver(onEvent)
-    const warnings = await warningsOf(() => {
-      for (let count = 0; count < 3; count++) observer.emit(event)
-    })
-    expect(warnings.map((warning) => warning.message)).toEqual([message])
-  })
-
-  it('does not warn of a listener that returns or resolves', async () => {
-    const observer = createObserver(async () => 'fine')
-    expect(await warningsOf(() => observer.emit(event))).toEqual([])
-  })
-})
 
 describe('a validator', () => {
   it('reports a token that is accepted', async () => {
@@ -252,7 +160,7 @@ describe('a validator', () => {
 
   it('publishes on the channel without onEvent', async () => {
     const silent = createApi({ onEvent: undefined })
-    const published = subscribe()
+    const { published } = subscribeToEvents()
     await silent.accepts(t0())
     await expect(silent.validator.validate('x')).rejects.toMatchObject({ status: 401 })
     expect(published.map((message) => (message as ValidatorEvent).type)).toEqual([

@@ -82,7 +82,7 @@ function checkIdentifier(value: unknown, label: string): string {
   }
   const { path, query } = splitUrl(identifier)
   // `URL` resolves dot segments, so a client would request another path than the one that is served.
-  if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
+  if (/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new TypeError(`${label} ${shown} has a dot segment in its path`)
   }
   // RFC 8707 §2, RFC 9728 §1.2: SHOULD NOT include a query component.

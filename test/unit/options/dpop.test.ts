@@ -42,6 +42,14 @@ describe('the option dpop', () => {
     })
   })
 
+  it('names every algorithm in the error', () => {
+    expect(() => resolveDpop({ algorithms: ['HS256'] })).toThrow(
+      new TypeError(
+        'dpop.algorithms must be a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519',
+      ),
+    )
+  })
+
   it('copies the secrets', () => {
     const mutable = Uint8Array.from(secret)
     const resolved = resolveDpop({ nonce: { secret: mutable } })

@@ -1,16 +1,19 @@
+import { describe, expect, it, vi } from 'vitest'
 import {
   AccessTokenError,
   InsufficientScopeError,
+  InvalidDpopProofError,
   InvalidTokenError,
+  invalidDpopProofReasons,
+  invalidTokenReasons,
   ServiceUnavailableError,
   type UnavailableService,
-} from 'oauth-resource-server'
-import { describe, expect, it, vi } from 'vitest'
+} from '../../../src/errors.ts'
 
 /** Loads the module again, as another copy of the package in the same process does. */
-async function loadCopy(): Promise<typeof import('oauth-resource-server')> {
+async function loadCopy(): Promise<typeof import('../../../src/errors.ts')> {
   vi.resetModules()
-  return import('oauth-resource-server')
+  return import('../../../src/errors.ts')
 }
 
 const services: readonly UnavailableService[] = [
@@ -35,12 +38,22 @@ describe('an error of another copy of the package', () => {
     expect(own).not.toBeInstanceOf(copy.InsufficientScopeError)
   })
 
-  it('has the same message', async () => {
+  it('has the same reasons and messages', async () => {
     const copy = await loadCopy()
-    for (const service of services) {
-      const { message } = new copy.ServiceUnavailableError(service, 1)
-      expect(message).toBe(new ServiceUnavailableError(service, 1).message)
-    }
+    expect(copy.invalidTokenReasons).toEqual(invalidTokenReasons)
+    expect(copy.invalidDpopProofReasons).toEqual(invalidDpopProofReasons)
+    const createAll = (classes: Omit<typeof copy, 'AccessTokenError'>) => [
+      ...invalidTokenReasons.map((reason) => new classes.InvalidTokenError(reason)),
+      ...invalidDpopProofReasons.map((reason) => new classes.InvalidDpopProofError(reason)),
+      ...services.map((service) => new classes.ServiceUnavailableError(service, 1)),
+    ]
+    const own = createAll({
+      ...copy,
+      InvalidTokenError,
+      InvalidDpopProofError,
+      ServiceUnavailableError,
+    })
+    expect(createAll(copy).map(({ message }) => message)).toEqual(own.map(({ message }) => message))
   })
 })
 

@@ -31,16 +31,17 @@ interface Case {
   readonly options?: Partial<ValidatorOptions>
   readonly cnf?: object
   readonly scheme?: 'Bearer' | 'DPoP'
+  /** Sent in the scheme DPoP. */
+  readonly proof?: string | undefined
   readonly request?: Partial<HttpRequest>
   /** Calls `validate`, which has no request. */
   readonly withoutRequest?: boolean
 }
 
-async function refusal({ options, cnf, scheme = 'Bearer', request, withoutRequest }: Case) {
+async function refusal({ options, cnf, scheme = 'Bearer', proof, request, withoutRequest }: Case) {
   const validator = createValidator(fixtureOptions(options))
   const token = t0(cnf && { cnf })
-  const proof = scheme === 'DPoP' && { dpop: makeProof() }
-  const headers = { authorization: `${scheme} ${token}`, ...proof }
+  const headers = { authorization: `${scheme} ${token}`, dpop: proof }
   const outcome = withoutRequest
     ? validator.validate(token)
     : validator.authenticate({ headers, method: 'GET', url: '/api/p', ...request })
@@ -91,8 +92,13 @@ describe('a request without the proof of its token', () => {
     ],
     [
       'an unbound token in the scheme DPoP',
-      { options: dpop, scheme: 'DPoP' },
+      { options: dpop, scheme: 'DPoP', proof: makeProof() },
       { reason: 'missing_claim', detail: { name: 'cnf.jkt', hint: hints.unbound } },
+    ],
+    [
+      'an unbound token in the scheme DPoP, without a proof',
+      { options: dpop, scheme: 'DPoP' },
+      { code: 'invalid_dpop_proof', reason: 'missing', detail: { name: 'DPoP' } },
     ],
     [
       'an unbound token, where a certificate is required',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createProofKeyCache, importProofKey } from '../../../src/proof/proof-keys.ts'
 import { bareJwk, kc1 } from '../../support/dpop.ts'
 import { failureOf } from '../../support/failure-of.ts'
+import { ec3 } from '../../support/fixture.ts'
 
 const key = importProofKey({ algorithm: 'ES256', jwk: { ...bareJwk(kc1) } })
 
@@ -11,6 +12,7 @@ describe('the key of a proof', () => {
     ['type', { kty: 'XX' }],
     ['private', { d: 'AQ' }],
     ['alg', { alg: 'ES384' }],
+    ['alg', bareJwk(ec3)],
   ])('is refused with the problem %s for %j', (actual, changes) => {
     const jwk = { ...bareJwk(kc1), ...changes }
     const failure = failureOf(() => importProofKey({ algorithm: 'ES256', jwk }))

@@ -35,6 +35,15 @@ describe('the replay store in memory', () => {
     expect(claim('b', 60, 'c')).toBe(true)
   })
 
+  it('counts claims without a thumbprint as those of one client', () => {
+    const { claim, flood } = setUp()
+    expect(claim('a', 60)).toBe(true)
+    expect(claim('a', 60)).toBe(false)
+    for (let count = 1; count < 50; count++) expect(claim(`a ${count}`, 60)).toBe(true)
+    expect(() => claim('b', 60)).toThrow(/full/)
+    expect(flood('one')).toBe(25)
+  })
+
   it.each([1, 10, 59.9, 60, 69, 75])(
     'remembers a key for the %d seconds that it was claimed for, and an eighth more at most',
     (seconds) => {

@@ -9,14 +9,14 @@ import { getFieldValues } from '../internal/field-values.ts'
 import { readSingleParameter, repeatedParameter } from './query-parameter.ts'
 
 // RFC 6750 §2.2: only where the body has a defined meaning, so never for GET.
-const methodsWithBody = ['POST', 'PUT', 'PATCH']
+const methodsWithBody: readonly unknown[] = ['POST', 'PUT', 'PATCH']
 const formType = 'application/x-www-form-urlencoded'
 const malformedParameter = 'The parameter access_token is not a string'
 
 /** @throws InvalidRequestError for a repeated or malformed parameter. */
 export function readFormParameter(request: HttpRequest): string | undefined {
   const { body } = request
-  if (!methodsWithBody.includes(request.method ?? '')) return undefined
+  if (!methodsWithBody.includes(request.method)) return undefined
   if (typeof body !== 'object' || body === null) return undefined
   const contentTypes = getFieldValues(request.headers, 'content-type')
   const [contentType] = contentTypes

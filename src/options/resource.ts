@@ -108,8 +108,12 @@ export function metadataUrl(identifier: string): string {
   return `${isAscii ? scheme + host : origin}${pathname}${search}`
 }
 
-function splitUrl(url: string) {
-  const match = /^([a-z]+:\/\/)([^/?]+)([^?]*)(.*)$/i.exec(url)
-  const [, scheme = '', host = '', path = '', query = ''] = match ?? []
-  return { scheme, host, path, query }
+type UrlParts = Readonly<Record<'scheme' | 'host' | 'path' | 'query', string>>
+
+const urlParts = /^(?<scheme>[a-z]+:\/\/)(?<host>[^/?]+)(?<path>[^?]*)(?<query>.*)$/i
+
+/** @param identifier Checked by {@link findPublishedUrlProblem}, so it matches. */
+function splitUrl(identifier: string): UrlParts {
+  const { groups } = urlParts.exec(identifier) as RegExpExecArray
+  return groups as UrlParts
 }

@@ -86,6 +86,10 @@ describe('a resource identifier', () => {
     expect(() => check(identifier)).toThrow(message)
   })
 
+  it('is missing if the option is neither a string nor an object', () => {
+    expect(() => readResource(1)).toThrow(/^resource takes an object with identifier, /)
+  })
+
   it('9728-1.2-a with a query causes a warning', () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     expect(check('https://rs.test/r?k=v')).toBe('https://rs.test/r?k=v')

@@ -39,6 +39,7 @@ export function createObserver(onEvent?: (event: ValidatorEvent) => unknown): Ob
   return {
     listening,
     emit(raw) {
+      if (!listening()) return
       const event = sanitize(raw)
       diagnostics.publish(event)
       try {

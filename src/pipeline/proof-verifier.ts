@@ -51,6 +51,7 @@ export function createProofVerifier({
 }: ProofOptions): ProofVerifier {
   const verifyDpop = dpop && createVerifyDpop({ ...dpop, clockTolerance, now })
   const validateCertificate = mtls && createValidateCertificate(mtls)
+  const isRequired = dpop?.required === true || mtls?.required === true
 
   function readAndValidateBinding(
     claims: Claims,
@@ -59,12 +60,8 @@ export function createProofVerifier({
     const isDisabled = dpop === undefined && mtls === undefined
     if (isDisabled && Object.hasOwn(claims, 'cnf')) throw unsupported('cnf', disabledHint)
     const confirmation = readConfirmation(claims)
-    if (needsProof(confirmation, context)) validateBinding(confirmation, context)
+    validateBinding(confirmation, context)
     return confirmation
-  }
-
-  function needsProof(confirmation: Confirmation | undefined, { scheme }: ValidationContext) {
-    return confirmation !== undefined || isRequired || scheme === 'DPoP'
   }
 
   /**
@@ -99,7 +96,8 @@ export function createProofVerifier({
     context: ValidationContext,
   ): MaybePromise<readonly Proof[]> {
     const { confirmation } = result
-    if (!needsProof(confirmation, context)) return noProofs
+    // Most tokens end here: the checks after this line would accept them too.
+    if (confirmation === undefined && !isRequired && context.scheme !== 'DPoP') return noProofs
     validateBinding(confirmation, context)
     if (confirmation === undefined) return noProofs
     const { jkt, x5tS256 } = confirmation

@@ -70,8 +70,8 @@ function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
 const contentRefusals = [400, 413, 414, 422, 431]
 
 function possibleCause(failure: FetchFailure): PossibleCause {
-  const { reason, status = 0, retryAfter } = failure
-  if (reason === 'network' && isUnconnected(failure)) return 'server'
+  const { status = 0, retryAfter } = failure
+  if (isUnconnected(failure)) return 'server'
   if (status === 429 || (status === 503 && retryAfter !== undefined)) return 'load'
   // A firewall in front of the server may refuse a token by a status, a redirect, a reset or silence.
   return contentRefusals.includes(status) ? 'token' : 'server_or_token'

@@ -138,8 +138,8 @@ function listSecrets(
 
 /** Refuses a response of another type: a login page, or an unsigned response where a signed one is required. */
 function requireType(url: string, contentType: string | undefined, expected: string): void {
-  const [type = ''] = (contentType ?? '').split(';', 1)
-  if (type.trim().toLowerCase() === expected) return
+  const type = contentType?.split(';', 1)[0]?.trim()
+  if (type?.toLowerCase() === expected) return
   const message = `the response is not ${expected}`
   if (expected === jsonType) throw new FetchFailure('not_json', url, message)
   const dueTo = 'server_or_token'

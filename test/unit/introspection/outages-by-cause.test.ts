@@ -78,7 +78,7 @@ describe('a failure due to', () => {
 
   it('the load of the server does not make the failed token wait after others succeed', () => {
     const { fail, succeed, delayOf, pass } = createSetup()
-    for (let count = 0; count < 2; count++) {
+    for (let count = 0; count < 3; count++) {
       expect(fail('genuine', 'load', true)).toMatchObject({ delay: 1, delayOfOtherTokens: 1 })
       expect(delayOf('new')).toBe(1)
       pass(1)

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest'
+import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import {
+  IntrospectionFailure,
+  toIntrospectionFailure,
+  toServerFailure,
+} from '../../../src/introspection/failure.ts'
+
+const url = 'https://as.test/introspect'
+const withStatus = (status: number, retryAfter?: number) =>
+  new FetchFailure('status', url, `the response has status ${status}`, {
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+  })
+const withCode = (code: string) =>
+  new FetchFailure('network', url, 'the request failed', {
+    cause: Object.assign(new Error('failed'), { code }),
+  })
+
+it('a failure is due to the server, and its message is the hint, if nothing else is given', () => {
+  const failure = new IntrospectionFailure('timeout', 'no introspection within 5 s')
+  expect(failure).toMatchObject({
+    name: 'IntrospectionFailure',
+    reason: 'timeout',
+    message: 'no introspection within 5 s',
+    hint: 'no introspection within 5 s',
+    retryAfter: undefined,
+    dueTo: 'server',
+  })
+  expect('cause' in failure).toBe(false)
+})
+
+it('a failure has the detail that is given', () => {
+  const detail = { hint: 'check', retryAfter: 7, dueTo: 'load', cause: new Error('x') } as const
+  expect(new IntrospectionFailure('status', 'failed', detail)).toMatchObject(detail)
+})
+
+it.each([
+  ['status 400', 'token', withStatus(400)],
+  ['status 413', 'token', withStatus(413)],
+  ['status 422', 'token', withStatus(422)],
+  ['status 400 with Retry-After', 'token', withStatus(400, 7)],
+  ['status 403', 'server_or_token', withStatus(403)],
+  ['status 500', 'server_or_token', withStatus(500)],
+  ['status 500 with Retry-After', 'server_or_token', withStatus(500, 7)],
+  ['status 503', 'server_or_token', withStatus(503)],
+  ['status 503 with Retry-After', 'load', withStatus(503, 0)],
+  ['status 429', 'load', withStatus(429)],
+  ['a refused connection', 'server', withCode('ECONNREFUSED')],
+  ['a reset connection', 'server_or_token', withCode('ECONNRESET')],
+  ['another type', 'server_or_token', new FetchFailure('not_json', url, 'not JSON')],
+])('%s is due to: %s', (_what, dueTo, cause) => {
+  const failure = toIntrospectionFailure(cause)
+  const { reason, message, retryAfter } = cause
+  expect(failure).toMatchObject({ reason, message, hint: message, retryAfter, dueTo, cause })
+  expect(toServerFailure(cause)).toMatchObject({ reason, message, dueTo: 'server', cause })
+})
+
+it('an introspection failure is not converted', () => {
+  const failure = new IntrospectionFailure('timeout', 'late', { dueTo: 'server_or_token' })
+  expect(toIntrospectionFailure(failure)).toBe(failure)
+  expect(toServerFailure(failure)).toBe(failure)
+})
+
+it('any other error is a failed request, due to the server', () => {
+  const cause = new TypeError('no such function')
+  expect(toIntrospectionFailure(cause)).toMatchObject({
+    reason: 'network',
+    message: 'the request failed',
+    dueTo: 'server',
+    cause,
+  })
+})

@@ -57,7 +57,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
   let located: Located | undefined =
     options.endpoint === undefined ? undefined : { url: options.endpoint, methods: undefined }
   let readAt = Number.NEGATIVE_INFINITY
-  let expiresAt = located === undefined ? 0 : Number.POSITIVE_INFINITY
+  let expiresAt = Number.POSITIVE_INFINITY
   let pending: Promise<string> | undefined
 
   const isFresh = () => now() >= readAt && now() < expiresAt
@@ -131,9 +131,9 @@ function readMethods(json: MetadataDocument): readonly string[] | undefined {
 
 // RFC 8414 §2: the list has methods and types of access tokens. The type Bearer is case-insensitive.
 function isListed(methods: readonly string[], method: ClientAuthenticationMethod): boolean {
-  return methods.some((listed) => listed === method || listed.toLowerCase() === method)
+  return methods.some((listed) => listed.toLowerCase() === method)
 }
 
 function isSame(a: Located, b: Located | undefined): boolean {
-  return a.url === b?.url && String(a.methods) === String(b?.methods)
+  return b !== undefined && a.url === b.url && String(a.methods) === String(b.methods)
 }

@@ -92,20 +92,17 @@ export function createIntrospector<R extends Expiring>(
   function introspect(token: string, jwt?: R): R | Promise<R> {
     const key = createCacheKey(cacheScope, token)
     const cached = cache.get(key, seconds())
-    if (cached !== undefined) return unwrapOutcome(cached, issuer)
-    const shared = running.get(key)
-    return shared === undefined
-      ? begin(token, key, jwt).then((outcome) => unwrapOutcome(outcome, issuer))
-      : share(shared, token, key, jwt)
+    return cached === undefined ? shareOrBegin(token, key, jwt) : unwrapOutcome(cached, issuer)
   }
 
   /**
    * Uses the outcome of a request in flight if that request began at most `maxAge` before this call. An older
-   * request may have been made before a revocation: waits for its end, and then uses or makes a newer one.
+   * request may have been made before a revocation: waits for its end, and then uses a newer one. Makes a request
+   * if there is none to use.
    */
-  async function share(first: RunningRequest<R>, token: string, key: string, jwt: R | undefined) {
+  async function shareOrBegin(token: string, key: string, jwt: R | undefined): Promise<R> {
     const earliest = seconds() - options.maxAge
-    let shared: RunningRequest<R> | undefined = first
+    let shared = running.get(key)
     while (shared !== undefined) {
       const outcome = await shared.outcome
       if (shared.requestedAt >= earliest) return unwrapOutcome(outcome, issuer)

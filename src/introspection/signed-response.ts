@@ -101,7 +101,7 @@ function validateHeader(header: JoseHeader, { algorithms }: SignedResponseRules)
   if (typeof typ !== 'string' || !responseType.test(typ)) {
     throw invalid(`its typ is ${printable(typ)}, not token-introspection+jwt`)
   }
-  if (typeof alg !== 'string' || !algorithms.includes(alg)) {
+  if (!algorithms.includes(alg as string)) {
     throw invalid(`its algorithm ${printable(alg)} is not accepted`)
   }
   if (kid !== undefined && typeof kid !== 'string') throw invalid('its kid is not a string')

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { createObserver } from '../../../src/events/observer.ts'
-import type { ValidatorEvent } from '../../../src/events.ts'
-import { createIntrospectionEndpoint } from '../../../src/introspection/endpoint.ts'
+import type { ClientAuthenticationMethod, ValidatorEvent } from '../../../src/events.ts'
+import {
+  createIntrospectionEndpoint,
+  type EndpointOptions,
+} from '../../../src/introspection/endpoint.ts'
 import { ISS } from '../../support/fixture.ts'
 import { active, createApi, startAuthorizationServer } from '../../support/introspection.ts'
 import { json, metadataUrl, status } from '../../support/simulated-issuer.ts'
 
 const url = `${ISS}/introspect`
 
-function endpointWith(metadata: object | undefined, changes: { allowInsecureHttp?: boolean } = {}) {
+function endpointWith(metadata: object | undefined, changes: Partial<EndpointOptions> = {}) {
   let time = 1e12
   const events: ValidatorEvent[] = []
   const urls: string[] = []
@@ -88,6 +91,28 @@ describe('an introspection endpoint from the metadata', () => {
     expect(urls).toHaveLength(length)
   })
 
+  it('is read again when the clock was set back', async () => {
+    const { locate, urls, pass } = endpointWith({ introspection_endpoint: url })
+    await locate()
+    pass(-1)
+    await locate()
+    expect(urls).toHaveLength(2)
+  })
+
+  it('is known after it was found, and so is whether the method is listed', async () => {
+    const { endpoint, locate, served } = endpointWith({})
+    expect([endpoint.isKnown(), endpoint.isMethodListed()]).toEqual([false, undefined])
+    await expect(locate()).rejects.toThrow()
+    await expect(locate()).rejects.toThrow()
+    expect(endpoint.isKnown()).toBe(false)
+    served.metadata = {
+      introspection_endpoint: url,
+      introspection_endpoint_auth_methods_supported: ['none'],
+    }
+    await locate()
+    expect([endpoint.isKnown(), endpoint.isMethodListed()]).toEqual([true, false])
+  })
+
   it('is read again after a failure, at most once a minute', async () => {
     const { endpoint, locate, served, pass, urls } = endpointWith({ introspection_endpoint: url })
     await locate()
@@ -123,18 +148,48 @@ describe('an introspection endpoint from the metadata', () => {
     expect(events).toHaveLength(1)
   })
 
-  it.each([
-    [undefined, undefined],
-    ['client_secret_basic', undefined],
-    [['client_secret_basic'], true],
-  ])('does not report a method if the metadata lists %j', async (listed, isListed) => {
-    const { endpoint, locate, events } = endpointWith({
-      introspection_endpoint: url,
-      introspection_endpoint_auth_methods_supported: listed,
-    })
+  it('reports the method again if the URL or the list has changed', async () => {
+    const { locate, events, served, pass } = endpointWith({})
+    for (const [path, listed] of [
+      ['/1', 'none'],
+      ['/2', 'none'],
+      ['/2', 'bearer'],
+      ['/2', 'bearer'],
+    ]) {
+      served.metadata = {
+        introspection_endpoint: ISS + path,
+        introspection_endpoint_auth_methods_supported: [listed],
+      }
+      expect(await locate()).toBe(ISS + path)
+      pass(600)
+    }
+    expect(events).toMatchObject([{ listed: 'none' }, { listed: 'none' }, { listed: 'bearer' }])
+  })
+
+  it.each<[string, unknown, boolean | undefined]>([
+    ['client_secret_basic', undefined, undefined],
+    ['client_secret_basic', 'client_secret_basic', undefined],
+    ['client_secret_basic', ['private_key_jwt', 'client_secret_basic'], true],
+    ['bearer', ['client_secret_basic', 'Bearer'], true],
+  ])('does not report the method %s if the metadata lists %j', async (name, listed, isListed) => {
+    const { endpoint, locate, events } = endpointWith(
+      { introspection_endpoint: url, introspection_endpoint_auth_methods_supported: listed },
+      { method: name as ClientAuthenticationMethod },
+    )
     await locate()
     expect(endpoint.isMethodListed()).toBe(isListed)
     expect(events).toEqual([])
+  })
+})
+
+describe('an introspection endpoint from the options', () => {
+  it('is known from the start, and no metadata is read, even after a failure', async () => {
+    const { endpoint, locate, urls } = endpointWith({}, { endpoint: url })
+    expect([endpoint.isKnown(), endpoint.isMethodListed()]).toEqual([true, undefined])
+    expect(await locate()).toBe(url)
+    endpoint.expireMetadata()
+    expect(await locate()).toBe(url)
+    expect(urls).toEqual([])
   })
 })
 

@@ -17,8 +17,9 @@ it.each([
   ['a_b1', 'ab'],
   ['A_1', 'rest'],
   ['x', 'rest'],
-])('sends %s to the issuer %s', (token, name) => {
+])('sends %s to the issuer %s, in whatever order they are', (token, name) => {
   expect(find(token)).toBe(name)
+  expect(find(token, some.toReversed())).toBe(name)
 })
 
 it('sends a token to no issuer whose prefix it does not have', () => {

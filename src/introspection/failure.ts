@@ -41,7 +41,7 @@ export class IntrospectionFailure extends Error {
 
 /** Converts an error from before the token was sent, such as a failed metadata request. */
 export function toServerFailure(error: unknown): IntrospectionFailure {
-  return toFailure(error, 'server')
+  return toFailure(error, () => 'server')
 }
 
 /**
@@ -50,10 +50,13 @@ export function toServerFailure(error: unknown): IntrospectionFailure {
  * introspection with one token.
  */
 export function toIntrospectionFailure(error: unknown): IntrospectionFailure {
-  return toFailure(error, error instanceof FetchFailure ? possibleCause(error) : 'server')
+  return toFailure(error, findPossibleCause)
 }
 
-function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
+function toFailure(
+  error: unknown,
+  findCause: (failure: FetchFailure) => PossibleCause,
+): IntrospectionFailure {
   if (error instanceof IntrospectionFailure) return error
   if (!(error instanceof FetchFailure)) {
     return new IntrospectionFailure('network', 'the request failed', { cause: error })
@@ -61,7 +64,7 @@ function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
   const { reason, message, retryAfter } = error
   return new IntrospectionFailure(reason as IntrospectionFailureReason, message, {
     retryAfter,
-    dueTo,
+    dueTo: findCause(error),
     cause: error,
   })
 }
@@ -69,7 +72,7 @@ function toFailure(error: unknown, dueTo: PossibleCause): IntrospectionFailure {
 /** With these statuses, the server refuses the content of this one request: the token, or its length. */
 const contentRefusals = [400, 413, 414, 422, 431]
 
-function possibleCause(failure: FetchFailure): PossibleCause {
+function findPossibleCause(failure: FetchFailure): PossibleCause {
   const { status = 0, retryAfter } = failure
   if (isUnconnected(failure)) return 'server'
   if (status === 429 || (status === 503 && retryAfter !== undefined)) return 'load'

@@ -50,6 +50,21 @@ function createSetup({
 
 const introspect = (setup: Setup) => createSetup(setup).client.introspect('op-1')
 
+it('the request has the token, its type, and the credentials', async () => {
+  const requests: FetchLikeInit[] = []
+  const respond = (init: FetchLikeInit) => {
+    requests.push(init)
+    return json({ active: true })
+  }
+  await introspect({ respond })
+  const [request] = requests
+  expect(request).toMatchObject({
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'token=op-1&token_type_hint=access_token&client_id=rs&client_secret=hush',
+  })
+})
+
 describe('the response', () => {
   it('has the members and the size of the body', async () => {
     const respond = () => json({ active: true, sub: 'é' })
@@ -70,11 +85,11 @@ describe('the response', () => {
     },
   )
 
-  it.each<[string, Response]>([
-    ['another type', json({ active: true }, 200, 'text/html')],
-    ['no type', new Response(new TextEncoder().encode('{"active":true}'))],
-  ])('is refused with %s', async (_what, response) => {
-    const { client, seen } = createSetup({ respond: () => response })
+  it.each<[string, () => Response]>([
+    ['another type', () => json({ active: true }, 200, 'text/html')],
+    ['no type', () => new Response(new TextEncoder().encode('{"active":true}'))],
+  ])('is refused with %s', async (_what, respond) => {
+    const { client, seen } = createSetup({ respond })
     await expect(client.introspect('op-1')).rejects.toMatchObject({
       reason: 'not_json',
       message: `${url}: the response is not application/json`,

@@ -10,6 +10,7 @@ import type { Observer } from '../events/observer.ts'
 import { callbackError } from '../internal/callback.ts'
 import { isPromise, isThenable } from '../internal/maybe-promise.ts'
 import { withTimeout } from '../internal/timeout.ts'
+import { nextOrder } from '../keys/arrival.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { digestToken } from './token-cache.ts'
 
@@ -24,9 +25,10 @@ export type CheckRevocation = (token: AccessToken) => Promise<void> | undefined
 type Outcome = { readonly isRevoked: boolean } | { readonly failure: Error }
 
 interface RunningCall {
+  readonly key: string
   readonly outcome: Promise<Outcome>
-  /** By the clock of `performance`. */
-  readonly startedAt: number
+  /** `nextOrder()` when the call began. */
+  readonly order: number
 }
 
 /** @returns `undefined` where the application does not check revocation. */
@@ -67,7 +69,7 @@ export function createRevocationCheck(
   }
 
   function begin(token: AccessToken): Outcome | Promise<Outcome> {
-    const startedAt = performance.now()
+    const order = nextOrder()
     const result = call(token)
     if (!isPromise(result)) return result
     const key = digestToken(token.token)
@@ -75,18 +77,18 @@ export function createRevocationCheck(
       running.delete(key)
       return settled
     })
-    running.set(key, { outcome, startedAt })
+    running.set(key, { key, outcome, order })
     return outcome
   }
 
   /** Waits for a call in progress. If it began too early, uses the next one, or makes it. */
-  async function share(first: RunningCall, token: AccessToken, key: string): Promise<undefined> {
-    const arrivedAt = performance.now()
+  async function share(first: RunningCall, token: AccessToken): Promise<undefined> {
+    const arrival = nextOrder()
     let shared: RunningCall | undefined = first
     while (shared !== undefined) {
       const outcome = await shared.outcome
-      if (shared.startedAt >= arrivedAt) return requireNotRevoked(outcome)
-      shared = running.get(key)
+      if (shared.order > arrival) return requireNotRevoked(outcome)
+      shared = running.get(first.key)
     }
     return requireNotRevoked(await begin(token))
   }
@@ -94,9 +96,8 @@ export function createRevocationCheck(
   return (token) => {
     // Without a call in progress there is none to share, and no digest is needed: a function that returns a
     // boolean never needs one.
-    const key = running.size === 0 ? undefined : digestToken(token.token)
-    const shared = key === undefined ? undefined : running.get(key)
-    if (key !== undefined && shared !== undefined) return share(shared, token, key)
+    const shared = running.size > 0 ? running.get(digestToken(token.token)) : undefined
+    if (shared !== undefined) return share(shared, token)
     const outcome = begin(token)
     return isPromise(outcome) ? outcome.then(requireNotRevoked) : requireNotRevoked(outcome)
   }

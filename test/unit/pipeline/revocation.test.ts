@@ -5,7 +5,7 @@ import {
   ServiceUnavailableError,
   type ValidatorEvent,
 } from 'oauth-resource-server'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { resolveOptions } from '../../../src/options/resolve.ts'
 import { validateToken } from '../../../src/pipeline/authenticate.ts'
 import { createPipeline } from '../../../src/pipeline/pipeline.ts'
@@ -30,6 +30,11 @@ function createApi(revoked: Revoked, timeout = 5) {
     )
   return { pipeline, events, validate, failure }
 }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
 
 describe('revoked', () => {
   it('is called on every request, for cached tokens too, with the verified token', async () => {
@@ -69,6 +74,8 @@ describe('revoked', () => {
   })
 
   it('is called again for a request that arrives while a call is in progress', async () => {
+    // The clock of some runtimes does not advance between two requests.
+    vi.spyOn(performance, 'now').mockReturnValue(1)
     let isRevoked = false
     const calls: (() => void)[] = []
     const { validate, failure } = createApi(() => {
@@ -87,6 +94,17 @@ describe('revoked', () => {
     while (calls.length < 2) await new Promise(setImmediate)
     calls[1]?.()
     expect(await late).toMatchObject({ reason: 'revoked' })
+  })
+
+  it('creates no promise where it returns a boolean while a call for another token is in progress', async () => {
+    const { pipeline, validate } = createApi(({ subject }) =>
+      subject === 'slow' ? Promise.resolve(false) : false,
+    )
+    const [slow, fast] = [t0({ sub: 'slow' }), t0()]
+    await Promise.all([validate(slow), validate(fast)])
+    const pending = validate(slow)
+    expect(validateToken(pipeline, fast)).not.toBeInstanceOf(Promise)
+    await pending
   })
 
   it('is called once for all requests that arrive while a call is in progress', async () => {
@@ -116,39 +134,54 @@ describe('revoked', () => {
     await later
   })
 
-  it.each<[string, () => unknown]>([
+  const failed = 'The callback revoked failed'
+  const notBoolean = 'revoked must return true or false'
+
+  it.each<[string, string, () => unknown]>([
     [
       'throws an Error',
+      failed,
       () => {
         throw new Error('down')
       },
     ],
     [
       'throws undefined',
+      failed,
       () => {
         throw undefined
       },
     ],
-    ['rejects', () => Promise.reject(new Error('down'))],
-    ['rejects with undefined', () => Promise.reject()],
-    ['returns undefined', () => undefined],
-    ['returns 1', () => 1],
-    ['returns a string', async () => 'false'],
-    ['returns null', async () => null],
+    ['rejects', failed, () => Promise.reject(new Error('down'))],
+    ['rejects with undefined', failed, () => Promise.reject()],
+    ['returns undefined', notBoolean, () => undefined],
+    ['returns 1', notBoolean, () => 1],
+    ['returns a string', notBoolean, async () => 'false'],
+    ['returns null', notBoolean, async () => null],
     [
       'throws a refusal',
+      failed,
       () => {
         throw new InvalidTokenError('expired')
       },
     ],
-  ])('that %s causes a 503, and is reported', async (_what, revoked) => {
+  ])('that %s causes a 503, and is reported: %s', async (_what, message, revoked) => {
     const { events, failure } = createApi(revoked as Revoked)
     const token = t0()
     const error = await failure(token)
     expect(error).toBeInstanceOf(ServiceUnavailableError)
-    expect(error).toMatchObject({ service: 'revocation', status: 503, retryAfter: 1 })
+    expect(error).toMatchObject({
+      service: 'revocation',
+      status: 503,
+      retryAfter: 1,
+      detail: { hint: 'the function given as revoked failed' },
+    })
     expect(error.cause).toBeInstanceOf(Error)
-    expect(events.map(({ type }) => type)).toEqual(['callback.failed', 'token.refused'])
+    expect(error.cause.message).toBe(message)
+    expect(events).toMatchObject([
+      { type: 'callback.failed', cause: error.cause },
+      { type: 'token.refused' },
+    ])
     expect(inspect([error, events], { depth: 9 })).not.toContain(token.slice(-20))
   })
 
@@ -170,6 +203,25 @@ describe('revoked', () => {
     const before = calls
     await failure(token)
     expect(calls).toBe(before + 1)
+  })
+
+  it('may take as long as keys.timeout', async () => {
+    const { validate } = createApi(() => new Promise(() => {}), 5)
+    const token = t0()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const outcomes: unknown[] = []
+    const pending = validate(token).catch((error) => outcomes.push(error))
+    while (vi.getTimerCount() === 0) await new Promise(setImmediate)
+    await vi.advanceTimersByTimeAsync(4_999)
+    expect(outcomes).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    await pending
+    expect(outcomes).toMatchObject([
+      {
+        service: 'revocation',
+        cause: { message: 'the callback revoked did not settle within 5 s' },
+      },
+    ])
   })
 
   it('must be a function', () => {

@@ -110,7 +110,7 @@ const wrongKey = `${label}.key must be a private JWK of type RSA, EC or OKP`
 function readJwk(key: unknown): JWK {
   if (!isJsonObject(key)) throw new TypeError(wrongKey)
   const jwk: JWK = Object.assign(Object.create(null), key)
-  if (jwk.kty === 'oct' || !isFilledString(jwk.d)) throw new TypeError(wrongKey)
+  if (!isFilledString(jwk.d)) throw new TypeError(wrongKey)
   if (jwk.use !== undefined && jwk.use !== 'sig') {
     throw new TypeError(`${label}.key has a use other than sig`)
   }

@@ -103,6 +103,11 @@ describe('introspection.authentication', () => {
     ['takes an object with method', []],
     ['takes an object with method', { method: 'client_secret_jwt' }],
     ['takes an object with method', { method: 'toString' }],
+    [
+      'takes an object with method: client_secret_basic, client_secret_post, private_key_jwt, ' +
+        'tls_client_auth, none, bearer',
+      { method: ['none'] },
+    ],
     ['.clientId must be', { ...basic, clientId: '' }],
     ['.clientSecret must be', { ...basic, clientSecret: undefined }],
     ['.encoding must be', { ...basic, encoding: 'base64' }],
@@ -115,11 +120,14 @@ describe('introspection.authentication', () => {
     ['.key must be a private JWK', jwt({})],
     ['.key must be a private JWK', jwt({ key: publicKey })],
     ['.key must be a private JWK', jwt({ key: { kty: 'oct', k: 'AAAA' } })],
+    ['.key must be a private JWK', jwt({ key: { kty: 'oct', k: 'AAAA', d: 'AAAA' } })],
+    ['.key must be a private JWK', jwt({ key: { ...p256, d: '' } })],
+    ['.key must be a private JWK', jwt({ key: { ...rsa, kty: 'EC' } })],
     ['.key must be a private JWK', jwt({ key: { ...p256, x: 'AAAA' } })],
     ['.key has a use other than sig', jwt({ key: { ...p256, use: 'enc' } })],
     ['.key must have at least 2048 bits', jwt({ key: small })],
     ['.algorithm must be one of ES256', jwt({ key: p256, algorithm: 'RS256' })],
-    ['.algorithm must be one of ES256', jwt({ key: p256, algorithm: 'HS256' })],
+    ['.algorithm must be one of RS256, RS384, RS512, PS256', jwt({ key: rsa, algorithm: 'HS256' })],
     ['.key.alg must be one of ES256', jwt({ key: { ...p256, alg: 'ES384' } })],
     ['.key.alg must be that of a key for signatures', jwt({ key: x25519 })],
     ['.audience must be', jwt({ key: p256, audience: '' })],
@@ -151,7 +159,7 @@ describe('introspection.authentication', () => {
     ['ES384', { key: p384 }],
     ['EdDSA', { key: ed25519 }],
     ['RS256', { key: rsa }],
-    ['PS512', { key: { ...rsa, alg: 'PS512' } }],
+    ['PS512', { key: { ...rsa, alg: 'PS512', use: 'sig' } }],
     ['PS256', { key: { ...rsa, alg: 'PS512' }, algorithm: 'PS256' }],
   ])('signs with %s (%#)', (algorithm, changes) => {
     expect(withAuthentication(jwt(changes))?.authentication).toMatchObject({

@@ -10,7 +10,7 @@ import type { Observer } from '../events/observer.ts'
 import { callbackError } from '../internal/callback.ts'
 import { isPromise, isThenable } from '../internal/maybe-promise.ts'
 import { withTimeout } from '../internal/timeout.ts'
-import { nextOrder } from '../keys/arrival.ts'
+import { currentOrder, nextOrder } from '../keys/arrival.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { digestToken } from './token-cache.ts'
 
@@ -83,7 +83,7 @@ export function createRevocationCheck(
 
   /** Waits for a call in progress. If it began too early, uses the next one, or makes it. */
   async function share(first: RunningCall, token: AccessToken): Promise<undefined> {
-    const arrival = nextOrder()
+    const arrival = currentOrder()
     let shared: RunningCall | undefined = first
     while (shared !== undefined) {
       const outcome = await shared.outcome

@@ -19,7 +19,7 @@ export function importTime(modules) {
 export function modulesLoadedBy(file, seen = new Set()) {
   if (!seen.has(file)) {
     seen.add(file)
-    const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?'(\.[^']+)'/gm)
+    const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?"(\.[^"]+)"/gm)
     for (const [, path = ''] of imports) modulesLoadedBy(join(dirname(file), path), seen)
   }
   return [...seen]

@@ -49,6 +49,13 @@ try {
     const missing = compiled.filter((file) => !existsSync(join(installed, `dist/${file}.d.ts`)))
     expect(missing, [])
   })
+  await check(
+    'its code is bundled into few files, so that importing it takes little time',
+    async () => {
+      const scripts = (await filesOf(installed)).filter((file) => /^dist\/.*\.js$/.test(file))
+      if (scripts.length > 16) throw new Error(`${scripts.length} files`)
+    },
+  )
   await check('its source maps land in src', async () => {
     const maps = (await filesOf(installed)).filter((file) => file.endsWith('.map'))
     if (maps.length === 0) throw new Error('no source maps')

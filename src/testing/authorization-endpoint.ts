@@ -29,7 +29,8 @@ export function createAuthorizationEndpoint(options: AuthorizationEndpointOption
   const { issuer, clients, codes, audience } = options
 
   function respond(request: IncomingMessage, response: ServerResponse): void {
-    const [, query = ''] = String(request.url).split('?', 2)
+    // RFC 3986 §3.4: a query may contain further question marks.
+    const query = String(request.url).replace(/^[^?]*/, '')
     const form = parseForm(new URLSearchParams(query))
     const location = 'error' in form ? form : findRedirect(form)
     if (typeof location === 'string') {

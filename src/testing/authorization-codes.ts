@@ -49,9 +49,8 @@ export function createAuthorizationCodes(clock: TestClock): AuthorizationCodes {
       if (form.get('redirect_uri') !== found.redirectUri) {
         return invalidGrant('The parameter redirect_uri differs from the authorization request')
       }
-      const verifier = form.get('code_verifier') ?? ''
-      const challenge = createHash('sha256').update(verifier).digest('base64url')
-      if (challenge !== found.codeChallenge) {
+      const verifier = form.get('code_verifier')
+      if (verifier === undefined || hash(verifier) !== found.codeChallenge) {
         return invalidGrant('The parameter code_verifier does not match the code challenge')
       }
       const resource = form.get('resource') ?? found.grant.audience
@@ -61,6 +60,10 @@ export function createAuthorizationCodes(clock: TestClock): AuthorizationCodes {
       return found.grant
     },
   }
+}
+
+function hash(verifier: string): string {
+  return createHash('sha256').update(verifier).digest('base64url')
 }
 
 function invalidGrant(description: string): TokenError {

@@ -43,13 +43,14 @@ function grantAudience(form: Form, client: TestClient, ownAudience: string): str
 
 function grantScopes(form: Form, client: TestClient): readonly string[] | TokenError {
   const requested = form.get('scope')
-  if (requested === undefined) return client.scopes ?? []
+  const { scopes: allowed } = client
+  if (requested === undefined) return allowed ?? []
   // RFC 6749 §3.3: scope = scope-token *( SP scope-token ), scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
   if (!/^[!#-[\]-~]+( [!#-[\]-~]+)*$/.test(requested)) {
     return { error: 'invalid_scope', description: 'The parameter scope is malformed' }
   }
   const scopes = [...new Set(requested.split(' '))]
-  if (client.scopes && !scopes.every((scope) => client.scopes?.includes(scope))) {
+  if (allowed && !scopes.every((scope) => allowed.includes(scope))) {
     return { error: 'invalid_scope', description: 'The client may not request one of these scopes' }
   }
   return scopes

@@ -11,7 +11,6 @@ import type { Endpoint } from './request-listener.ts'
 import { sendJson } from './respond.ts'
 import {
   authenticateClient,
-  type Form,
   invalidRequest,
   readForm,
   sendTokenError,
@@ -125,10 +124,9 @@ export function createIntrospectionEndpoint(
   async function respondTo(
     request: IncomingMessage,
     response: ServerResponse,
-    form: Form,
-    client: TestClient,
+    { token, client }: Caller,
   ): Promise<void> {
-    const members = introspect(form.get('token') ?? '')
+    const members = introspect(token)
     const { accept = '' } = request.headers
     if (!accept.includes(jwtType) || accept.includes('application/json')) {
       return sendJson(response, 200, members)
@@ -140,7 +138,7 @@ export function createIntrospectionEndpoint(
     const caller = await readCaller(request, clients)
     if (fault !== undefined && isOwnFault(fault)) return ownFaults[fault](response)
     if ('error' in caller) return sendTokenError(response, caller)
-    const proceed = () => respondTo(request, response, caller.form, caller.client)
+    const proceed = () => respondTo(request, response, caller)
     if (fault === undefined) return proceed()
     return faults[fault](response, { active: true }, proceed)
   }
@@ -180,16 +178,23 @@ export function createIntrospectionEndpoint(
 
 const jwtType = 'application/token-introspection+jwt'
 
+/** The token that a request asks about, and the client that sent it. */
+interface Caller {
+  readonly token: string
+  readonly client: TestClient
+}
+
 async function readCaller(
   request: IncomingMessage,
   clients: readonly TestClient[],
-): Promise<TokenError | { readonly form: Form; readonly client: TestClient }> {
+): Promise<TokenError | Caller> {
   const form = await readForm(request)
   if ('error' in form) return form
   const authenticated = authenticateClient(request.headers.authorization, form, clients)
   if ('error' in authenticated) return authenticated
-  if (!form.has('token')) return invalidRequest('The parameter token is missing')
-  return { form, client: authenticated.client }
+  const token = form.get('token')
+  if (token === undefined) return invalidRequest('The parameter token is missing')
+  return { token, client: authenticated.client }
 }
 
 /** Returns the claims of a JWT that this issuer signed with a key that it still publishes. */

@@ -32,8 +32,8 @@ export interface TokenError {
 export type Form = ReadonlyMap<string, string>
 
 interface ClientCredentials {
-  readonly id: string
-  readonly secret: string
+  readonly id: string | undefined
+  readonly secret: string | undefined
 }
 
 const maxBodyBytes = 64 * 1024
@@ -67,8 +67,8 @@ export function authenticateClient(
 }
 
 /**
- * Returns the client credentials from the `Authorization` header or the form; `undefined` if there are
- * none, or none that are well formed.
+ * Returns the client credentials from the `Authorization` header or the form, as far as they are there;
+ * `undefined` if the header has none that are well formed.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1 | RFC 6749, section 2.3.1}
  */
@@ -78,9 +78,7 @@ function readCredentials(
 ): ClientCredentials | TokenError | undefined {
   const id = form.get('client_id')
   const secret = form.get('client_secret')
-  if (authorization === undefined) {
-    return id === undefined || secret === undefined ? undefined : { id, secret }
-  }
+  if (authorization === undefined) return { id, secret }
   // RFC 6749 §2.3: no more than one authentication method in each request.
   if (secret !== undefined) {
     return invalidRequest('The client must not authenticate in two ways at once')

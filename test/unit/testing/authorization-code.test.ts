@@ -139,28 +139,50 @@ describe('the authorization code grant', () => {
     }
   })
 
-  it('does not redirect without a known client and a redirect URI', async () => {
-    for (const changes of [
-      { client_id: 'unknown' },
-      { client_id: undefined },
-      { redirect_uri: undefined },
-      { redirect_uri: '/callback' },
-      { redirect_uri: `${redirectUri}#fragment` },
-    ]) {
-      expect((await authorize(changes)).status).toBe(400)
+  it('says why PKCE and the scope are refused', async () => {
+    const cases: [Parameters, string][] = [
+      [{ code_challenge: undefined }, 'PKCE with the method S256 is required'],
+      [{ scope: 'a"b' }, 'The parameter scope is malformed'],
+    ]
+    for (const [changes, description] of cases) {
+      const { searchParams } = (await authorize(changes)).location
+      expect(searchParams.get('error_description')).toBe(description)
     }
-    const twice = `${issuer.authorizationEndpoint}?client_id=test-client&client_id=test-client`
-    expect((await fetch(twice, { redirect: 'manual' })).status).toBe(400)
   })
 
-  it('is named in the metadata', async () => {
-    const response = await fetch(`${issuer.issuer}/.well-known/oauth-authorization-server`)
-    expect(await response.json()).toMatchObject({
-      authorization_endpoint: issuer.authorizationEndpoint,
-      grant_types_supported: ['authorization_code', 'client_credentials'],
-      response_types_supported: ['code'],
-      code_challenge_methods_supported: ['S256'],
-      authorization_response_iss_parameter_supported: true,
-    })
+  it('reads a redirect URI whose question mark is not encoded', async () => {
+    const query = `client_id=test-client&redirect_uri=${redirectUri}&state=a`
+    const response = await fetch(`${issuer.authorizationEndpoint}?${query}`, { redirect: 'manual' })
+    const location = String(response.headers.get('location'))
+    expect(location.startsWith(`${redirectUri}&`)).toBe(true)
+    expect(new URL(location).searchParams.get('state')).toBe('a')
+  })
+
+  it('redirects without a state if the request has none, and must not be stored', async () => {
+    const { location } = await authorize({ state: undefined })
+    expect([...location.searchParams.keys()]).toEqual(['from', 'code', 'iss'])
+    const url = `${issuer.authorizationEndpoint}?client_id=test-client&redirect_uri=x:y`
+    const { headers, status } = await fetch(url, { redirect: 'manual' })
+    expect([status, headers.get('cache-control')]).toEqual([302, 'no-store'])
+  })
+
+  it('does not redirect without a known client and a redirect URI', async () => {
+    const unknown = 'The client is unknown'
+    const noUri = 'The parameter redirect_uri is no absolute URI without a fragment'
+    const cases: [query: string, description: string][] = [
+      ['', unknown],
+      ['?client_id=unknown', unknown],
+      [`?redirect_uri=${redirectUri}`, unknown],
+      ['?client_id=test-client', noUri],
+      ['?client_id=test-client&redirect_uri=/callback', noUri],
+      [`?client_id=test-client&redirect_uri=${redirectUri}%23fragment`, noUri],
+      ['?client_id=test-client&client_id=test-client', 'A parameter is repeated'],
+    ]
+    for (const [query, error_description] of cases) {
+      const url = `${issuer.authorizationEndpoint}${query}`
+      const response = await fetch(url, { redirect: 'manual' })
+      expect(response.status).toBe(400)
+      expect(await response.json()).toEqual({ error: 'invalid_request', error_description })
+    }
   })
 })

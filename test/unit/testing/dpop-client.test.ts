@@ -69,7 +69,9 @@ describe('a DPoP client of the test kit', () => {
   })
 
   it('throws without an absolute URL and without a token', async () => {
-    await expect(createClient().proof({ url, token: undefined })).rejects.toThrow(TypeError)
+    await expect(createClient().proof({ url, token: undefined })).rejects.toThrow(
+      new TypeError('proof takes a token: token() has created none yet'),
+    )
     await expect(createClient().proof({ url: '/p', token: 'x' })).rejects.toThrow(/absolute url/)
   })
 })

@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:net'
+import { json } from 'node:stream/consumers'
 import { decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
 import {
-  type BadTokenName,
-  badTokenNames,
   createTestIssuer,
   type FaultName,
   type SigningAlgorithm,
@@ -21,6 +20,8 @@ beforeEach(async () => {
   issuer = await createTestIssuer({ now: () => epoch * 1000 })
 })
 afterEach(() => issuer.close())
+
+const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519'
 
 const verify = (token: string, from = issuer) => verifyWithJose(token, from)
 
@@ -64,11 +65,16 @@ describe('a valid token', () => {
     )
   })
 
-  it.each(['HS256', 'RSA-OAEP', 'toString', '', 5, null])('is not signed with %j', async (alg) => {
-    const minting = issuer.token({}, { alg })
-    await expect(minting).rejects.toThrow(TypeError)
-    await expect(minting).rejects.toThrow(`alg: ${JSON.stringify(alg)};`)
-  })
+  it.each(['HS256', 'RSA-OAEP', 'toString', '', 5, null, ['ES256']])(
+    'is not signed with %j',
+    async (alg) => {
+      const minting = issuer.token({}, { alg })
+      await expect(minting).rejects.toThrow(TypeError)
+      await expect(minting).rejects.toThrow(
+        `Unsupported header parameter alg: ${JSON.stringify(alg)}; a test issuer signs with ${algorithms} or none`,
+      )
+    },
+  )
 })
 
 describe.each<SigningAlgorithm>([
@@ -93,94 +99,6 @@ describe.each<SigningAlgorithm>([
     const tokens = await Promise.all([1, 2, 3].map(() => issuer.token({}, { alg: algorithm })))
     await Promise.all(tokens.map((token) => verify(token)))
     expect(await publishedKids()).toHaveLength(algorithm === 'ES256' ? 1 : 2)
-  })
-})
-
-describe('bad tokens', () => {
-  const refusals: Record<BadTokenName, object | RegExp | undefined> = {
-    expired: { code: 'ERR_JWT_EXPIRED' },
-    notYetValid: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'nbf' },
-    wrongAudience: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'aud' },
-    wrongIssuer: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'iss' },
-    tampered: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
-    wrongSignature: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
-    algNone: { code: 'ERR_JOSE_NOT_SUPPORTED' },
-    hmacConfusion: { code: 'ERR_JOSE_NOT_SUPPORTED' },
-    unknownKey: { code: 'ERR_JWKS_NO_MATCHING_KEY' },
-    foreignKey: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' },
-    idToken: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'typ' },
-    withoutExpiry: { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED', claim: 'exp' },
-    malformed: { name: 'JWSInvalid' },
-    // Only a resource server that looks at scopes and bindings refuses these.
-    withoutScope: undefined,
-    certificateBound: undefined,
-    dpopBound: undefined,
-  }
-
-  it('are all in the list of names', () => {
-    expect([...badTokenNames].sort()).toEqual(Object.keys(refusals).sort())
-    expect(Object.keys(issuer.tokens)).toEqual(badTokenNames)
-  })
-
-  it.each(badTokenNames)('%s has its defect, and only that', async (name) => {
-    const refusal = refusals[name]
-    const verification = verify(await issuer.tokens[name]())
-    if (refusal) await expect(verification).rejects.toMatchObject(refusal)
-    else await verification
-  })
-
-  it.each(badTokenNames)('%s keeps its defect whatever the test changes', async (name) => {
-    const claims = {
-      exp: epoch + 9,
-      nbf: 1,
-      aud: issuer.audience,
-      iss: issuer.issuer,
-      cnf: 1,
-      scope: 'a',
-    }
-    const kid = (await publishedKids())[0]
-    const token = await issuer.tokens[name](
-      { ...claims, x: 1 },
-      { typ: 'at+jwt', kid, alg: 'ES256' },
-    )
-    const refusal = refusals[name]
-    if (refusal) await expect(verify(token)).rejects.toMatchObject(refusal)
-    if (name !== 'malformed') expect(decodeJwt(token)).toMatchObject({ x: 1 })
-  })
-
-  it('have the defect that only their claims show', async () => {
-    const { certificateBound, dpopBound, idToken, withoutScope } = issuer.tokens
-    const thumbprint = expect.stringMatching(/^[\w-]{43}$/)
-    expect(decodeJwt(await certificateBound()).cnf).toEqual({ 'x5t#S256': thumbprint })
-    expect(decodeJwt(await dpopBound()).cnf).toEqual({ jkt: thumbprint })
-    expect(decodeJwt(await withoutScope({ scope: 'a' }))).not.toHaveProperty('scope')
-    const claims = decodeJwt(await idToken())
-    expect(claims).toMatchObject({
-      aud: 'test-client',
-      auth_time: epoch,
-      nonce: expect.any(String),
-    })
-    expect(claims).not.toHaveProperty('client_id')
-  })
-
-  it('algNone ends in a dot, like any token with that algorithm', async () => {
-    const { algNone, wrongSignature } = issuer.tokens
-    const unsecured = [
-      algNone(),
-      issuer.token({}, { alg: 'none' }),
-      wrongSignature({}, { alg: 'none' }),
-    ]
-    for (const token of await Promise.all(unsecured)) expect(token).toMatch(/^[\w-]+\.[\w-]+\.$/)
-  })
-
-  it('foreignKey and unknownKey use the algorithm of the test', async () => {
-    const good = decodeProtectedHeader(await issuer.token({}, { alg: 'EdDSA' }))
-    const foreign = await issuer.tokens.foreignKey({}, { alg: 'EdDSA' })
-    expect(decodeProtectedHeader(foreign)).toEqual(good)
-    await expect(verify(foreign)).rejects.toMatchObject(refusals.foreignKey as object)
-    const kids = [1, 2].map(async () => decodeProtectedHeader(await issuer.tokens.unknownKey()).kid)
-    expect(new Set(await Promise.all(kids)).size).toBe(2)
-    expect(await publishedKids()).toHaveLength(2)
   })
 })
 
@@ -217,6 +135,7 @@ describe('metadata and key set', () => {
   it('contain public keys only, and have no body for HEAD', async () => {
     const response = await fetch(issuer.jwksUri)
     expect(response.headers.get('content-type')).toBe('application/jwk-set+json')
+    expect(response.headers.get('content-length')).toMatch(/^\d+$/)
     const { keys } = (await response.json()) as { keys: JWK[] }
     const members = { kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256' }
     expect(keys).toEqual([
@@ -232,13 +151,19 @@ describe('metadata and key set', () => {
 
   it('respond with 304 while the ETag matches, and count that request', async () => {
     const etag = String((await fetch(issuer.jwksUri)).headers.get('etag'))
-    const ask = async (value: string) =>
-      (await fetch(issuer.jwksUri, { headers: { 'If-None-Match': value } })).status
-    for (const value of [etag, `W/${etag}`, `"x", ${etag}`, '*']) expect(await ask(value)).toBe(304)
-    expect(await ask('"x"')).toBe(200)
+    const ask = async (value: string) => {
+      const response = await fetch(issuer.jwksUri, { headers: { 'If-None-Match': value } })
+      return [response.status, response.headers.get('etag')]
+    }
+    for (const value of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+      expect(await ask(value)).toEqual([304, etag])
+    }
+    for (const value of ['"x"', `"W/${etag.slice(1)}`]) {
+      expect(await ask(value)).toEqual([200, etag])
+    }
     await issuer.rotate()
-    expect(await ask(etag)).toBe(200)
-    expect(issuer.requests.jwks).toBe(7)
+    expect(await ask(etag)).toEqual([200, expect.not.stringMatching(etag)])
+    expect(issuer.requests.jwks).toBe(8)
   })
 
   it.each([
@@ -248,6 +173,7 @@ describe('metadata and key set', () => {
   ])('at /%s respond to %s with 405', async (path, method, allow) => {
     const response = await fetch(`${issuer.issuer}/${path}`, { method })
     expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
+    expect(await response.json()).toEqual({ error: 'invalid_request' })
   })
 
   it.each(['/', '/nowhere', '//jwks', '/%ff', '/jwks/', '*', 'http://%/x'])(
@@ -257,7 +183,7 @@ describe('metadata and key set', () => {
       const sent = httpRequest({ host: '127.0.0.1', port, path }).end()
       const [response] = await once(sent, 'response')
       expect(response.statusCode).toBe(404)
-      response.resume()
+      expect(await json(response)).toEqual({ error: 'not_found' })
     },
   )
 })
@@ -304,6 +230,8 @@ describe('an outage', () => {
     await once(otherServer, 'listening')
     await expect(issuer.up()).rejects.toMatchObject({ code: 'EADDRINUSE' })
     const up = issuer.up()
+    // The first attempt fails in this turn of the event loop.
+    await new Promise(setImmediate)
     otherServer.close()
     await up
     expect((await fetch(issuer.jwksUri)).status).toBe(200)
@@ -328,12 +256,12 @@ describe('a fault', () => {
     issuer.fault('oversized')
     const oversized = await fetch(uri())
     expect(oversized.headers.get('content-length')).toBeNull()
+    expect(oversized.headers.get('content-type')).toBe('application/json')
     const text = await oversized.text()
-    expect(text.length).toBeGreaterThan(5 * 1024 * 1024)
 
     await issuer.up()
     const document = (await (await fetch(uri())).json()) as object
-    expect(JSON.parse(text)).toEqual({ ...document, padding: expect.any(String) })
+    expect(JSON.parse(text)).toEqual({ ...document, padding: 'x'.repeat(5 * 1024 * 1024) })
   })
 
   it('slow responds after two seconds', async () => {
@@ -390,7 +318,9 @@ describe('the clock', () => {
     expect(decodeJwt(await issuer.token()).iat).toBe(epoch + 305)
     clock.advance(-305.5)
     await verify(old)
-    expect(() => clock.advance(Number.NaN)).toThrow(TypeError)
+    expect(() => clock.advance(Number.NaN)).toThrow(
+      new TypeError('clock.advance takes a finite number of seconds, not NaN'),
+    )
   })
 
   it('is the real time by default', async () => {
@@ -434,6 +364,8 @@ describe('an issuer', () => {
     ['path', { path: '/a?' }],
     ['path', { path: '/a/../b' }],
     ['path', { path: '//host' }],
+    ['path', { path: '//%/x' }],
+    ['path', { path: 'http://%/' }],
     ['path', { path: 1 }],
     ['clients', { clients: {} }],
     ['clients', { clients: [null] }],
@@ -452,6 +384,8 @@ describe('an issuer', () => {
     ],
     ['expiresIn', { expiresIn: 0 }],
     ['expiresIn', { expiresIn: '300' }],
+    ['tokenPrefix', { tokenPrefix: 5 }],
+    ['tokenPrefix', { tokenPrefix: 'a b' }],
     ['now', { now: 5 }],
     ['audiences', { audiences: ['x'] }],
   ])('throws an error that names the invalid option %s: %j', async (name, options) => {
@@ -461,11 +395,27 @@ describe('an issuer', () => {
   })
 })
 
+describe('the messages of the options', () => {
+  it.each<[object, string]>([
+    [
+      { audiences: ['x'] },
+      'no option named audiences: its options are algorithm, audience, path, clients, expiresIn, tokenPrefix, now',
+    ],
+    [{ algorithm: 'HS256' }, `algorithm to be one of ${algorithms}`],
+  ])('lists what is allowed in place of %j', async (options, expectation) => {
+    await expect(createTestIssuer(options as TestIssuerOptions)).rejects.toThrow(
+      new TypeError(`createTestIssuer expects ${expectation}`),
+    )
+  })
+})
+
 describe('mistakes in a test', () => {
   it('throw an error instead of having no effect', async () => {
     await using issuer = await createTestIssuer()
     expect(() => issuer.rotate({ withdrew: true } as never)).toThrow('rotate takes { withdraw }')
     expect(() => issuer.rotate({ withdraw: 'yes' } as never)).toThrow(TypeError)
-    await expect(issuer.token('read:a' as never)).rejects.toThrow('token takes objects')
+    const noObjects = 'token takes objects: claims, and header parameters'
+    await expect(issuer.token('read:a' as never)).rejects.toThrow(noObjects)
+    await expect(issuer.token({}, 'ES256' as never)).rejects.toThrow(noObjects)
   })
 })

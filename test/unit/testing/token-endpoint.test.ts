@@ -26,6 +26,8 @@ describe('the token endpoint', () => {
     { id: 'any', secret: 'open' },
     { id: 'bound', secret: 's', scopes: ['read', 'write'], audiences: ['https://a.example', 'b'] },
     { id: 'odd:id €', secret: 'p+%:&= ü' },
+    { id: 'pai', secret: 'pair' },
+    { id: 'x', secret: 'short' },
   ]
   const grantType = 'grant_type=client_credentials'
   const openForm = `${grantType}&client_id=any&client_secret=open`
@@ -47,9 +49,10 @@ describe('the token endpoint', () => {
     })
   }
 
-  const basic = (pair: string, scheme = 'Basic') => ({
-    Authorization: `${scheme} ${Buffer.from(pair).toString('base64')}`,
+  const basic = (pair: string, scheme = 'Basic', end = '') => ({
+    Authorization: `${scheme} ${Buffer.from(pair).toString('base64')}${end}`,
   })
+  const padded = (length: number) => `${openForm}&x=`.padEnd(length, 'x')
   const form = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
   const oddPair = `${form('odd:id €')}:${form('p+%:&= ü')}`
 
@@ -76,6 +79,9 @@ describe('the token endpoint', () => {
     ['client_secret_post', openForm, {}, { sub: 'any', client_id: 'any' }],
     ['client_secret_basic', grantType, basic('any:open'), { sub: 'any' }],
     ['a scheme in small letters', grantType, basic('any:open', 'basic'), { sub: 'any' }],
+    ['several spaces after the scheme', grantType, basic('any:open', 'Basic  '), { sub: 'any' }],
+    ['an id of one character', grantType, basic('x:short'), { sub: 'x' }],
+    ['a body of 64 KiB', padded(64 * 1024), {}, { sub: 'any' }],
     ['both halves form-urlencoded', grantType, basic(oddPair), { sub: 'odd:id €' }],
     ['the same client_id twice', `${grantType}&client_id=any`, basic('any:open'), { sub: 'any' }],
     [
@@ -112,48 +118,123 @@ describe('the token endpoint', () => {
     expect(answer.expires_in).toBe(60)
   })
 
-  it.each<[string, number, string, string, Record<string, string>]>([
-    ['another media type', 400, 'invalid_request', '{}', { 'Content-Type': 'application/json' }],
-    ['a body over 64 KiB', 413, 'invalid_request', `${openForm}&x=${'x'.repeat(200_000)}`, {}],
-    ['a repeated parameter', 400, 'invalid_request', `${openForm}&scope=a&scope=`, {}],
-    ['no grant_type', 400, 'invalid_request', 'client_id=any&client_secret=open', {}],
-    ['an empty body', 400, 'invalid_request', '', {}],
-    ['two authentications', 400, 'invalid_request', openForm, basic('any:open')],
-    ['two client ids', 400, 'invalid_request', `${grantType}&client_id=x`, basic('any:open')],
-    [
-      'another grant type',
-      400,
-      'unsupported_grant_type',
-      openForm.replace('client_credentials', 'password'),
-      {},
-    ],
-    ['no authentication', 401, 'invalid_client', grantType, {}],
-    ['no secret', 401, 'invalid_client', `${grantType}&client_id=any`, {}],
-    ['a wrong secret', 401, 'invalid_client', `${openForm}x`, {}],
-    ['an unknown client', 401, 'invalid_client', grantType, basic('who:open')],
-    ['another scheme', 401, 'invalid_client', grantType, { Authorization: 'Bearer x' }],
-    ['Basic without a colon', 401, 'invalid_client', grantType, basic('any')],
-    ['Basic with a bad escape', 401, 'invalid_client', grantType, basic('any:%zz')],
-    [
-      'Basic that is not base64',
-      401,
-      'invalid_client',
-      `${grantType}&client_id=any`,
-      { Authorization: 'Basic !' },
-    ],
-    ['a malformed scope', 400, 'invalid_scope', `${openForm}&scope=a%20%20b`, {}],
-    ['a quote in a scope', 400, 'invalid_scope', `${openForm}&scope=%22`, {}],
-    ['a scope of others', 400, 'invalid_scope', `${boundForm}&audience=b&scope=read+admin`, {}],
-    ['two APIs', 400, 'invalid_target', `${openForm}&audience=a&resource=u:b`, {}],
-    ['two resources', 400, 'invalid_target', `${openForm}&resource=u:a&resource=u:b`, {}],
-    ['a relative resource', 400, 'invalid_target', `${openForm}&resource=b`, {}],
-    ['a resource with a fragment', 400, 'invalid_target', `${openForm}&resource=u:b%23c`, {}],
-    ['an API of others', 400, 'invalid_target', boundForm, {}],
-    ['bytes that are not UTF-8', 400, 'invalid_request', '%ff%=%zz&\u0000=\uFFFD', {}],
-  ])('refuses %s with %i %s', async (_title, status, error, body, headers) => {
+  interface Refusal {
+    readonly status?: number
+    readonly error: string
+    readonly description: string
+    readonly requests: Readonly<Record<string, [body: string, headers?: Record<string, string>]>>
+  }
+
+  const refusals: Refusal[] = [
+    {
+      error: 'invalid_request',
+      description: 'The body must be application/x-www-form-urlencoded',
+      requests: { 'another media type': ['{}', { 'Content-Type': 'application/json' }] },
+    },
+    {
+      status: 413,
+      error: 'invalid_request',
+      description: 'The body is larger than 64 KiB',
+      requests: { 'a body over 64 KiB': [padded(64 * 1024 + 1)] },
+    },
+    {
+      error: 'invalid_request',
+      description: 'A parameter is repeated',
+      requests: { 'a repeated parameter': [`${openForm}&scope=a&scope=`] },
+    },
+    {
+      error: 'invalid_request',
+      description: 'The parameter grant_type is missing',
+      requests: {
+        'no grant_type': ['client_id=any&client_secret=open'],
+        'an empty body': [''],
+        'bytes that are not UTF-8': ['%ff%=%zz&\u0000=\uFFFD'],
+      },
+    },
+    {
+      error: 'invalid_request',
+      description: 'The client must not authenticate in two ways at once',
+      requests: { 'two authentications': [openForm, basic('any:open')] },
+    },
+    {
+      error: 'invalid_request',
+      description: 'The parameter client_id differs from the Authorization header',
+      requests: { 'two client ids': [`${grantType}&client_id=x`, basic('any:open')] },
+    },
+    {
+      error: 'unsupported_grant_type',
+      description: 'Only client_credentials and authorization_code are supported',
+      requests: { 'another grant type': [openForm.replace('client_credentials', 'password')] },
+    },
+    {
+      status: 401,
+      error: 'invalid_client',
+      description: 'The client is unknown or its secret is wrong',
+      requests: {
+        'no authentication': [grantType],
+        'no secret': [`${grantType}&client_id=any`],
+        'a secret alone': [`${grantType}&client_secret=open`],
+        'a wrong secret': [`${openForm}x`],
+        'an unknown client': [grantType, basic('who:open')],
+        'another scheme': [grantType, { Authorization: 'Bearer x' }],
+        'a scheme that ends in Basic': [grantType, basic('any:open', 'NonBasic')],
+        'Basic without a colon': [grantType, basic('pair')],
+        'Basic with a bad escape': [grantType, basic('any:%zz')],
+        'Basic that is not base64': [`${grantType}&client_id=any`, { Authorization: 'Basic !' }],
+        'Basic with text after it': [grantType, basic('any:open', 'Basic', ' x')],
+      },
+    },
+    {
+      error: 'invalid_scope',
+      description: 'The parameter scope is malformed',
+      requests: {
+        'a malformed scope': [`${openForm}&scope=a%20%20b`],
+        'a quote in a scope': [`${openForm}&scope=%22`],
+      },
+    },
+    {
+      error: 'invalid_scope',
+      description: 'The client may not request one of these scopes',
+      requests: { 'a scope of others': [`${boundForm}&audience=b&scope=read+admin`] },
+    },
+    {
+      error: 'invalid_target',
+      description: 'The parameters audience and resource name two APIs',
+      requests: { 'two APIs': [`${openForm}&audience=a&resource=u:b`] },
+    },
+    {
+      error: 'invalid_target',
+      description: 'A token is for one resource only',
+      requests: { 'two resources': [`${openForm}&resource=u:a&resource=u:b`] },
+    },
+    {
+      error: 'invalid_target',
+      description: 'The parameter resource must be an absolute URI without a fragment',
+      requests: {
+        'a relative resource': [`${openForm}&resource=b`],
+        'a resource with a fragment': [`${openForm}&resource=u:b%23c`],
+      },
+    },
+    {
+      error: 'invalid_target',
+      description: 'The client may not request tokens for this API',
+      requests: { 'an API of others': [boundForm] },
+    },
+  ]
+
+  it.each(
+    refusals.flatMap(({ requests, ...refusal }) =>
+      Object.entries(requests).map(([title, [body, headers]]) => ({
+        ...refusal,
+        title,
+        body,
+        headers,
+      })),
+    ),
+  )('refuses $title with $error', async ({ status = 400, error, description, body, headers }) => {
     const response = await post(body, headers)
     expect(response.status).toBe(status)
-    expect(await response.json()).toEqual({ error, error_description: expect.any(String) })
+    expect(await response.json()).toEqual({ error, error_description: description })
     expect(response.headers.get('cache-control')).toBe('no-store')
     const challenge = status === 401 ? 'Basic realm="test-issuer"' : null
     expect(response.headers.get('www-authenticate')).toBe(challenge)

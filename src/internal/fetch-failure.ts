@@ -37,14 +37,14 @@ export class FetchFailure extends Error {
     url: string,
     message: string,
     more: {
-      status?: number
-      retryAfter?: number
+      status?: number | undefined
+      retryAfter?: number | undefined
       leadsToSlash?: boolean
-      errorCode?: string
+      errorCode?: string | undefined
       cause?: unknown
     } = {},
   ) {
-    super(`${printable(url)}: ${message}`, more.cause === undefined ? undefined : more)
+    super(`${printable(url)}: ${message}`, more)
     this.reason = reason
     this.url = printable(url)
     this.status = more.status

@@ -196,8 +196,8 @@ function createStatusFailure(
   const error = errorCode === undefined ? '' : `, error ${errorCode}`
   return new FetchFailure('status', url, `the response has status ${status}${error}`, {
     status,
-    ...(retryAfter !== undefined && { retryAfter }),
-    ...(errorCode !== undefined && { errorCode }),
+    retryAfter,
+    errorCode,
   })
 }
 

@@ -6,8 +6,8 @@
 
 /** Returns whether a value is a NumericDate: a JSON number, which need not be an integer. */
 export function isNumericDate(value: unknown): value is number {
-  // 1e400 in JSON is Infinity in JavaScript.
-  return typeof value === 'number' && Number.isFinite(value)
+  // 1e400 in JSON is Infinity in JavaScript. Unlike isFinite(), this converts no text to a number.
+  return Number.isFinite(value)
 }
 
 // In seconds. Clocks differ, and no RFC gives a number.

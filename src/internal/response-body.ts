@@ -10,7 +10,6 @@ export class BodyTooLargeError extends Error {}
 
 /** The members of a WHATWG stream and of a Node stream. */
 interface BodyLike {
-  readonly locked?: boolean
   readonly getReader?: () => { read: ReadChunk; cancel: () => Promise<void> }
   readonly cancel?: () => Promise<void>
   readonly [Symbol.asyncIterator]?: () => { next: ReadChunk }
@@ -99,10 +98,10 @@ async function readText(
 export function releaseBody(response: FetchLikeResponse | undefined): void {
   ignoreFailure(() => {
     const body = response?.body as BodyLike | null | undefined
+    if (!body) return undefined
     // node-fetch emits an error on the body of an aborted request, even if the body is not read.
-    body?.on?.('error', () => {})
-    if (body?.locked) return undefined
-    return typeof body?.cancel === 'function' ? body.cancel() : body?.destroy?.()
+    body.on?.('error', () => {})
+    return typeof body.cancel === 'function' ? body.cancel() : body.destroy?.()
   })
 }
 

@@ -118,25 +118,22 @@ function isLoopback(hostname: string): boolean {
 // The URL parser accepts characters at which other parsers end the host: `https://a.test}.b.test`.
 const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
 
-function findFormProblem(
-  text: string,
-  { href, hostname, pathname, search }: URL,
-): string | undefined {
+function findFormProblem(text: string, { href, hostname }: URL): string | undefined {
   if (!hostPattern.test(hostname)) return 'has a character in its host that no host name has'
   // The URL parser turns an empty path into '/'.
-  const isParsedForm = text === href || (pathname === '/' && search === '' && `${text}/` === href)
+  const isParsedForm = text === href || `${text}/` === href
   return isParsedForm ? undefined : `is not in its parsed form, which is ${printable(href)}`
 }
 
 /**
  * Returns the text with its scheme and host in lower case, without a default port, and with the path `/`
- * before a query if it has no path.
+ * if it has no path.
  */
-function withParsedOrigin(text: string, { protocol, pathname, search }: URL): string {
+function withParsedOrigin(text: string, { protocol }: URL): string {
   const authority = readAuthority(text)
   const port = protocol === 'https:' ? /:443$/ : /:80$/
   const rest = text.slice(authority.length)
-  const path = pathname === '/' && search !== '' && !rest.startsWith('/') ? `/${rest}` : rest
+  const path = rest.startsWith('/') ? rest : `/${rest}`
   return authority.toLowerCase().replace(port, '') + path
 }
 

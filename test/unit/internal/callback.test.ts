@@ -44,6 +44,17 @@ describe('messageOf', () => {
   it.each(hostileValues)('returns a string for %s', (_name, value) => {
     expect(messageOf(value)).toEqual(expect.any(String))
   })
+
+  it('returns the message, or why there is none', () => {
+    const unreadable = Object.defineProperty(new Error(), 'message', {
+      get() {
+        throw new Error('from the getter')
+      },
+    })
+    expect(messageOf(new Error('why'))).toBe('why')
+    expect(messageOf({ message: 'why' })).toBe('not an Error')
+    expect(messageOf(unreadable)).toBe('an unreadable message')
+  })
 })
 
 describe('ignoreRejection', () => {

@@ -37,6 +37,11 @@ describe('a segment', () => {
     expect(decodeJsonObject(encode('{"a":1,"a":2}'))).toEqual({ a: 2 })
   })
 
+  it.each([16_384, 16_385, 100_000])('may have %i octets', (length) => {
+    const value = { a: 'x'.repeat(length - 8) }
+    expect(decodeJsonObject(encode(JSON.stringify(value)))).toEqual(value)
+  })
+
   it.each([
     ['is not canonical base64url', `${encode('{"a":1}')}=`],
     ['is not canonical base64url', 'e30+'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFairQueue } from '../../../src/internal/fair-queue.ts'
+import { createFairQueue, QueueFullError } from '../../../src/internal/fair-queue.ts'
 
 /** A queue with tasks that the test ends. */
 function createQueue() {
@@ -71,6 +71,37 @@ describe('a fair queue', () => {
     end()
     end()
     expect(run('a')).toBe(true)
+  })
+
+  it('has an error for a task that is refused', () => {
+    expect(new QueueFullError().message).toBe('too many tasks of this owner are waiting')
+  })
+
+  it('lets the tasks that wait run before one that begins when a place is free', () => {
+    const queue = createFairQueue({ running: 1, waiting: 9 })
+    const started: string[] = []
+    const releases: (() => void)[] = []
+    const run = (owner: string) =>
+      queue.run(
+        owner,
+        (release) => {
+          started.push(owner)
+          release()
+        },
+        false,
+      )
+    queue.run('a', (release) => void releases.push(release), false)
+    queue.run(
+      'a',
+      (release) => {
+        release()
+        run('c')
+      },
+      false,
+    )
+    run('b')
+    for (const release of releases) release()
+    expect(started).toEqual(['b', 'c'])
   })
 
   it('runs a continuation before the other tasks of its owner', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { getFieldValues } from '../../../src/internal/field-values.ts'
+import { getFieldValues, isRepeatedField } from '../../../src/internal/field-values.ts'
 
 describe('the values of a header field', () => {
   it.each([
@@ -20,5 +20,20 @@ describe('the values of a header field', () => {
     ],
   ])('are read from %j', (headers, values) => {
     expect(getFieldValues(headers, 'a')).toEqual(values)
+  })
+})
+
+describe('a header field with several lines', () => {
+  it.each<[boolean, object]>([
+    [false, {}],
+    [false, { rawHeaders: ['A', 'x', 'b', 'a', 'aa', 'y'] }],
+    [true, { rawHeaders: ['A', 'x', 'b', 'y', 'a', 'z'] }],
+    [false, { headersDistinct: { a: ['x'], b: ['x', 'y'] } }],
+    [true, { headersDistinct: { a: ['x', 'y'] } }],
+    [false, { headersDistinct: { a: undefined } }],
+    [false, { headersDistinct: Object.create({ a: ['x', 'y'] }) }],
+    [false, { rawHeaders: ['a', 'x'], headersDistinct: { a: ['x', 'y'] } }],
+  ])('is repeated: %s in %j', (isRepeated, request) => {
+    expect(isRepeatedField(request, 'a')).toBe(isRepeated)
   })
 })

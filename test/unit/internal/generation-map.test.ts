@@ -53,6 +53,29 @@ describe('a generation map', () => {
     expect(present(map, ['b', 'd'])).toEqual(['b', 'd'])
   })
 
+  it.each(['a', 'c', 'd'])(
+    'counts an entry that is set twice once, and a deleted one not at all, and so keeps %s',
+    (key) => {
+      const map = createGenerationMap<number>(10)
+      map.set('a', 1, 2)
+      map.set('a', 1, 2)
+      map.set('b', 1, 3)
+      map.delete('b')
+      map.set('c', 1, 3)
+      map.set('d', 1, 5)
+      expect(map.get(key)).toBe(1)
+    },
+  )
+
+  it('drops nothing for a heavy entry while no other is young', () => {
+    const map = createGenerationMap<number>(2)
+    map.set('a', 1)
+    map.set('b', 1)
+    map.delete('b')
+    map.set('c', 1, 100)
+    expect(present(map, ['a'])).toEqual(['a'])
+  })
+
   it('holds one entry that weighs more than the limit', () => {
     const map = createGenerationMap<number>(2)
     map.set('a', 1, 100)

@@ -6,6 +6,20 @@ describe('isThenable', () => {
     expect(isThenable(value)).toBe(false)
   })
 
+  const withThen = (target: object, value: unknown) =>
+    Object.defineProperty(target, 'then', { value, configurable: true })
+
+  it('is false if then is no function, or inherited by every object', () => {
+    expect(isThenable(withThen({}, 1))).toBe(false)
+    withThen(Object.prototype, () => {})
+    try {
+      expect(isThenable({})).toBe(false)
+      expect(isThenable(withThen({}, () => {}))).toBe(true)
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'then')
+    }
+  })
+
   it('is true for a promise', () => {
     expect(isThenable(Promise.resolve())).toBe(true)
   })

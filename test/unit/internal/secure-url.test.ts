@@ -33,6 +33,7 @@ const notAbsolute = [
   'https://as.test/\u0000',
   'https://as.test/\u0085',
   'https://as.test:99999/',
+  'http:///as.test',
 ]
 
 const wrongParts = [
@@ -82,6 +83,9 @@ describe('a URL that is fetched', () => {
     ...loopback,
     'https://as.test',
     'https://as.test?a=b',
+    'https://as.test?',
+    'https://as.test:4430/jwks',
+    'https://as.test/?next=https:///a',
     'https://as.test:8443/a/b?c=d',
     'https://as.test/a//b/%2F/..a/',
     'https://xn--bcher-kva.test/',
@@ -200,6 +204,8 @@ describe('an issuer identifier of any kind', () => {
     'urn:example:issuer',
     'example',
     'httpsissuer',
+    'the issuer https://as.test',
+    '-https://as.test',
     'accounts.example.com',
     'spiffe://example.org/../a',
     'file:///etc/passwd',
@@ -216,6 +222,8 @@ describe('an issuer identifier of any kind', () => {
     'HTTP://as.test',
     'https://as.test:99999/',
     ' https://as.test',
+    ' https://as.test:99999/',
+    'http://as.test:99999/',
     'h\nttps://as.test',
     'ht\ttp://as.test',
     '\u0000https://as.test',

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { withTimeout } from '../../../src/internal/timeout.ts'
+import { runWithTimeout, withTimeout } from '../../../src/internal/timeout.ts'
 
 const late = () => new Error('late')
 
@@ -25,4 +25,42 @@ it('rejects after the time limit, and ignores a later result of the promise', as
   expect(await outcome).toBe('late')
   reject(new Error('later'))
   await vi.advanceTimersByTimeAsync(0)
+})
+
+it('aborts work after the time limit, and rejects although the work ignores that', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  let signal: AbortSignal | undefined
+  const work = (given: AbortSignal) => {
+    signal = given
+    return new Promise<never>(() => {})
+  }
+  const createError = (cause: unknown) => new Error('late', { cause })
+  const outcome = runWithTimeout(work, 1_000, createError).catch((error: Error) => error)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(signal?.aborted).toBe(false)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(signal?.aborted).toBe(true)
+  expect(await outcome).toMatchObject({ message: 'late', cause: { message: 'aborted' } })
+})
+
+it('settles like work that ends in time, and leaves no timer and no listener', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const removed = vi.fn()
+  const watch = (signal: AbortSignal) => {
+    vi.spyOn(signal, 'removeEventListener').mockImplementation(removed)
+  }
+  const work = async (signal: AbortSignal) => {
+    watch(signal)
+    return 1
+  }
+  expect(await runWithTimeout(work, 1_000, late)).toBe(1)
+  const failing = async (signal: AbortSignal) => {
+    watch(signal)
+    throw new Error('no')
+  }
+  await expect(runWithTimeout(failing, 1_000, late)).rejects.toThrow('no')
+  expect(vi.getTimerCount()).toBe(0)
+  expect(removed).toHaveBeenCalledTimes(2)
 })

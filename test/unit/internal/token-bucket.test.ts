@@ -25,6 +25,15 @@ it('holds its capacity at first, and is empty afterwards', () => {
   expect(bucket.isEmpty()).toBe(true)
 })
 
+it('is not empty while one unit is left', () => {
+  const bucket = createBucket()
+  bucket.take()
+  bucket.take()
+  expect(bucket.isEmpty()).toBe(false)
+  bucket.take()
+  expect(bucket.isEmpty()).toBe(true)
+})
+
 it('is refilled at its rate, up to its capacity', () => {
   const bucket = createBucket()
   bucket.drain()

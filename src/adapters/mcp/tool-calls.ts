@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { HttpRequest } from '../../access-token.ts'
+import { isJsonObject } from '../../internal/json-object.ts'
 import { getOwn } from '../../internal/own-property.ts'
 
 /** The names of the tools that a request calls. */
@@ -79,7 +80,7 @@ function findCallsInBody(body: object): ToolCalls | JsonRpcError {
   if (messages.length === 0) return invalidMessage
   const tools = new Set<string>()
   for (const message of messages) {
-    if (typeof message !== 'object' || message === null) return invalidMessage
+    if (!isJsonObject(message)) return invalidMessage
     const method = getOwn(message, 'method')
     if (method === undefined && isResponse(message)) continue
     if (typeof method !== 'string') return invalidMessage

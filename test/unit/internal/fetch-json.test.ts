@@ -116,7 +116,10 @@ describe('an invalid response', () => {
     [false, `${url}/?a=b`],
     [false, `${url}//`],
   ])('adds only a slash (%s) where it redirects to %j', async (leadsToSlash, location) => {
-    expect(await failureOf(() => status(301, { location }))).toMatchObject({ leadsToSlash })
+    expect(await failureOf(() => status(301, { location }))).toMatchObject({
+      reason: 'redirect',
+      leadsToSlash,
+    })
   })
 
   it('adds no slash where it redirects to no place, or from a path that ends in a slash', async () => {

@@ -10,6 +10,7 @@ const loopback = [
   'http://127.0.0.1:3000/',
   'http://127.255.255.254/',
   'http://[::1]:3000/',
+  'http://127.0.0.1:8080/',
 ]
 
 const notAbsolute = [
@@ -212,6 +213,13 @@ describe('an issuer identifier of any kind', () => {
   ])('%s is accepted', (issuer) => {
     expect(findHttpIssuerProblem(issuer)).toBeUndefined()
   })
+
+  it.each(['https:///h', 'https:as.test', ' https://as.test', 'https://as.test:99999/'])(
+    '%j is no absolute URL',
+    (issuer) => {
+      expect(findHttpIssuerProblem(issuer)).toBe('is not an absolute URL')
+    },
+  )
 
   it.each([
     ...rewritten,

@@ -36,6 +36,12 @@ describe('findToolCalls: the body', () => {
     }
   })
 
+  it('finds the tool of a call that has a result or an error too', () => {
+    for (const member of [{ result: {} }, { error: {} }]) {
+      expect(find({ body: { ...call('a'), ...member } })).toEqual(['a'])
+    }
+  })
+
   it('finds nothing in responses', () => {
     expect(find({ body: { id: 1, result: {} } })).toEqual([])
     expect(find({ body: [{ id: 1, error: {} }] })).toEqual([])
@@ -50,6 +56,45 @@ describe('findToolCalls: the body', () => {
     const inherited = Object.create({ method: 'tools/list' })
     for (const body of [{}, [], [[list]], [null], ['a'], { method: 1 }, { id: 1 }, inherited]) {
       expect(find({ body })).toBe(-32600)
+    }
+  })
+
+  it('says what is wrong', () => {
+    const refusalOf = (headers: Record<string, string>, body?: unknown) =>
+      findToolCalls({ method: 'POST', headers: { ...json, ...headers }, body })
+    expect(refusalOf({}, [])).toEqual({
+      status: 400,
+      code: -32600,
+      message: 'The body is not a JSON-RPC message',
+    })
+    expect(refusalOf({}, call(1))).toEqual({
+      status: 400,
+      code: -32602,
+      message: 'tools/call requires params.name, a string',
+    })
+    expect(refusalOf({ ...modern, 'mcp-method': 'tools/call' })).toEqual({
+      status: 400,
+      code: -32020,
+      message: 'The headers Mcp-Method and Mcp-Name are malformed',
+    })
+    expect(refusalOf({ 'content-type': 'text/plain' })).toEqual({
+      status: 415,
+      code: -32000,
+      message: 'Content-Type must be application/json',
+    })
+  })
+
+  it('reads a parsed body without headers', () => {
+    for (const headers of [undefined, null, {}]) {
+      expect(findToolCalls({ method: 'POST', headers, body: call('a') })).toEqual(new Set(['a']))
+      expect(findToolCalls({ method: 'POST', headers })).toMatchObject({ code: -32000 })
+    }
+  })
+
+  it('refuses a request without a body', () => {
+    const headers = { 'content-type': 'application/json' }
+    for (const fields of [headers, new Headers(headers)]) {
+      expect(findToolCalls({ method: 'POST', headers: fields })).toMatchObject({ code: -32600 })
     }
   })
 
@@ -131,7 +176,8 @@ describe('findToolCalls: the headers', () => {
   })
 
   it('do not count in older and unknown versions', () => {
-    for (const version of ['2025-11-25', '', 'DRAFT', '2026-07-28 ', '12026-07-28', '9']) {
+    const versions = ['2025-11-25', '', 'DRAFT', '2026-07-28 ', '12026-07-28', 'v2026-07-28', '9']
+    for (const version of versions) {
       const headers = { ...claim('a'), 'mcp-protocol-version': version }
       expect(find({ headers, body: call('b') })).toEqual(['b'])
       expect(() => find({ headers })).toThrow(TypeError)
@@ -159,11 +205,18 @@ describe('findToolCalls: the headers', () => {
     expect(find({ headers: claim('a', 'tools/call, tools/list') })).toBe(-32020)
     const headersDistinct = { 'mcp-name': ['a', 'b'] }
     expect(find({ headers: claim('a, b'), headersDistinct })).toBe(-32020)
+    const methods = { 'mcp-method': ['tools/list', 'tools/call'] }
+    expect(find({ headers: claim('a'), headersDistinct: methods })).toBe(-32020)
+    expect(find({ headers: claim('a', 'tools/call, tools/list'), body: call('a') })).toBe(-32020)
+    expect(find({ headers: claim('a'), body: [] })).toBe(-32600)
+    expect(() => find({ headers: modern })).toThrow(TypeError)
     expect(find({ headers: claim('a'), body: call('a') })).toEqual(['a'])
   })
 
   it('are read from Headers too', () => {
     const headers = new Headers({ ...json, ...claim('a') })
     expect([...(findToolCalls({ method: 'POST', headers }) as Set<string>)]).toEqual(['a'])
+    headers.delete('mcp-name')
+    expect(findToolCalls({ method: 'POST', headers })).toMatchObject({ code: -32020 })
   })
 })

@@ -24,7 +24,7 @@ describe('refuseRequest', () => {
   it('sends no challenge for a 503, and keeps that of other code', () => {
     for (const present of [{}, { 'www-authenticate': 'Basic realm="x"' }]) {
       const { response, headers } = responseWith({ ...present, 'access-control-allow-origin': '*' })
-      const error = new ServiceUnavailableError('keys')
+      const error = new ServiceUnavailableError('keys', 5)
       expect(refuseRequest(response, error, false)).toBeUndefined()
       expect(response.statusCode).toBe(503)
       expect(error.headers).not.toHaveProperty('WWW-Authenticate')

@@ -1,14 +1,13 @@
 import * as forHttp from 'oauth-resource-server/http'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { AUD, fixtureValidator, t0 } from '../../support/fixture.ts'
-
-const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-afterEach(() => void warn.mockClear())
 
 const validator = fixtureValidator({ resource: AUD })
 
 describe('functions for node:http', () => {
   it('call no next where there is none', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warn.mockRestore())
     const request = { headers: { authorization: `Bearer ${t0()}` }, url: '/other' }
     expect(await forHttp.authenticate(validator)(request, {})).toMatchObject({ subject: 'user-1' })
     expect(await forHttp.authorize({ scopes: 'read:a' })(request, {})).toMatchObject({

@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 
 const boom = new Error('boom')
-const warn = vi.spyOn(process, 'emitWarning')
+let warn = vi.fn<typeof process.emitWarning>()
 
 // A process warns once, so each test needs a new module.
 let callNext: typeof import('../../../src/adapters/next.ts').callNext
 beforeEach(async () => {
   vi.resetModules()
   ;({ callNext } = await import('../../../src/adapters/next.ts'))
-  warn.mockReset().mockImplementation(() => {})
+  warn = vi.fn<typeof process.emitWarning>()
+  vi.spyOn(process, 'emitWarning').mockImplementation(warn)
 })
-afterEach(() => vi.resetModules())
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.resetModules()
+})
 
 const settle = () => new Promise(setImmediate)
 

@@ -7,7 +7,13 @@ const validator = fixtureValidator({ resource: AUD })
 describe('functions for node:http', () => {
   it('call no next where there is none', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-    onTestFinished(() => warn.mockRestore())
+    // A process warns once, so the test needs new modules.
+    vi.resetModules()
+    onTestFinished(() => {
+      warn.mockRestore()
+      vi.resetModules()
+    })
+    const forHttp = await import('oauth-resource-server/http')
     const request = { headers: { authorization: `Bearer ${t0()}` }, url: '/other' }
     expect(await forHttp.authenticate(validator)(request, {})).toMatchObject({ subject: 'user-1' })
     expect(await forHttp.authorize({ scopes: 'read:a' })(request, {})).toMatchObject({

@@ -53,8 +53,8 @@ export function compileRequirement(requirement: Requirement, label: string): Com
   checkFunction(authorizationDetails, `${label}.authorizationDetails`)
   checkFunction(check, `${label}.check`)
   return freezeCompiled({
-    scopes: checkScopes(options.scopes, `${label}.scopes`) ?? [],
-    anyScope: checkScopes(options.anyScope, `${label}.anyScope`) ?? [],
+    scopes: checkScopes(options.scopes, `${label}.scopes`),
+    anyScope: checkScopes(options.anyScope, `${label}.anyScope`),
     authentication: compileAuthentication(options.authentication, `${label}.authentication`),
     authorizationDetails,
     check,

@@ -14,12 +14,12 @@ export interface ScopeRequirement {
 }
 
 /** @throws TypeError for an empty list and for anything that is not a scope. */
-export function checkScopes(value: unknown, label: string): readonly string[] | undefined {
+export function checkScopes(value: unknown, label: string): readonly string[] {
   const list = typeof value === 'string' ? splitScopes(value) : value
   const expected =
     'a scope or a list of scopes (RFC 6749, section 3.3: no quote, no backslash, ASCII)'
   const scopes = checkList(list, label, expected, isScope)
-  return scopes === undefined ? undefined : Object.freeze([...new Set(scopes)])
+  return Object.freeze([...new Set(scopes)])
 }
 
 /** Returns whether the granted scopes suffice. Runs on every request, so it creates no function. */

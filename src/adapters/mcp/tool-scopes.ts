@@ -103,7 +103,7 @@ function compileTools(
 function compileTool(tool: string, scopes: string | readonly string[]): readonly string[] {
   if (Array.isArray(scopes) && scopes.length === 0) return []
   // `checkScopes` accepts `undefined` as not set; for a tool it must be an error.
-  return checkScopes(scopes ?? null, `toolScopes.${tool}`) ?? []
+  return checkScopes(scopes ?? null, `toolScopes.${tool}`)
 }
 
 function hintForUnlisted(tool: string): string {

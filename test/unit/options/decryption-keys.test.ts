@@ -6,6 +6,13 @@ const rsa = makeRsaKey()
 const ec = makeCurveKey('P-256')
 const okp = makeCurveKey('X25519')
 
+/** A private key with a modulus of this size. It decrypts nothing, but takes no time to generate. */
+function rsaOf(bits: number): object {
+  const modulus = Buffer.alloc(Math.ceil(bits / 8), 0xff)
+  modulus[0] = 0xff >> ((8 - (bits % 8)) % 8)
+  return { ...rsa, n: modulus.toString('base64url') }
+}
+
 const read = (value: unknown) => readDecryptionKeys(value, 'https://as.test', 'decryptionKeys')
 const readOne = (jwk: unknown) => read({ keys: [jwk] })?.[0]
 const without = (jwk: object, name: string) =>
@@ -24,6 +31,31 @@ describe('decryptionKeys', () => {
     const key = readOne({ ...jwk, kid: 'a', use: 'enc', key_ops: ['unwrapKey', 'deriveBits'] })
     expect(key).toMatchObject({ issuer: 'https://as.test', kid: 'a', algorithms })
     expect(key?.keyObject.type).toBe('private')
+  })
+
+  it('takes 16 keys', () => {
+    expect(read({ keys: Array(16).fill(okp) })).toHaveLength(16)
+  })
+
+  it('takes a key with one of several key_ops for decryption', () => {
+    const key_ops = ['sign', 'unwrapKey']
+    expect(readOne({ ...rsa, key_ops })?.algorithms).toContain('RSA-OAEP')
+  })
+
+  it.each([
+    [1, rsa],
+    [1, ec],
+    [1, okp],
+    [1, makeSecret(32, { alg: 'A256KW' })],
+    [2, makeCurveKey('P-384')],
+    [2, makeCurveKey('P-521')],
+    [1, rsaOf(3_072)],
+    [2, rsaOf(3_073)],
+    [2, rsaOf(4_096)],
+    [4, rsaOf(4_097)],
+    [4, rsaOf(8_192)],
+  ])('weighs %i: the key %#', (cost, jwk) => {
+    expect(readOne(jwk)?.cost).toBe(cost)
   })
 
   it('takes a key with alg for that algorithm only', () => {
@@ -119,7 +151,9 @@ describe('decryptionKeys', () => {
     ],
     ['an empty member', { ...ec, d: '' }, ' must be a private key: its member d is not base64url'],
     ['a point that is not on its curve', { ...ec, y: ec.x }, ' is not a valid EC key'],
-    ['a short RSA key', makeRsaKey({}, 1024), ' must have 2048 to 8192 bits'],
+    ['a short RSA key', rsaOf(2_047), ' must have 2048 to 8192 bits'],
+    ['a long RSA key', rsaOf(8_193), ' must have 2048 to 8192 bits'],
+    ['text', 'key', ' must be a JWK'],
   ])('throws for %s', (_, jwk, message) => {
     expect(() => readOne(jwk)).toThrow(new TypeError(`decryptionKeys.keys[0]${message}`))
   })

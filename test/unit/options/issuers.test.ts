@@ -6,6 +6,7 @@ import {
   accepts,
   construct,
   expectRefused,
+  read,
   refuses,
   withIssuer,
 } from '../../support/validator-options.ts'
@@ -15,7 +16,10 @@ describe('configured keys', () => {
     const keys = [{ ...jwks.keys[0], kid: () => 'rsa1' }]
     const issuer = { issuer: ISS, jwks: { keys } as never }
     expect(() => createValidator({ issuer, audience: AUD })).toThrow(
-      `jwks of issuer ${ISS} must be a JWK Set, as JSON has it`,
+      expect.objectContaining({
+        message: `jwks of issuer ${ISS} must be a JWK Set, as JSON has it`,
+        cause: expect.any(Error),
+      }),
     )
   })
 })
@@ -214,5 +218,62 @@ describe('issuer', () => {
     await refuses(validator, t0({}, {}, ec1), 'unknown_key')
     await refuses(validator, t0({ iss: other }, {}, ec1), 'wrong_audience')
     await refuses(validator, t0({}, { typ: 'JWT' }), 'wrong_type')
+  })
+})
+
+describe('issuer as a function', () => {
+  const resolve = (options: unknown) => {
+    const { issuers } = read({ issuer: () => options })
+    return typeof issuers === 'function' ? issuers(ISS) : expect.fail('no function')
+  }
+
+  it('returns options or undefined, also through a promise', async () => {
+    expect(await resolve(undefined)).toBeUndefined()
+    expect(await resolve(Promise.resolve({ issuer: ISS }))).toMatchObject({ issuer: ISS })
+  })
+
+  it.each([ISS, 5, true])('must not return %j', async (options) => {
+    await expect(resolve(options)).rejects.toThrow(
+      new TypeError('issuer, as a function, must return issuer options or undefined'),
+    )
+  })
+
+  it('must return the options of the issuer that it was called with', async () => {
+    await expect(resolve({ issuer: 'https://other.test' })).rejects.toThrow(
+      new TypeError(
+        'issuer, as a function, must return options of the issuer that it was called with',
+      ),
+    )
+  })
+})
+
+describe('the messages about an issuer', () => {
+  it('name what is in its place if it is no text', () => {
+    for (const issuer of [5, null, {}]) {
+      expect(() => construct({ issuer: { issuer } })).toThrow(
+        new TypeError(`issuer ${printable(issuer)} is not an absolute URL`),
+      )
+    }
+  })
+
+  it('name the issuer with wrong decryption keys', () => {
+    expect(() => withIssuer({ jwks, decryptionKeys: {} })).toThrow(
+      new TypeError(`decryptionKeys of issuer ${ISS} must be a JWK Set with 1 to 16 private keys`),
+    )
+  })
+})
+
+describe('the audiences of an API', () => {
+  const other = 'https://other.test'
+
+  it('are those of the validator and of every listed issuer, each once', () => {
+    const issuer = [ISS, { issuer: other, audience: ['b', AUD] }]
+    expect(read({ issuer, audience: AUD }).audiences).toEqual([AUD, 'b'])
+    expect(read({ issuer, audience: false }).audiences).toEqual(['b', AUD])
+    expect(read({ issuer: ISS, audience: false }).audiences).toEqual([])
+  })
+
+  it('are those of the validator if issuer is a function', () => {
+    expect(read({ issuer: () => undefined, audience: AUD }).audiences).toEqual([AUD])
   })
 })

@@ -51,10 +51,18 @@ describe('redisReplayStore', () => {
     expect(redisReplayStore({ sendCommand: async () => 'OK' }).local).toBeUndefined()
   })
 
-  it.each([undefined, null, {}, { sendCommand: 'SET' }, { sendCommand: () => {}, prefix: 1 }])(
-    'throws a TypeError for the options %j',
+  it.each([undefined, null, {}, { sendCommand: 'SET' }])(
+    'throws for the options %j, without sendCommand',
     (options) => {
-      expect(() => redisReplayStore(options as never)).toThrow(TypeError)
+      expect(() => redisReplayStore(options as never)).toThrow(
+        new TypeError('redisReplayStore takes sendCommand, a function that sends a command'),
+      )
     },
   )
+
+  it('throws for a prefix that is no string', () => {
+    expect(() => redisReplayStore({ sendCommand: async () => 'OK', prefix: 1 as never })).toThrow(
+      new TypeError('redisReplayStore: prefix must be a string'),
+    )
+  })
 })

@@ -1,6 +1,7 @@
 import { InsufficientAuthenticationError, InsufficientScopeError } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import type { AccessToken, Requirement } from '../../../src/access-token.ts'
+import { printable } from '../../../src/internal/printable.ts'
 import {
   combineAuthentication,
   compileAuthentication,
@@ -207,5 +208,13 @@ describe('a requirement of authentication', () => {
   it('names the earlier requirements of the request too', () => {
     const error = refusal(token({}), [{ authentication: { acrValues: 'gold' } }], [stepUp])
     expect(error).toMatchObject({ acrValues: ['gold'], maxAge: 300 })
+  })
+})
+
+it('the problem names the times between which auth_time must be, in whole seconds', () => {
+  expect(problem({ auth_time: 1 }, { maxAge: 300 }, now + 0.7)).toEqual({
+    name: 'auth_time',
+    expected: `between ${now - 300} and ${now + 60}`,
+    actual: printable(1),
   })
 })

@@ -22,6 +22,11 @@ const malformed = 'the claim authorization_details is malformed'
 const elsewhere = 'locations of authorization_details do not name this API'
 
 describe('authorization details', () => {
+  it('are all for this API if none of its identifiers is a URL', () => {
+    const claim = [payment, { ...payment, locations: ['https://other.test'] }]
+    expect(read(claim, ['api'])).toEqual({ details: claim, problem: undefined })
+  })
+
   it('are read with all members that RFC 9396 defines, and others', () => {
     const detail = {
       ...payment,
@@ -205,7 +210,10 @@ describe('a requirement of authorization details', () => {
     const throwing = (thrown: unknown) => () => {
       throw thrown
     }
-    expect(outcome([payment], throwing(error))).toMatchObject({ cause: error })
+    expect(outcome([payment], throwing(error))).toMatchObject({
+      message: 'The callback authorizationDetails failed',
+      cause: error,
+    })
     expect(outcome([payment], throwing('text'))).toMatchObject({ cause: 'text' })
   })
 })

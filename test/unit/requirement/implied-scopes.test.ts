@@ -117,6 +117,16 @@ describe('implied scopes as a function', () => {
   })
 })
 
+describe('a hierarchy with many paths', () => {
+  it('is followed once per scope', () => {
+    const levels = Array.from({ length: 40 }, (_, level) => {
+      const next = [`a${level + 1}`, `b${level + 1}`]
+      return { [`a${level}`]: next, [`b${level}`]: next }
+    })
+    expect(expand(Object.assign({}, ...levels), 'a0')).toHaveLength(81)
+  })
+})
+
 describe('the expansion', () => {
   it('is computed once per frozen list, and frozen', () => {
     const implied = vi.fn(() => ['b'])

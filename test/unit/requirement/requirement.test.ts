@@ -361,3 +361,17 @@ describe('the evaluation', () => {
     await expect(satisfy(token(), [compile({ check: () => thenable(1) })])).rejects.toThrow()
   })
 })
+
+it.each([
+  [{ authorizationDetails: 1 }, 'route.authorizationDetails must be a function'],
+  [{ check: 1 }, 'route.check must be a function'],
+  [{ authentication: {} }, 'route.authentication requires nothing: set acrValues or maxAge'],
+])('names the member that is wrong in %j', (requirement, message) => {
+  expect(() => compile(requirement)).toThrow(new TypeError(message))
+})
+
+it('has no hint where there is none', async () => {
+  const error = await satisfy(token('a'), [compile({ scopes: 'b' })]).catch((reason) => reason)
+  expect(error).toBeInstanceOf(InsufficientScopeError)
+  expect(Object.keys(error.detail)).toEqual(['issuer', 'expected', 'actual'])
+})

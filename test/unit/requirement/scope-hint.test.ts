@@ -28,7 +28,18 @@ describe('the hint for a token without scopes', () => {
     expect(await hintFor({ scope: 'openid', permissions: ['read:x'] })).toBe(
       'the claim permissions contains a required scope: see the option scopeClaim',
     )
+    expect(await hintFor({ scope: 'openid', scp: 'write:x read:x' })).toBe(
+      'the claim scp contains a required scope: see the option scopeClaim',
+    )
     expect(await hintFor({ scope: 'openid', permissions: ['write:x'] })).toBeUndefined()
+  })
+
+  it('names the claim that has only some of the scopes that are missing', () => {
+    const token = { scopes: ['a'], claims: { scope: 'a', roles: ['b'] } } as never as AccessToken
+    expect(hintForMissingScopes(token, ['a', 'b', 'c'])).toBe(
+      'the claim roles contains a required scope: see the option scopeClaim',
+    )
+    expect(hintForMissingScopes(token, ['a', 'c'])).toBeUndefined()
   })
 
   it('names the claim scope if the option names another one', async () => {
@@ -72,6 +83,7 @@ describe('the hint for a token without scopes', () => {
 })
 
 it('names commas between scopes', async () => {
+  expect(await hintFor({ scope: 'openid read:x,write:x' })).toContain('contains a comma')
   expect(await hintFor({ scope: 'read:x,write:x' })).toBe(
     'a scope of the token contains a comma: scopes are separated by spaces',
   )

@@ -289,12 +289,9 @@ describe('additional members', () => {
     ['9728-2-i', { jwks_uri: 'http://rs.test/jwks' }, 'jwks_uri must be an https URL'],
     ['9728-2-i', { jwks_uri: 1 }, 'jwks_uri must be an https URL'],
     ['9728-2-h', { authorization_details_types_supported: [''] }, 'must be a list of strings'],
-    ['9728-2.2', { signed_metadata: 'a.b' }, 'signed_metadata must be a signed JWT'],
-    ['9728-2.2', { signed_metadata: `${jwt({}, {})}.AAAA` }, 'must be a signed JWT'],
-    ['9728-2.2', { signed_metadata: 'e30..AAAA' }, 'must be a signed JWT'],
+    ['9728-2-h', { authorization_details_types_supported: [1] }, 'must be a list of strings'],
     ['9728-2.2', { signed_metadata: 'e30.AAAA.AAAA' }, 'with an object of claims'],
     ['9728-2.2', { signed_metadata: jwt({}, null) }, 'with an object of claims'],
-    ['9728-2.2', { signed_metadata: 1 }, 'must be a signed JWT'],
     ['9728-2.2', { signed_metadata: jwt({}, {}) }, 'must have the claim iss'],
     ['9728-2.2', { signed_metadata: jwt({}, { iss: 'a', signed_metadata: 'b' }) }, 'not contain'],
   ])('%s are refused if they are malformed: %j', (_id, metadata, message) => {
@@ -302,9 +299,74 @@ describe('additional members', () => {
     expect(() => create({ metadata })).toThrow(message)
   })
 
+  it.each([
+    1,
+    'a.b',
+    `${jwt({}, {})}.AAAA`,
+    'e30..AAAA',
+    jwt({}, { iss: 'a' }).replace(/AAAA$/, ''),
+    jwt({}, { iss: 'a' }).replace(/AAAA$/, '%%'),
+    `%%${jwt({}, { iss: 'a' })}`,
+  ])('9728-2.2 are refused if signed_metadata is %j', (signed_metadata) => {
+    expect(() => create({ metadata: { signed_metadata } })).toThrow(
+      new TypeError('resource.metadata.signed_metadata must be a signed JWT'),
+    )
+  })
+
+  it('are refused with the cause if they are not JSON', () => {
+    const cause = new Error('no JSON')
+    const toJSON = () => {
+      throw cause
+    }
+    expect(() => create({ metadata: { toJSON } })).toThrow(
+      expect.objectContaining({ message: 'resource.metadata must be JSON', cause }),
+    )
+  })
+
+  it.each(['resource_documentation', 'resource_policy_uri', 'resource_tos_uri'])(
+    'are checked like the option: %s',
+    (name) => {
+      for (const url of ['/docs', 'https://', 'ftp://rs.test/', 'x:https://rs.test/']) {
+        expect(() => create({ metadata: { [name]: url } })).toThrow(
+          new TypeError(`resource.metadata.${name} must be an http or https URL`),
+        )
+      }
+      for (const url of ['http://rs.test/docs', 'HTTPS://rs.test/docs']) {
+        expect(documentOf({ metadata: { [name]: url } })).toMatchObject({ [name]: url })
+      }
+    },
+  )
+
+  it('may say what is true of this API: no DPoP', () => {
+    const metadata = { dpop_signing_alg_values_supported: [] }
+    expect(() => create({ metadata })).not.toThrow()
+  })
+
   it('cannot replace the prototype of the document', () => {
     const document = documentOf({ metadata: JSON.parse('{"__proto__":{"resource":"evil"}}') })
     expect(Object.getPrototypeOf(document)).toBe(Object.prototype)
     expect(document.resource).toBe(identifier)
+  })
+})
+
+describe('limits of the options', () => {
+  it('accepts a maxAge of a year, and not more', () => {
+    expect(create({ maxAge: 31_536_000 }).maxAge).toBe(31_536_000)
+    for (const maxAge of [31_536_001, -1, 1.5, '60']) {
+      expect(() => create({ maxAge })).toThrow(
+        'resource.maxAge must be a whole number of seconds between 0 and 31536000',
+      )
+    }
+  })
+
+  it('accepts an authorization server over http only if it is an issuer of the validator', () => {
+    const authorizationServers = ['http://as.test']
+    expect(() => create({ authorizationServers }, { issuers: authorizationServers })).not.toThrow()
+    expect(() => create({ authorizationServers }, { issuers: undefined })).toThrow(
+      'resource.authorizationServers: "http://as.test" is an http URL beyond loopback',
+    )
+    expect(() => create({ authorizationServers: [''] })).toThrow(
+      new TypeError('resource.authorizationServers must be issuer identifiers'),
+    )
   })
 })

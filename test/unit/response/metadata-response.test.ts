@@ -120,6 +120,7 @@ describe('several resources on one host', () => {
   it('9110-node-d, 9728-5.1-d ignore the host of an absolute request target', () => {
     expect(resourceAt(`https://rs.test${wellKnown}/api`)).toBe('https://rs.test/api')
     expect(resourceAt(`HTTP://evil.test:80${wellKnown}/api`)).toBe('https://rs.test/api')
+    expect(resourceAt(`https://rs.test${wellKnown}/a%20b/`)).toBe('https://rs.test/a%20b/')
   })
 
   it('9728-3.1-b differ by their query', () => {

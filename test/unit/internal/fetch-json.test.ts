@@ -82,6 +82,17 @@ describe('a valid response', () => {
     },
   )
 
+  it('is read if it has another ETag than the one that was sent', async () => {
+    const { result } = get(() => json({ a: 1 }, { etag: '"2"' }), { etag: '"1"' })
+    expect(await result).toMatchObject({ json: { a: 1 }, etag: '"2"' })
+  })
+
+  it('comes to a request without an ETag if none is known', async () => {
+    const { fetch, result } = get(() => json({}))
+    await result
+    expect(Object.keys(fetch.mock.calls[0]?.[1]?.headers ?? {})).toEqual(['accept'])
+  })
+
   it('may be a 304 if an ETag was sent', async () => {
     const { fetch, result } = get(() => status(304, { 'cache-control': 'max-age=9' }), {
       etag: '"1"',

@@ -96,6 +96,7 @@ describe('decryptionKeys', () => {
     ['null', null, ' must be a JWK'],
     ['no kty', {}, '.kty must be one of RSA, EC, OKP, oct'],
     ['an unknown kty', { kty: '__proto__' }, '.kty must be one of RSA, EC, OKP, oct'],
+    ['a kty in a list', { ...rsa, kty: ['RSA'] }, '.kty must be one of RSA, EC, OKP, oct'],
     ['a kid that is not a string', { ...rsa, kid: 1 }, '.kid must be a string'],
     ['a signing key', { ...rsa, use: 'sig' }, '.use must be enc or absent'],
     [

@@ -375,3 +375,31 @@ it('has no hint where there is none', async () => {
   expect(error).toBeInstanceOf(InsufficientScopeError)
   expect(Object.keys(error.detail)).toEqual(['issuer', 'expected', 'actual'])
 })
+
+describe('a requirement that another copy of the package compiled', () => {
+  const foreign = (source: object) => ({
+    [Symbol.for('oauth-resource-server.requirement')]: source,
+  })
+
+  it('is compiled again', () => {
+    expect(compile(foreign({ scopes: 'a b' }))).toMatchObject({ scopes: ['a', 'b'] })
+    expect(() => compile(foreign({ mood: 'x' }))).toThrow(
+      'route, of another copy of oauth-resource-server, has no option "mood"',
+    )
+  })
+
+  it('is refused with its reason if no token can fulfil it', async () => {
+    const requirement = compile(foreign({ unfulfillableReason: 'why' }))
+    expect(requirement.unfulfillableReason).toBe('why')
+    // A third copy reads the same source.
+    expect(compile({ ...requirement })).toMatchObject({ unfulfillableReason: 'why' })
+    const error = await satisfy(token('a'), [requirement]).catch((reason) => reason)
+    expect(error).toBeInstanceOf(InsufficientScopeError)
+    expect(error).toMatchObject({ scopes: [], detail: { hint: 'why' } })
+  })
+
+  it('is not one that only inherits the mark', () => {
+    expect(() => compile(Object.create(foreign({ scopes: 'a' })))).toThrow('route requires nothing')
+    expect(() => compile(undefined)).toThrow('route takes an object with')
+  })
+})

@@ -52,7 +52,7 @@ describe('the token endpoint', () => {
   const basic = (pair: string, scheme = 'Basic', end = '') => ({
     Authorization: `${scheme} ${Buffer.from(pair).toString('base64')}${end}`,
   })
-  const padded = (length: number) => `${openForm}&x=`.padEnd(length, 'x')
+  const padded = (length: number) => `${'x='.padEnd(length - openForm.length - 1, 'x')}&${openForm}`
   const form = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
   const oddPair = `${form('odd:id €')}:${form('p+%:&= ü')}`
 

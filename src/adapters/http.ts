@@ -70,7 +70,7 @@ export function authenticate<C extends object = JwtClaims>(
     } catch (error) {
       return handleError(response, error, next, context.passErrors)
     }
-    if (next !== undefined) callNext(next)
+    callNext(next)
     return token as AccessToken<C> | undefined
   }
 }
@@ -99,7 +99,7 @@ export function authorize<C extends object = JwtClaims>(
     } catch (error) {
       return handleError(response, error, next, passErrors)
     }
-    if (next !== undefined) callNext(next)
+    callNext(next)
     return token as unknown as AccessToken<C>
   }
 }
@@ -121,7 +121,7 @@ export function resourceMetadata(validator: ValidatorWithMetadata): HttpMetadata
       callNext(next, toError(error))
       return true
     }
-    if (next !== undefined) callNext(next)
+    callNext(next)
     return false
   }
 }

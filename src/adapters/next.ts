@@ -10,12 +10,13 @@ export type Next = (error?: unknown) => unknown
 let warned = false
 
 /**
- * Calls `next` with an Error or with nothing. If `next()` throws or its promise rejects, calls
+ * Calls `next`, if there is one, with an Error or with nothing. If `next()` throws or its promise rejects, calls
  * `next(error)`, as connect and Express do when a later middleware throws: error handlers run, and no
  * middleware runs twice. If `next(error)` fails too, no handler is left, and a process warning reports the
  * failure, once per process.
  */
-export function callNext(next: Next, error?: Error): void {
+export function callNext(next: Next | undefined, error?: Error): void {
+  if (next === undefined) return
   try {
     const returned = error === undefined ? next() : next(error)
     if (returned === undefined) return

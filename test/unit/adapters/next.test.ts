@@ -36,6 +36,12 @@ it('calls next once, with the error if there is one', async () => {
   expect(warn).not.toHaveBeenCalled()
 })
 
+it('does nothing without next', async () => {
+  callNext(undefined)
+  await settle()
+  expect(warn).not.toHaveBeenCalled()
+})
+
 it.each<[string, (error: unknown) => unknown]>([
   [
     'throws',

@@ -5,7 +5,7 @@ import { fixtureValidator, t0 } from '../../../support/fixture.ts'
 const call = (name: unknown) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
 
 /** Sends a call of an authenticated client to `toolScopes`, and returns the response. */
-async function respondTo(body: unknown) {
+async function respondTo(body: unknown, scopes: Parameters<typeof toolScopes>[0] = { ping: [] }) {
   const headers = new Map<string, unknown>()
   const response = {
     headersSent: false,
@@ -21,7 +21,7 @@ async function respondTo(body: unknown) {
     authenticate(fixtureValidator())(request as never, response as never, resolve)
   })
   const next = vi.fn()
-  toolScopes({ ping: [] })(request as never, response as never, next)
+  toolScopes(scopes)(request as never, response as never, next)
   await vi.waitFor(() => expect(next.mock.calls.length + response.end.mock.calls.length).toBe(1))
   const [text = ''] = (response.end.mock.calls[0] ?? []) as string[]
   return { status: response.statusCode, headers, text, isNext: next.mock.calls.length === 1 }
@@ -31,6 +31,14 @@ describe('toolScopes', () => {
   it('passes a call of a tool that needs no scope', async () => {
     expect(await respondTo(call('ping'))).toMatchObject({ isNext: true })
   })
+
+  it.each(['read:a other', ['read:a', 'other']])(
+    'refuses a call of a tool that needs a scope which the token lacks: %j',
+    async (scopes) => {
+      expect(await respondTo(call('ping'), { ping: scopes })).toMatchObject({ status: 403 })
+      expect(await respondTo(call('ping'), { ping: ['read:a'] })).toMatchObject({ isNext: true })
+    },
+  )
 
   it('responds to a call that cannot be read with a JSON-RPC error, which is not stored', async () => {
     const { status, headers, text } = await respondTo(call(1))

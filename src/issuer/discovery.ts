@@ -22,10 +22,13 @@ export interface Metadata {
  * Lists the URLs at which an issuer's metadata may be, in the order in which they are tried: the URL of
  * RFC 8414, with the well-known part between host and path; the same with `openid-configuration`; and the
  * URL of OpenID Connect Discovery, with the well-known part at the end.
+ *
+ * @param issuer A URL in its parsed form, so that it begins with its origin.
  */
 export function listMetadataUrls(issuer: string): string[] {
+  const { origin } = new URL(issuer)
   // RFC 8414 §3.1: a slash that ends the issuer is removed first.
-  const [, origin = '', path = ''] = /^([a-z]+:\/\/[^/]+)(.*?)\/?$/i.exec(issuer) ?? []
+  const path = issuer.slice(origin.length).replace(/\/$/, '')
   return [
     ...new Set([
       `${origin}/.well-known/oauth-authorization-server${path}`,

@@ -45,11 +45,10 @@ export function createIssuerStore(): IssuerStore {
   }
 
   function evictLeastRecentlyUsed(): void {
-    let oldest: Entry | undefined
+    let oldest = verified.values().next().value as Entry
     for (const entry of verified.values()) {
-      if (oldest === undefined || entry.lastUse < oldest.lastUse) oldest = entry
+      if (entry.lastUse < oldest.lastUse) oldest = entry
     }
-    if (oldest === undefined) return
     const { issuer } = oldest.stored
     issuer.status.verified = false
     verified.delete(issuer.issuer)

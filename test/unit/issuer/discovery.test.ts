@@ -124,11 +124,30 @@ describe('discover', () => {
   })
 
   it('throws the last failure, but prefers the failure for another issuer', async () => {
-    const other = { issuer: 'https://evil.test', jwks_uri }
-    await expect(discovering({}).result).rejects.toMatchObject({ reason: 'status', status: 404 })
-    await expect(discovering({ [rfc8414]: other }).result).rejects.toMatchObject({
+    const [first, last] = [failure('status', { status: 403 }), failure('not_json')]
+    await expect(discovering({ [rfc8414]: first, [appended]: last }).result).rejects.toBe(last)
+    const mismatch = {
       reason: 'issuer_mismatch',
-      message: expect.stringContaining('https://evil.test, not of https://as.test/t1'),
+      url: rfc8414,
+      message: `${rfc8414}: the metadata is of issuer https://evil.test, not of ${issuer}`,
+    }
+    const other = { issuer: 'https://evil.test', jwks_uri }
+    for (const next of [last, { jwks_uri }]) {
+      const { result } = discovering({ [rfc8414]: other, [appended]: next })
+      await expect(result).rejects.toMatchObject(mismatch)
+    }
+  })
+
+  it.each([
+    ['no member', {}],
+    ['an issuer that is not a string', { issuer: [issuer], jwks_uri }],
+    ['no issuer', { jwks_uri }],
+  ])('does not take a document with %s for metadata', async (_what, document) => {
+    const { result } = discovering({ [inserted]: document })
+    await expect(result).rejects.toMatchObject({
+      reason: 'not_metadata',
+      url: inserted,
+      message: `${inserted}: the response is not metadata: it has no issuer`,
     })
   })
 
@@ -160,7 +179,7 @@ describe('discover', () => {
 
   it.each([
     ['http://127.0.0.1:9999/jwks', 'is http, though the issuer is https'],
-    [`https://as.test/${'a'.repeat(2_048)}`, 'is longer than 2048 characters'],
+    [`${jwks_uri}/`.padEnd(2_049, 'a'), 'is longer than 2048 characters'],
     ['https://as.test/jwks\u202e', 'is not in its parsed form'],
   ])('refuses the jwks_uri %.40s of an https issuer', async (uri, problem) => {
     const document = { issuer, jwks_uri: uri }
@@ -169,6 +188,12 @@ describe('discover', () => {
       reason: 'not_metadata',
       message: expect.stringContaining(problem),
     })
+  })
+
+  it('accepts a jwks_uri of 2,048 characters', async () => {
+    const uri = `${jwks_uri}/`.padEnd(2_048, 'a')
+    const { result } = discovering({ [rfc8414]: { issuer, jwks_uri: uri } })
+    expect((await result).jwksUri).toBe(uri)
   })
 
   it('accepts an http jwks_uri of an https issuer if that is allowed', async () => {

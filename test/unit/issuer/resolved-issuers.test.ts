@@ -78,7 +78,13 @@ describe('an issuer that a function finds', () => {
   it('8725-3.8-e a name of 1,000 characters is looked up, a longer one is not', async () => {
     const { asked, refuses } = createDynamicApi(() => undefined)
     await refuses(by('x'.repeat(1_000)), 'wrong_issuer')
-    await refuses(by('x'.repeat(1_001)), 'wrong_issuer')
+    const { detail } = await refuses(by('x'.repeat(1_001)), 'wrong_issuer')
+    expect(detail).toEqual({
+      name: 'iss',
+      expected: '',
+      actual: expect.stringMatching(/^x{100,}/),
+      hint: 'iss is longer than 1000 characters',
+    })
     expect(asked.map((iss) => iss.length)).toEqual([1_000])
   })
 

@@ -1,10 +1,28 @@
 import { describe, expect, it } from 'vitest'
+import { createObserver } from '../../../src/events/observer.ts'
+import type { TrustedIssuer } from '../../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 import { createApi, JWKS_URI } from '../../support/checked-validator.ts'
 import { ISS, jwks, t0 } from '../../support/fixture.ts'
+import { read } from '../../support/validator-options.ts'
 
 const trusting = (issuer: string) => ({ issuer, jwks })
 
 describe('an issuer that is listed', () => {
+  it.each([
+    { count: 1, hasQueue: false },
+    { count: 2, hasQueue: true },
+  ])('shares a queue of verifications if it is one of several: $count', ({ count, hasQueue }) => {
+    const names = [ISS, 'https://b.test'].slice(0, count)
+    const { issuers } = read({ issuer: names.map(trusting) })
+    const environment = { ...read(), observer: createObserver() }
+    const { findIssuer } = createTrustedIssuers(issuers, environment)
+    const [first, ...others] = names.map((name) => findIssuer(name) as TrustedIssuer)
+    expect(first?.verifications !== undefined).toBe(hasQueue)
+    for (const other of others) expect(other.verifications).toBe(first?.verifications)
+    expect(first?.status.verified).toBe(true)
+  })
+
   it('is found by its exact name; another name is refused with the expected names', async () => {
     const api = createApi({ issuer: [ISS, trusting('https://b.test')] })
     const { detail } = await api.refuses(t0({ iss: 'https://b.test/' }), 'wrong_issuer')

@@ -20,6 +20,8 @@ it.each([
   const empty = Buffer.alloc(0)
   await expect(verifyInTurn(owner, 'ES256', key, empty, empty, false)).rejects.toMatchObject({
     name: 'ServiceUnavailableError',
+    service: 'keys',
+    retryAfter: 1,
     detail: { issuer: 'https://a.test', hint },
   })
 })

@@ -141,11 +141,8 @@ export interface MetadataSource {
 
 /** The metadata has no URL of this name. */
 export class MissingUrlFailure extends FetchFailure {
-  readonly member: string
-
   constructor(url: string, member: string) {
     super('not_metadata', url, `${member} is missing`)
-    this.member = member
   }
 }
 

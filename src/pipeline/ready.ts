@@ -23,6 +23,5 @@ export async function prepareIssuers({ issuers, introspectors }: Pipeline): Prom
 }
 
 function isMissingJwksUri(error: unknown): boolean {
-  const cause = error instanceof ServiceUnavailableError ? error.cause : undefined
-  return cause instanceof MissingUrlFailure && cause.member === 'jwks_uri'
+  return error instanceof ServiceUnavailableError && error.cause instanceof MissingUrlFailure
 }

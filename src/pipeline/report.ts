@@ -181,6 +181,7 @@ function isOpaqueForFunction(
 function withHint(error: InvalidTokenError, header: JoseHeader, claims: Claims): ErrorDetail {
   const { reason, detail } = error
   const hint =
-    hintForOtherKind(reason, header, claims) ?? detail.hint ?? hintForReason(reason, header)
-  return hint === detail.hint || hint === undefined ? detail : { ...detail, hint }
+    hintForOtherKind(reason, header, claims) ??
+    (detail.hint === undefined ? hintForReason(reason, header) : undefined)
+  return hint === undefined ? detail : { ...detail, hint }
 }

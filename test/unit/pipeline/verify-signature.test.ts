@@ -1,15 +1,78 @@
 import { describe, expect, it, vi } from 'vitest'
+import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 import type { TrustedIssuer } from '../../../src/issuer/trusted-issuer.ts'
 import { recordArrival } from '../../../src/keys/arrival.ts'
 import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
+import type { KeySource } from '../../../src/keys/key-source.ts'
 import { verifySignature } from '../../../src/pipeline/verify-signature.ts'
 import { parseCompactJws } from '../../../src/token/jws.ts'
-import { ec1, makeKey, t0 } from '../../support/fixture.ts'
+import { ec1, ISS, makeKey, type TestKey, t0 } from '../../support/fixture.ts'
 
 const ec2 = makeKey('ES256', 'ec2')
 const foreign = makeKey('ES256', 'foreign')
 
+/** An issuer with these keys, which counts its verifications and its requests for newer keys. */
+function createIssuer(set: KeySet, newest: KeySet = set) {
+  const queue = createFairQueue()
+  const run = vi.fn(queue.run)
+  const refreshForUnknownKey = vi.fn<KeySource['refreshForUnknownKey']>(() => newest)
+  const issuer = {
+    issuer: ISS,
+    status: { verified: true },
+    keys: { current: () => set, refreshForUnknownKey },
+    verifications: { run },
+  } as unknown as TrustedIssuer
+  const verify = async (token: string) =>
+    verifySignature(parseCompactJws(token), issuer, 0, recordArrival())
+  return { run, refreshForUnknownKey, verify }
+}
+
+const setOf = (...keys: TestKey[]) => readKeySet({ keys: keys.map(({ jwk }) => jwk) }) as KeySet
+
 describe('verifySignature', () => {
+  it('does not count further keys of the same set as further signatures of the issuer', async () => {
+    const { run, verify } = createIssuer(setOf(ec1, ec2, foreign))
+    await expect(verify(t0({}, { kid: undefined }, foreign))).resolves.toBeDefined()
+    expect(run.mock.calls.map(([, , isContinuation]) => isContinuation)).toEqual([
+      false,
+      true,
+      true,
+    ])
+  })
+
+  it('does not verify a signature again with the same keys', async () => {
+    const { run, verify, refreshForUnknownKey } = createIssuer(setOf(ec1))
+    await expect(verify(t0({}, { kid: undefined }, foreign))).rejects.toMatchObject({
+      reason: 'bad_signature',
+    })
+    expect(refreshForUnknownKey).toHaveBeenCalledOnce()
+    expect(run).toHaveBeenCalledOnce()
+  })
+
+  it('accepts a signature with a key of the newer set only', async () => {
+    const { verify } = createIssuer(setOf(ec1), setOf(ec1, ec2))
+    for (const kid of ['ec2', undefined]) {
+      await expect(verify(t0({}, { kid }, ec2))).resolves.toMatchObject({ kid: 'ec2' })
+    }
+  })
+
+  it.each([
+    { kid: 'ec2', later: [ec1, ec2], isEnough: true, what: 'has the key' },
+    { kid: 'ec2', later: [ec1], isEnough: false, what: 'does not have it' },
+    { kid: 'ec2', later: [], isEnough: false, what: 'has no key' },
+    // The token may be signed with a key that is newer than that set.
+    { kid: undefined, later: [ec1, ec2], isEnough: false, what: 'has more keys' },
+    { kid: undefined, later: [], isEnough: false, what: 'has no key' },
+  ])(
+    'takes a set from before the arrival of a token with kid $kid, which $what: $isEnough',
+    async ({ kid, later, isEnough }) => {
+      const { verify, refreshForUnknownKey } = createIssuer(setOf(ec1))
+      await verify(t0({}, { kid }, ec2)).catch(() => undefined)
+      const isNewEnough = refreshForUnknownKey.mock.calls[0]?.[1]
+      expect(isNewEnough?.(setOf(...later))).toBe(isEnough)
+    },
+  )
+
   it.each([
     ['one key', [ec1.jwk]],
     ['several keys', [ec1.jwk, ec2.jwk]],

@@ -154,7 +154,7 @@ function completeDetail(error: InvalidTokenError, context: ValidationContext): v
     // Nothing was parsed: an opaque token, an encrypted one, or a text that is no token. Only the prefix of an
     // opaque token sets the issuer then.
     if (issuer !== undefined) error.detail = { issuer: issuer.printableName, ...error.detail }
-    else if (isOpaqueForFunction(error, context)) error.detail = { hint: opaqueForFunctionHint }
+    else if (isOpaqueForFunction(context)) error.detail = { hint: opaqueForFunctionHint }
     return
   }
   const detail = claims === undefined ? error.detail : withHint(error, header, claims)
@@ -170,11 +170,8 @@ function completeDetail(error: InvalidTokenError, context: ValidationContext): v
       : { issuer: name, algorithm, kid: printable(kid), ...detail }
 }
 
-function isOpaqueForFunction(
-  { reason }: InvalidTokenError,
-  { pipeline, presented }: ValidationContext,
-): boolean {
-  if (reason !== 'malformed' || typeof pipeline.options.issuers !== 'function') return false
+function isOpaqueForFunction({ pipeline, presented }: ValidationContext): boolean {
+  if (typeof pipeline.options.issuers !== 'function') return false
   return presented !== undefined && isOpaque(presented.token)
 }
 

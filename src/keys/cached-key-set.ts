@@ -50,10 +50,9 @@ export function dropKeys(
   cached: CachedKeySet | undefined,
   compromised: ReadonlySet<string>,
 ): CachedKeySet | undefined {
-  const set = cached?.set.without(compromised)
-  return cached === undefined || set === undefined || set.keys.size === 0
-    ? undefined
-    : { ...cached, set }
+  if (cached === undefined) return undefined
+  const set = cached.set.without(compromised)
+  return set.keys.size === 0 ? undefined : { ...cached, set }
 }
 
 /** Returns which keys are in use while no newer keys can be fetched. */

@@ -177,8 +177,6 @@ function isOpaqueForFunction({ pipeline, presented }: ValidationContext): boolea
 
 function withHint(error: InvalidTokenError, header: JoseHeader, claims: Claims): ErrorDetail {
   const { reason, detail } = error
-  const hint =
-    hintForOtherKind(reason, header, claims) ??
-    (detail.hint === undefined ? hintForReason(reason, header) : undefined)
+  const hint = hintForOtherKind(reason, header, claims) ?? hintForReason(reason, header)
   return hint === undefined ? detail : { ...detail, hint }
 }

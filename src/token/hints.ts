@@ -44,7 +44,10 @@ export function hintForOtherKind(
   return isIdToken(claims) ? idTokenHint : undefined
 }
 
-/** Describes the likely cause of a refusal, from its reason and the header alone. */
+/**
+ * Describes the likely cause of a refusal, from its reason and the header alone. Only for reasons whose errors
+ * have no hint of their own.
+ */
 export function hintForReason(reason: InvalidTokenReason, header: JoseHeader): string | undefined {
   switch (reason) {
     case 'wrong_algorithm':

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   type AccessToken,
   createValidator,
@@ -53,9 +54,7 @@ describe('the requirement of a route', () => {
 
 describe('authorization details', () => {
   const identifier = 'https://rs.test/resource'
-  const { validate } = createValidator(
-    fixtureOptions({ audience: AUD, resource: { identifier, authorizationServers: [ISS] } }),
-  )
+  const resource = { identifier, authorizationServers: [ISS] }
   const requirement = { authorizationDetails: (details: readonly unknown[]) => details.length > 0 }
 
   it.each([
@@ -63,6 +62,7 @@ describe('authorization details', () => {
     { location: identifier, outcome: 'OK' },
     { location: 'https://other.test', outcome: 403 },
   ])('for $location: $outcome, because locations may name resource or audience', async (row) => {
+    const { validate } = createValidator(fixtureOptions({ audience: AUD, resource }))
     const authorization_details = [{ type: 'payment', locations: [row.location] }]
     const outcome = await validate(t0({ authorization_details }), requirement).then(
       () => 'OK',
@@ -94,6 +94,8 @@ describe('a cached token whose keys have expired', () => {
     served[JWKS_URI] = { keys: jwks.keys.slice(1) }
     seconds += 601
     await api.refuses(token, 'unknown_key')
+    // The key set was requested after the token arrived, so it shows that the key was removed.
+    expect(api.requests).toHaveLength(3)
   })
 
   it('is refused if it expires during the wait', async () => {
@@ -119,7 +121,7 @@ describe('a cached token whose keys have expired', () => {
 
 describe('the access token', () => {
   it('has an audience of its own, whatever tokens came before', async () => {
-    const audiences = [AUD, 'https://one.test', 'https://two.test']
+    const audiences = [AUD, randomUUID(), randomUUID()]
     const { validate } = fixtureValidator({ audience: audiences })
     for (const aud of audiences) expect((await validate(t0({ aud }))).audience).toEqual([aud])
     expect((await validate(t0({ aud: audiences }))).audience).toEqual(audiences)
@@ -140,6 +142,20 @@ describe('the access token', () => {
     ])
     expect(token).toSatisfy(Object.isFrozen)
     expect(token.claims).toSatisfy(Object.isFrozen)
+  })
+
+  it('has no header if it is opaque', async () => {
+    const introspection = {
+      authentication: { method: 'none' },
+      endpoint: `${ISS}/introspect`,
+    } as const
+    const { validate } = createValidator(
+      fixtureOptions({
+        issuer: { issuer: ISS, jwks, introspection },
+        fetch: async () => Response.json({ active: true, aud: AUD }),
+      }),
+    )
+    expect(await validate('opaque')).not.toHaveProperty('header')
   })
 
   it('has the next nonce if that of its proof is about to expire', async () => {

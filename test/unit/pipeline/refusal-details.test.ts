@@ -54,6 +54,12 @@ describe('the event of an accepted token', () => {
   })
 })
 
+it('the event of an accepted token has its client id, made printable', async () => {
+  const { accepts, events } = createApi()
+  await accepts(t0({ client_id: 'app\n1' }))
+  expect(events).toMatchObject([{ clientId: 'app?1' }])
+})
+
 describe('the event of a refusal', () => {
   it('has the duration', async () => {
     const startedAt = performance.now()
@@ -176,12 +182,15 @@ describe('an opaque token', () => {
       endpoint: 'https://as.test/introspect',
       tokenPrefix: 'op_',
     } as const
-    const fetch = async () => Response.json({ active: false })
-    const { error } = await refuse('op_1', {
-      issuer: { issuer: ISS, jwks, introspection },
-      fetch,
-    })
-    expect(error).toMatchObject({ reason: 'inactive', detail: { issuer: ISS } })
+    const issuer = { issuer: ISS, jwks, introspection }
+    const reasonFor = async (response: object) => {
+      const fetch = async () => Response.json(response)
+      const { error } = await refuse('op_1', { issuer, fetch })
+      expect(error.detail.issuer).toBe(ISS)
+      return error.reason
+    }
+    expect(await reasonFor({ active: false })).toBe('inactive')
+    expect(await reasonFor({ active: true, aud: 'https://b.test' })).toBe('wrong_audience')
   })
 })
 
@@ -222,9 +231,26 @@ describe('the challenges, if Bearer and DPoP are offered', () => {
     { value: 'DPoP x', what: 'of the scheme that was used', expected: [false, true] },
     { value: 'Bearer x y', what: 'of the scheme that was used', expected: [true, false] },
     { value: 'Bearer x, DPoP y', what: 'of both, if both were used', expected: [true, true] },
+    { value: 'Bearer', what: 'of both, if there is no token', expected: [true, true] },
   ])('carry the error $what: $value', async ({ value, expected }) => {
     expect(await challengesOf(value)).toEqual(expected)
   })
+})
+
+it('a comma in the token of a form does not change the challenge that carries the error', async () => {
+  const { error } = await refuse(
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: { access_token: 'a,b' },
+    },
+    { dpop: true, publicUrl: 'https://rs.test', tokenLocations: ['body'] },
+  )
+  expect(error.code).toBe('invalid_token')
+  expect(error.headers['WWW-Authenticate']).toEqual([
+    expect.stringMatching(/^Bearer .*error="invalid_token"/),
+    expect.not.stringContaining('error='),
+  ])
 })
 
 describe('the failure of a function of the application', () => {

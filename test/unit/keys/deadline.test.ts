@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { runWithDeadline, settlesWithin } from '../../../src/keys/deadline.ts'
 
 /** Blocks the thread, like a suspended process. */
@@ -53,6 +53,50 @@ describe('settlesWithin', () => {
     expect(await settlesWithin(wait(1_000), 5)).toBe(false)
     expect(await settlesWithin(new Promise(() => {}), -1)).toBe(false)
     expect(await settlesWithin(Promise.resolve(), -1)).toBe(true)
+  })
+
+  it('decides without a timer if the limit is over', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    for (const limit of [0, -1]) {
+      expect(await settlesWithin(new Promise(() => {}), limit)).toBe(false)
+      expect(await settlesWithin(Promise.resolve(), limit)).toBe(true)
+    }
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('begins again after a suspension, with the full limit, but only once', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0)
+    onTestFinished(() => {
+      vi.useRealTimers()
+      clock.mockRestore()
+    })
+    let result: boolean | undefined
+    void settlesWithin(new Promise(() => {}), 100).then((isSettled) => {
+      result = isSettled
+    })
+    for (const [now, expected] of [
+      [601, undefined],
+      [1_300, false],
+    ] as const) {
+      clock.mockReturnValue(now)
+      await vi.advanceTimersByTimeAsync(100)
+      expect(result).toBe(expected)
+    }
+  })
+
+  it('does not take a delay of 500 ms for a suspension', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const clock = vi.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValue(600)
+    onTestFinished(() => {
+      vi.useRealTimers()
+      clock.mockRestore()
+    })
+    const done = settlesWithin(new Promise(() => {}), 100)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await done).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('does not count the time in which the process was suspended', async () => {

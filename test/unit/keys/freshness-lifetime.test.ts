@@ -36,6 +36,7 @@ it.each([
   'max-age=9999999999999999',
   'max-age=300, max-age=300',
   'x-max-age=300',
+  'max-age=soon max-age=300',
 ])('%s means the default', (header) => {
   expect(freshnessLifetime(header, 601)).toBe(601)
 })

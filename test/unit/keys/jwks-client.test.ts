@@ -5,7 +5,11 @@ import type { ValidatorEvent } from '../../../src/events.ts'
 import { FetchFailure } from '../../../src/internal/fetch-json.ts'
 import { discover } from '../../../src/issuer/discovery.ts'
 import { nextOrder } from '../../../src/keys/arrival.ts'
-import { createJwksClient, getFailureReason } from '../../../src/keys/jwks-client.ts'
+import {
+  createJwksClient,
+  type FetchedKeySet,
+  getFailureReason,
+} from '../../../src/keys/jwks-client.ts'
 import type { KeySet } from '../../../src/keys/key-set.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
 import {
@@ -126,6 +130,15 @@ describe('finding the keys', () => {
       expect(await fetch()).toMatchObject({ asked: [otherUri] })
     },
   )
+
+  it('does not read the metadata again if the server of the keys cannot be reached', async () => {
+    const { fetch, served } = endpointWith()
+    await fetch()
+    served.set(jwksUri, () => {
+      throw new TypeError('fetch failed')
+    })
+    expect(await fetch()).toMatchObject({ reason: 'network', asked: [jwksUri] })
+  })
 
   it.each([429, 500, 503])('does not read the metadata again after a %i', async (code) => {
     const { fetch, served } = endpointWith()
@@ -437,6 +450,22 @@ it('keeps the response to the later of two requests if the earlier one is answer
   expect(later.set.findKeys('ES256', 'ec1')).toHaveLength(1)
   answer(json(keys))
   expect(await earlier).toMatchObject({ set: later.set, requestOrder: later.requestOrder })
+})
+
+it('uses the keys of a new URL, even if those of the old one were requested later', async () => {
+  const { fetch, served, client } = endpointWith()
+  await fetch()
+  let answer = (_response: Response) => {}
+  served.set(metadataUrl, movedTo(otherUri))
+  served.set(otherUri, () => new Promise((resolve) => (answer = resolve)))
+  const { signal } = new AbortController()
+  const moved = client.refreshMetadata(signal)
+  await nextTurn()
+  const ofOldUrl = await client.fetchKeys(signal)
+  answer(json({ keys: [ec1.jwk] }))
+  const { set, requestOrder } = (await moved) as FetchedKeySet
+  expect(set.findKeys('ES256', 'ec1')).toHaveLength(1)
+  expect(requestOrder).toBeLessThan(ofOldUrl.requestOrder)
 })
 
 it('numbers its requests so that they can be compared with arrivals', async () => {

@@ -323,6 +323,17 @@ describe('metadata that is due', () => {
     expect(await current()).toBe(first)
   })
 
+  it('causes no event of the keys if their URL has not changed', async () => {
+    const { client, current, events } = source(gives(first))
+    client.isMetadataDue.mockReturnValue(true)
+    client.refreshMetadata.mockResolvedValue(undefined)
+    await current()
+    await pass(0)
+    expect(client.refreshMetadata).toHaveBeenCalledOnce()
+    expect(client.postponeMetadata).not.toHaveBeenCalled()
+    expect(events.map(({ type }) => type)).toEqual(['keys.refreshed'])
+  })
+
   it('leads to the keys of a new URL', async () => {
     const { client, current } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)

@@ -13,6 +13,14 @@ describe('the budget of verifications in place', () => {
     }
   })
 
+  it('allows one in each of many turns', async () => {
+    const { tryTake } = createInPlaceBudget()
+    for (let turn = 0; turn < 20; turn++) {
+      expect(tryTake()).toBe(true)
+      await nextTurn()
+    }
+  })
+
   it('counts microtasks as part of the same turn', async () => {
     const { tryTake } = createInPlaceBudget()
     const taken: boolean[] = []

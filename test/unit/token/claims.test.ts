@@ -53,7 +53,10 @@ describe('claims', () => {
       actual: '5',
       hint: 'sub is a number: the issuer must send a string',
     })
-    expect(failureFor({ ...full, aud: [5] })).toEqual({
+    for (const sub of ['', true, {}]) {
+      expect(failureFor({ ...full, sub })).not.toHaveProperty('hint')
+    }
+    expect(failureFor({ ...full, aud: [5] })).toStrictEqual({
       reason: 'invalid_claim',
       name: 'aud',
       expected: 'a string or an array of strings',

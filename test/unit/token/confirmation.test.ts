@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { readConfirmation } from '../../../src/token/confirmation.ts'
 import { jkt1 } from '../../support/dpop.ts'
+import { failureOf } from '../../support/failure-of.ts'
+
+const malformed = (name: string, expected: string, actual: string) => ({
+  reason: 'invalid_claim',
+  name,
+  expected,
+  actual,
+})
 
 const reasonOf = (cnf: unknown) => {
   try {
@@ -49,6 +57,23 @@ describe('the claim cnf', () => {
     expect(reasonOf({ jkt: thumbprint })).toBe('invalid_claim')
     expect(reasonOf({ 'x5t#S256': thumbprint })).toBe('invalid_claim')
     expect(reasonOf({ jkt: jkt1, 'x5t#S256': thumbprint })).toBe('invalid_claim')
+  })
+
+  it('is reported with the expected value if it is not valid', () => {
+    expect(failureOf(() => readConfirmation({ cnf: 'x' }))).toStrictEqual(
+      malformed('cnf', 'an object', 'x'),
+    )
+    for (const name of ['jkt', 'x5t#S256']) {
+      expect(failureOf(() => readConfirmation({ cnf: { [name]: 'x' } }))).toStrictEqual(
+        malformed(`cnf.${name}`, 'a SHA-256 thumbprint: 43 characters of base64url', 'x'),
+      )
+    }
+    expect(failureOf(() => readConfirmation({ cnf: { kid: 'x', jwk: {} } }))).toStrictEqual({
+      reason: 'unsupported_binding',
+      name: 'cnf',
+      expected: 'jkt or x5t#S256',
+      actual: 'kid jwk',
+    })
   })
 
   it('must contain a method that is known', () => {

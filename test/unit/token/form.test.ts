@@ -22,6 +22,11 @@ describe('the form of a token', () => {
     ['a dot and one part', '.abc'],
     ['a header without a dot', header],
     ['six parts', 'a.b.c.d.e.f'],
+    ['a text of the maximum length', 'a'.repeat(16_384)],
+    [
+      'three parts, of which the first has the length of the longest header',
+      `${'a'.repeat(4_096)}.a.b`,
+    ],
   ])('%s is opaque', (_what, token) => {
     expect(isOpaque(token)).toBe(true)
   })

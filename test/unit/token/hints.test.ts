@@ -89,6 +89,15 @@ describe('the hint for a token of another kind', () => {
     expect(await hintFor(t0(claims))).toEqual(['wrong_audience', undefined])
   })
 
+  it('recognises an ID token whose audience is a list of one client', async () => {
+    const claims = { aud: ['client-1'], client_id: undefined, nonce: 'n' }
+    expect(await hintFor(t0(claims, { typ: 'JWT' }))).toEqual(['wrong_audience', idToken])
+  })
+
+  it('is absent for a token without nonce and auth_time, even if its audience is a client', async () => {
+    expect(await hintFor(t0({ aud: 'client-1' }))).toEqual(['wrong_audience', undefined])
+  })
+
   it('is absent if the token is only too old', async () => {
     expect(await hintFor(t0({ exp: 1, at_hash: 'x' }))).toEqual(['expired', undefined])
   })

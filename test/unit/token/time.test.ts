@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { readTimeClaims, validateTime } from '../../../src/token/time.ts'
 import { failureOf } from '../../support/failure-of.ts'
 
+const noTolerance = { clockTolerance: 0, maxTokenAge: undefined }
+
 describe('times', () => {
   const now = 1_000_000
   const failureFor = (
@@ -78,6 +80,35 @@ describe('times', () => {
       name: 'iat',
       expected: 'a finite number of seconds',
       actual: '2020-01-01',
+    })
+  })
+
+  it('have a hint for a string, and for no other type', () => {
+    expect(failureFor({ exp: '9' })?.hint).toBe('exp is a string: the issuer must send a number')
+    expect(failureFor({ exp: true })).not.toHaveProperty('hint')
+    expect(failureFor({ exp: null })).not.toHaveProperty('hint')
+  })
+
+  describe('that are too late', () => {
+    const failureAt = (clock: number, nbf: number) =>
+      failureOf(() => validateTime({ exp: 9e15, nbf, iat: undefined }, noTolerance, clock))
+    const milliseconds = 'nbf seems to be in milliseconds: the issuer must send seconds'
+    const seconds = 'the clock shows a time before 2001: the option now must return milliseconds'
+
+    it.each([
+      { nbf: 1e11, clock: 2e9, hint: milliseconds },
+      { nbf: 1e11 - 1, clock: 2e9, hint: undefined },
+      { nbf: 1e9, clock: 1e9 - 1, hint: seconds },
+      { nbf: 1e9 + 1, clock: 1e9, hint: undefined },
+      { nbf: 1e9 - 1, clock: 1e9 - 2, hint: undefined },
+    ])('have the hint for a wrong unit if they show one: $nbf at $clock', (row) => {
+      expect(failureAt(row.clock, row.nbf)).toStrictEqual({
+        reason: 'not_yet_valid',
+        name: 'nbf',
+        expected: `not later than ${row.clock}`,
+        actual: String(row.nbf),
+        ...(row.hint !== undefined && { hint: row.hint }),
+      })
     })
   })
 

@@ -116,7 +116,7 @@ export function createJwksClient(options: JwksClientOptions): JwksClient {
     base?: KeySetResponse,
   ): Promise<KeySetResponse> {
     const requestOrder = nextOrder()
-    const stored = base?.uri === uri && base.etag !== undefined ? base : undefined
+    const stored = base?.uri === uri ? base : undefined
     const { json, etag, cacheControl } = await get(uri, signal, stored?.etag)
     if (json === undefined && stored !== undefined) {
       // RFC 9111 §4.3.4: a 304 without Cache-Control keeps the stored one.

@@ -19,7 +19,7 @@ export interface KeyEvents {
 }
 
 export function createKeyEvents(issuer: string, observer: Observer): KeyEvents {
-  let lastSkipped = JSON.stringify([])
+  let lastSkipped: string | undefined
   return {
     refreshed(set, previous, durationMs) {
       const before = [...(previous?.keys.keys() ?? [])]

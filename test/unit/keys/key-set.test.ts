@@ -83,10 +83,25 @@ describe('readKeySet', () => {
     ['its private key is published', { d: 'AA' }, 'private'],
     ['it is for encryption now', { use: 'enc' }, 'use'],
     ['key_ops no longer allow it', { key_ops: ['encrypt'] }, 'key_ops'],
+    ['key_ops are no list any more', { key_ops: 'verify' }, 'key_ops'],
   ])('drops a key of the previous set when %s', (_why, change, reason) => {
     const after = setOf([{ ...rsa1.jwk, ...change }], setOf([rsa1.jwk]))
     expect(after.keys.size).toBe(0)
     expect(after.skipped).toEqual([{ kid: 'rsa1', reason }])
+  })
+
+  it('drops a key of the previous set when the last of its 16 key_ops changes', () => {
+    const operations = [...'abcdefghijklmno']
+    const before = setOf([{ ...rsa1.jwk, key_ops: [...operations, 'verify'] }])
+    expect(before.keys.size).toBe(1)
+    for (const key_ops of [
+      [...operations, 'sign'],
+      [...operations, 'verify', 'sign'],
+    ]) {
+      const { keys, skipped } = setOf([{ ...rsa1.jwk, key_ops }], before)
+      expect(keys.size).toBe(0)
+      expect(skipped).toEqual([{ kid: 'rsa1', reason: 'key_ops' }])
+    }
   })
 
   it('skips every entry of a key whose private key is in the set, in any encoding', () => {

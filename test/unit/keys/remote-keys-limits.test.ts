@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import { ServiceUnavailableError } from '../../../src/errors.ts'
 import { createObserver } from '../../../src/events/observer.ts'
+import type { KeysFailedEvent } from '../../../src/events.ts'
 import { recordArrival } from '../../../src/keys/arrival.ts'
 import { createRemoteKeySource } from '../../../src/keys/remote-keys.ts'
 import { ISS } from '../../support/fixture.ts'
 import {
+  fails,
   first,
   gives,
   hangs,
@@ -13,8 +15,9 @@ import {
   setOf,
   simulateTimeInEachTest,
   source,
+  takes,
 } from '../../support/key-source.ts'
-import { pass } from '../../support/simulated-issuer.ts'
+import { pass, secondsUntil } from '../../support/simulated-issuer.ts'
 
 simulateTimeInEachTest()
 
@@ -106,6 +109,14 @@ describe('refreshForUnknownKey', () => {
     await pass(0.7)
     expect(atOnce()).toBe(true)
   })
+})
+
+it('the event of a failed fetch has its duration', async () => {
+  const { current, events } = source(takes(2, fails()))
+  await pass(3)
+  await secondsUntil(current())
+  expect(events).toMatchObject([{ type: 'keys.failed', serving: 'nothing' }])
+  expect((events[0] as KeysFailedEvent).durationMs).toBeCloseTo(2_000, -2)
 })
 
 it('an error that is no failure of a request has no hint', async () => {

@@ -72,6 +72,7 @@ describe('refreshForUnknownKey', () => {
     const known = await current()
     events.length = 0
     const other = source(takes(2, gives(second)))
+    await pass(3)
     await secondsUntil(other.current())
     expect(other.events).toMatchObject([{ type: 'keys.refreshed', added: 1, removed: 0 }])
     expect((other.events[0] as { durationMs: number }).durationMs).toBeCloseTo(2_000, -2)

@@ -89,6 +89,7 @@ describe('decryptToken', () => {
     ['an encrypted token', forged({ alg: 'dir', enc })],
     ['an opaque token', 'opaque'],
     ['two parts', 'a.b'],
+    ['three parts, of which one is not base64url', 'e30.e30.*'],
     ['text that is not ASCII', 'é.e.e'],
   ])('8725-3.3-a refuses %s instead of a signed JWT', async (_, plaintext) => {
     const token = await encrypt(plaintext, rsa, { cty: 'JWT' })
@@ -229,7 +230,12 @@ describe('the header of an encrypted token', () => {
 
   it.each(['A128CTR', 'none', ''])('may not have the enc %j', async (unknown) => {
     const failure = await failureOf(forged({ alg: 'RSA-OAEP-256', enc: unknown }))
-    expect(failure).toMatchObject({ ...uniform, name: 'enc', actual: unknown })
+    expect(failure).toStrictEqual({
+      ...uniform,
+      name: 'enc',
+      expected: 'A128GCM A192GCM A256GCM A128CBC-HS256 A192CBC-HS384 A256CBC-HS512',
+      actual: unknown,
+    })
   })
 
   it('may not use a key for an algorithm that its alg excludes', async () => {
@@ -384,6 +390,17 @@ describe('validateNestedClaims', () => {
     },
   )
 
+  it('names every issuer that the key belongs to if the iss is of none', () => {
+    const issuers = [ISS, 'https://b.test']
+    const validateShared = () =>
+      validateNestedClaims({ ...decrypted(), issuers }, { iss: 'https://c.test' })
+    expect(validateShared).toThrow(
+      expect.objectContaining({
+        detail: expect.objectContaining({ expected: `${ISS} https://b.test` }),
+      }),
+    )
+  })
+
   it('accepts repeated claims that are equal, and refuses others', () => {
     const aud = ['a', 'b']
     expect(validate({ iss: ISS, sub: 's', aud }, claimsT0({ sub: 's', aud }))).toBeUndefined()
@@ -392,9 +409,10 @@ describe('validateNestedClaims', () => {
       ['sub', null],
       ['aud', ['a']],
     ] as const) {
-      expect(validate({ [name]: value }, claimsT0({ sub: 's', aud }))).toMatchObject({
+      expect(validate({ [name]: value }, claimsT0({ sub: 's', aud }))).toStrictEqual({
         reason: 'invalid_claim',
         name,
+        hint: 'the header of the encrypted token contradicts the claims in it',
       })
     }
   })

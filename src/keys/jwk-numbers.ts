@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { decodeBase64url } from '../internal/base64url.ts'
+import { isJsonObject } from '../internal/json-object.ts'
 import { findKeyType, type KeyType } from '../signature/algorithms.ts'
 
 /** The numbers of a public key by their JWK member: n and e, or x, or x and y. */
@@ -44,8 +45,8 @@ export function createPublicKeyId({ kty, crv = '' }: KeyType, numbers: PublicNum
 
 /** Returns the identifier of the public key in a JWK; `undefined` if it has none of a known type. */
 export function readPublicKeyId(jwk: unknown): string | undefined {
-  if (typeof jwk !== 'object' || jwk === null) return undefined
-  const { kty, crv } = jwk as Record<string, unknown>
+  if (!isJsonObject(jwk)) return undefined
+  const { kty, crv } = jwk
   const keyType = findKeyType(kty, crv)
   const numbers = keyType && readPublicNumbers(jwk, keyType)
   return keyType && numbers && createPublicKeyId(keyType, numbers)

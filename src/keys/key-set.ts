@@ -89,7 +89,7 @@ export function describeSkipped(skipped: readonly SkippedJwk[]): string {
 function findCompromised(list: readonly unknown[]): ReadonlySet<string> {
   const compromised = new Set<string>()
   for (const jwk of list) {
-    if (typeof jwk !== 'object' || jwk === null || !isPrivate(jwk)) continue
+    if (!isJsonObject(jwk) || !isPrivate(jwk)) continue
     const publicKeyId = readPublicKeyId(jwk)
     if (publicKeyId !== undefined) compromised.add(publicKeyId)
   }
@@ -169,13 +169,12 @@ const identityMembers = ['kty', 'kid', 'alg', 'use', 'crv', ...numberMembers]
  * Two JWKs with the same identity are imported as the same key.
  */
 function createIdentity(jwk: unknown): string {
-  if (typeof jwk !== 'object' || jwk === null) return ''
-  const members = jwk as Record<string, unknown>
-  const { key_ops } = members
+  if (!isJsonObject(jwk)) return ''
+  const { key_ops } = jwk
   const operations = Array.isArray(key_ops)
     ? key_ops.slice(0, maxOperations + 1).map(describeMember)
     : [typeof key_ops]
-  const values = identityMembers.map((name) => describeMember(members[name]))
+  const values = identityMembers.map((name) => describeMember(jwk[name]))
   return [...values, ...operations, isPrivate(jwk)].join()
 }
 

@@ -46,11 +46,8 @@ export function selectKeys(
     throw decryptionFailed({ hint, ...kidDetail(header) })
   }
   const encryptedKeyBytes = encryptedKeyLength(token)
-  const unique = new Map<string, DecryptionKey>()
-  for (const key of candidates) {
-    if (!fitsToken(key, header, encryptedKeyBytes)) continue
-    if (!unique.has(key.fingerprint)) unique.set(key.fingerprint, key)
-  }
+  const possible = candidates.filter((key) => fitsToken(key, header, encryptedKeyBytes))
+  const unique = new Map(possible.map((key) => [key.fingerprint, key]))
   return limitCost([...unique.values()], maxCost, ({ cost }) => cost)
 }
 

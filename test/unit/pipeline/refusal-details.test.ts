@@ -13,7 +13,7 @@ import { completeError, isCallbackFailure } from '../../../src/pipeline/report.t
 import { opaqueForFunctionHint } from '../../../src/token/hints.ts'
 import { createApi } from '../../support/checked-validator.ts'
 import { encrypt, makeRsaKey } from '../../support/encryption.ts'
-import { base64url, fixtureOptions, ISS, jwks, t0 } from '../../support/fixture.ts'
+import { AUD, base64url, fixtureOptions, ISS, jwks, t0 } from '../../support/fixture.ts'
 
 /** The error of a request or a token, and its last event. */
 async function refuse(subject: HttpRequest | string, options: Partial<ValidatorOptions> = {}) {
@@ -185,12 +185,41 @@ describe('an opaque token', () => {
     const issuer = { issuer: ISS, jwks, introspection }
     const reasonFor = async (response: object) => {
       const fetch = async () => Response.json(response)
-      const { error } = await refuse('op_1', { issuer, fetch })
+      const { error } = await refuse('op_1', { issuer, fetch, revoked: () => true })
       expect(error.detail.issuer).toBe(ISS)
       return error.reason
     }
     expect(await reasonFor({ active: false })).toBe('inactive')
     expect(await reasonFor({ active: true, aud: 'https://b.test' })).toBe('wrong_audience')
+    expect(await reasonFor({ active: true, aud: AUD })).toBe('revoked')
+  })
+})
+
+it('a cached JWT that its issuer no longer reports for this API has the detail of the response', async () => {
+  let aud = AUD
+  const introspection = {
+    authentication: { method: 'none' },
+    endpoint: 'https://as.test/introspect',
+    tokens: 'all',
+    maxAge: 0,
+  } as const
+  const { validate } = createValidator(
+    fixtureOptions({
+      issuer: { issuer: ISS, jwks, introspection },
+      fetch: async () => Response.json({ active: true, aud }),
+    }),
+  )
+  const token = t0()
+  await validate(token)
+  aud = 'https://b.test'
+  const error = await validate(token).catch((reason) => reason)
+  expect(error.detail).toStrictEqual({
+    issuer: ISS,
+    algorithm: 'RS256',
+    kid: 'rsa1',
+    name: 'aud',
+    expected: AUD,
+    actual: 'https://b.test',
   })
 })
 

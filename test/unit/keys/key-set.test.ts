@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
 import { ec1, ed1, ps1, rsa1 } from '../../support/fixture.ts'
@@ -7,6 +8,11 @@ const setOf = (keys: readonly unknown[], previous?: KeySet): KeySet => {
   const set = readKeySet({ keys }, previous)
   if (set === undefined) throw new Error('no key set')
   return set
+}
+const makeModulus = () => {
+  const n = randomBytes(256)
+  n[0] = 0xff
+  return n.toString('base64url')
 }
 const nested = (depth: number) => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`)
 
@@ -158,6 +164,9 @@ describe('findKeys', () => {
       many.slice(0, 10).map(({ kid }) => kid),
     )
     expect(set.findKeys('RS256', 'k11')).toHaveLength(1)
+    const sameKid = setOf(many.map((jwk) => ({ ...jwk, kid: 'k', n: makeModulus() })))
+    expect(sameKid.keys.size).toBe(12)
+    expect(sameKid.findKeys('RS256', 'k')).toHaveLength(10)
   })
 
   it('returns the same list a second time', () => {

@@ -33,6 +33,11 @@ describe('authenticate, with a function of the application that is asynchronous'
     ])
   })
 
+  it('refuses the token if check resolves to false', async () => {
+    const { validate } = fixtureValidator({ requirement: { check: () => later(false) } })
+    await expect(validate(t0())).rejects.toBeInstanceOf(InsufficientScopeError)
+  })
+
   it('evaluates the requirement after revoked', async () => {
     const { validate } = fixtureValidator({ revoked: () => later(false) })
     await expect(validate(t0(), { scopes: 'write' })).rejects.toBeInstanceOf(InsufficientScopeError)

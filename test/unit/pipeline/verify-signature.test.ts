@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 import type { TrustedIssuer } from '../../../src/issuer/trusted-issuer.ts'
@@ -6,13 +7,13 @@ import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
 import type { KeySource } from '../../../src/keys/key-source.ts'
 import { verifySignature } from '../../../src/pipeline/verify-signature.ts'
 import { parseCompactJws } from '../../../src/token/jws.ts'
-import { ec1, ISS, makeKey, type TestKey, t0 } from '../../support/fixture.ts'
+import { base64url, ec1, ISS, makeKey, type TestKey, t0 } from '../../support/fixture.ts'
 
 const ec2 = makeKey('ES256', 'ec2')
 const foreign = makeKey('ES256', 'foreign')
 
 /** An issuer with these keys, which counts its verifications and its requests for newer keys. */
-function createIssuer(set: KeySet, newest: KeySet = set) {
+function createIssuer(set: KeySet | Promise<KeySet>, newest: KeySet | Promise<KeySet> = set) {
   const queue = createFairQueue()
   const run = vi.fn(queue.run)
   const refreshForUnknownKey = vi.fn<KeySource['refreshForUnknownKey']>(() => newest)
@@ -29,6 +30,14 @@ function createIssuer(set: KeySet, newest: KeySet = set) {
 
 const setOf = (...keys: TestKey[]) => readKeySet({ keys: keys.map(({ jwk }) => jwk) }) as KeySet
 
+/** A random public RSA key. Its private key is unknown. */
+function makeLargeJwk(modulusLength: number) {
+  const n = randomBytes(modulusLength / 8)
+  n[0] = 0xff
+  n[n.length - 1] = 1
+  return { kty: 'RSA', n: base64url(n), e: 'AQAB' }
+}
+
 describe('verifySignature', () => {
   it('does not count further keys of the same set as further signatures of the issuer', async () => {
     const { run, verify } = createIssuer(setOf(ec1, ec2, foreign))
@@ -38,6 +47,52 @@ describe('verifySignature', () => {
       true,
       true,
     ])
+  })
+
+  it('verifies a signature with one key, as a signature of its own', async () => {
+    const { run, verify } = createIssuer(setOf(ec1))
+    await expect(verify(t0({}, {}, ec1))).resolves.toMatchObject({ kid: 'ec1' })
+    expect(run.mock.calls.map(([, , isContinuation]) => isContinuation)).toEqual([false])
+  })
+
+  it('does not try newer keys if the token names a key of the set', async () => {
+    const { verify, refreshForUnknownKey } = createIssuer(setOf(ec1), setOf(ec1, foreign))
+    await expect(verify(t0({}, { kid: 'ec1' }, foreign))).rejects.toMatchObject({
+      reason: 'bad_signature',
+    })
+    expect(refreshForUnknownKey).not.toHaveBeenCalled()
+  })
+
+  it('finds no key if the newer set does not have it either', async () => {
+    const { verify, refreshForUnknownKey } = createIssuer(setOf(ec1), setOf(ec1, ec2))
+    await expect(verify(t0({}, {}, foreign))).resolves.toBeUndefined()
+    expect(refreshForUnknownKey).toHaveBeenCalledOnce()
+  })
+
+  it('waits for the keys, and for newer ones', async () => {
+    const { verify, refreshForUnknownKey } = createIssuer(
+      Promise.resolve(setOf(ec1)),
+      Promise.resolve(setOf(ec1, ec2)),
+    )
+    await expect(verify(t0({}, {}, ec2))).resolves.toMatchObject({ kid: 'ec2' })
+    expect(refreshForUnknownKey).toHaveBeenCalledOnce()
+  })
+
+  it.each([
+    { alg: 'ES512', modulusLength: 0, tried: 4 },
+    { alg: 'ES256', modulusLength: 0, tried: 6 },
+    { alg: 'RS256', modulusLength: 4_096, tried: 6 },
+    { alg: 'RS256', modulusLength: 8_192, tried: 4 },
+  ])('tries $tried of 6 keys for $alg, $modulusLength', async ({ alg, modulusLength, tried }) => {
+    const keys = Array.from({ length: 6 }, (_, index) => ({
+      ...makeKey(alg, `k${index}`),
+      ...(alg === 'RS256' && { jwk: makeLargeJwk(modulusLength) }),
+    }))
+    const { run, verify } = createIssuer(setOf(...keys))
+    await expect(verify(t0({}, { kid: undefined }, makeKey(alg, 'foreign')))).rejects.toMatchObject(
+      { reason: 'bad_signature' },
+    )
+    expect(run).toHaveBeenCalledTimes(tried)
   })
 
   it('does not verify a signature again with the same keys', async () => {

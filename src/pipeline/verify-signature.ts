@@ -76,7 +76,8 @@ function tryKeySet(
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
   const candidates = findCandidates(keySet, jwt.header)
-  const key = candidates[0]
+  // An empty list would inherit the element from `Object.prototype`.
+  const key = candidates.length > 0 ? candidates[0] : undefined
   if (key === undefined && isRefreshed) return undefined
   const attempt = { jwt, issuer, arrival, keySet, candidates, isRefreshed }
   if (key === undefined) return tryNewerKeys(attempt)

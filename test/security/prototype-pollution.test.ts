@@ -2,6 +2,7 @@
  * Properties of `Object.prototype` are not read as members of keys, metadata, headers or requests.
  * Options have their own test.
  */
+import { createPublicKey } from 'node:crypto'
 import { createValidator } from 'oauth-resource-server'
 import { authenticate as authenticateExpress } from 'oauth-resource-server/express'
 import { authenticate as authenticateHttp } from 'oauth-resource-server/http'
@@ -84,6 +85,15 @@ describe('a property of Object.prototype', () => {
     const token = t0({}, { kid: undefined })
     pollute({ kid: 'unknown' })
     await expect(validate(token)).resolves.toMatchObject({ issuer: ISS })
+  })
+
+  it('is not the key of a token whose kid no key has', async () => {
+    const { validate } = fixtureValidator()
+    const key = createPublicKey({ key: attacker.jwk, format: 'jwk' })
+    const keyObject = key.export({ type: 'spki', format: 'pem' })
+    pollute({ 0: { keyObject, modulusLength: 256 } })
+    const outcome = validate(t0({}, { kid: 'attacker' }, attacker))
+    await expect(outcome).rejects.toMatchObject({ reason: 'unknown_key' })
   })
 
   it.each([{ rawHeaders: ['Host', 'rs.test'] }, { headersDistinct: {} }, {}])(

@@ -103,7 +103,7 @@ function readAuthorization(request: HttpRequest): string | undefined {
 
 function readSingleValue(value: unknown): string | undefined {
   if (Array.isArray(value) && value.length > 1) throw new InvalidRequestError(repeatedHeader)
-  const only: unknown = Array.isArray(value) ? value[0] : value
+  const only: unknown = Array.isArray(value) ? value.at(0) : value
   if (typeof only === 'string' || only === undefined) return only
   throw new InvalidRequestError(malformedHeader)
 }

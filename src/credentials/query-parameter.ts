@@ -20,7 +20,9 @@ export function readSingleParameter(parameters: URLSearchParams): string | undef
   const values = parameters.getAll('access_token')
   // RFC 6750 §3.1: a repeated parameter is a malformed request.
   if (values.length > 1) throw new InvalidRequestError(repeatedParameter)
-  return values[0] === '' ? undefined : values[0]
+  // Not by index: for an empty list, that reads `Object.prototype[0]`.
+  const value = values.at(0)
+  return value === '' ? undefined : value
 }
 
 /** Returns whether a query has the parameter. For a hint only: does not decode percent-encoded names. */

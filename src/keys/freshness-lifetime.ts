@@ -17,7 +17,7 @@ export function freshnessLifetime(cacheControl: string | undefined, fallback: nu
   const directives = cacheControl.split(',').map((directive) => directive.trim().toLowerCase())
   if (directives.includes('no-store') || directives.includes('no-cache')) return fallback
   const ages = directives.filter((directive) => directive.startsWith('max-age='))
-  const seconds = /^max-age="?(\d{1,15})"?$/.exec(ages[0] ?? '')?.[1]
+  const seconds = /^max-age="?(\d{1,15})"?$/.exec(ages.at(0) ?? '')?.[1]
   if (ages.length !== 1 || seconds === undefined) return fallback
   return Math.min(maxLifetime, Math.max(minLifetime, Number(seconds)))
 }

@@ -3,7 +3,7 @@
  * Options have their own test.
  */
 import { createPublicKey } from 'node:crypto'
-import { createValidator } from 'oauth-resource-server'
+import { createValidator, type HttpRequest } from 'oauth-resource-server'
 import { authenticate as authenticateExpress } from 'oauth-resource-server/express'
 import { authenticate as authenticateHttp } from 'oauth-resource-server/http'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -94,6 +94,20 @@ describe('a property of Object.prototype', () => {
     pollute({ 0: { keyObject, modulusLength: 256 } })
     const outcome = validate(t0({}, { kid: 'attacker' }, attacker))
     await expect(outcome).rejects.toMatchObject({ reason: 'unknown_key' })
+  })
+
+  it.each([
+    { headers: { authorization: [] } },
+    { url: '/?page=2', headers: {} },
+    { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: {} },
+  ])('is not the token of the request %j', async (request) => {
+    const { authenticate } = fixtureValidator({ tokenLocations: ['header', 'body', 'query'] })
+    const token = t0()
+    pollute({
+      0: 'headers' in request && 'authorization' in request.headers ? `Bearer ${token}` : token,
+    })
+    const outcome = authenticate(request as unknown as HttpRequest)
+    await expect(outcome).rejects.toMatchObject({ code: 'missing_token' })
   })
 
   it.each([{ rawHeaders: ['Host', 'rs.test'] }, { headersDistinct: {} }, {}])(

@@ -112,7 +112,7 @@ function findCallsInHeaders(request: HttpRequest): ToolCalls | JsonRpcError | un
   const [method = ''] = methods
   if (methods.length > 1 || names.length > 1 || /[\s,]/.test(method)) return invalidHeaders
   if (method !== 'tools/call') return noCalls
-  const name = decodeName(names[0])
+  const name = decodeName(names.at(0))
   return name === undefined ? invalidHeaders : new Set([name])
 }
 

@@ -193,7 +193,7 @@ describe('the budget for tokens that were not accepted before', () => {
     expect(await errorFor('accepted')).toBeUndefined()
   })
 
-  it('is not refilled by genuine tokens, and neither are the requests in flight', async () => {
+  it('does not count the end of a genuine token as the end of a request in flight', async () => {
     const { server, events, errorFor } = createSetup()
     const respond: ((response: FetchedResponse) => void)[] = []
     server.introspect = () => new Promise((resolve) => respond.push(resolve))

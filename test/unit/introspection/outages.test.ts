@@ -140,7 +140,7 @@ describe('failures for several tokens', () => {
     expect(api.events).toEqual(Array(50).fill(expect.objectContaining({ retryAfter: 0 })))
   })
 
-  it('do not make accepted tokens wait if no token was accepted before', async () => {
+  it('do not make accepted tokens wait if none of the failed tokens was accepted before', async () => {
     const server = await startAuthorizationServer(failFor(raw(403)))
     const api = createApi(server)
     expect(await api.outcomeFor('good')).toBe('OK')

@@ -50,7 +50,7 @@ describe('an access token', () => {
     expect(getRequirements(token)).toBe(requirements)
   })
 
-  it('has none of them if the caller passed the token itself', () => {
+  it('has neither place nor proof if the caller passed the token itself', () => {
     const token = createToken({})
     expect(getTokenLocation(token)).toBeUndefined()
     expect(getDpopResult(token)).toBeUndefined()

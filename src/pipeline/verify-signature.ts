@@ -76,8 +76,8 @@ function tryKeySet(
   arrival: Arrival,
 ): MaybePromise<VerificationKey | undefined> {
   const candidates = findCandidates(keySet, jwt.header)
-  // An empty list would inherit the element from `Object.prototype`.
-  const key = candidates.length > 0 ? candidates[0] : undefined
+  // Not by index: for an empty list, that reads `Object.prototype[0]`.
+  const key = candidates.at(0)
   if (key === undefined && isRefreshed) return undefined
   const attempt = { jwt, issuer, arrival, keySet, candidates, isRefreshed }
   if (key === undefined) return tryNewerKeys(attempt)

@@ -19,12 +19,14 @@ export interface KeySource {
    * was requested after the token arrived, or the current set if the rate limit is reached.
    *
    * @param isNewEnough Returns whether a set may be used although it was requested before the token arrived.
+   * @param now Seconds since 1970, if the caller has just read the clock.
    * @throws ServiceUnavailableError, or rejects with it, for the same reasons.
    */
   readonly refreshForUnknownKey: (
     previous: KeySet,
     isNewEnough: (set: KeySet) => boolean,
     arrival?: Arrival,
+    now?: number,
   ) => KeySet | Promise<KeySet>
 }
 

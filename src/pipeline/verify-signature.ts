@@ -43,7 +43,7 @@ export function verifySignature(
   const keySet = issuer.keys.current(now, arrival)
   return isPromise(keySet)
     ? tryPendingKeySet(keySet, jwt, issuer, arrival)
-    : tryKeySet(keySet, false, jwt, issuer, arrival)
+    : tryKeySet(keySet, false, jwt, issuer, arrival, now)
 }
 
 async function tryPendingKeySet(
@@ -74,13 +74,14 @@ function tryKeySet(
   jwt: ParsedJwt,
   issuer: TrustedIssuer,
   arrival: Arrival,
+  now?: number,
 ): MaybePromise<VerificationKey | undefined> {
   const candidates = findCandidates(keySet, jwt.header)
   // Not by index: for an empty list, that reads `Object.prototype[0]`.
   const key = candidates.at(0)
   if (key === undefined && isRefreshed) return undefined
   const attempt = { jwt, issuer, arrival, keySet, candidates, isRefreshed }
-  if (key === undefined) return tryNewerKeys(attempt)
+  if (key === undefined) return tryNewerKeys(attempt, now)
   const input = Buffer.from(jwt.signingInput, 'latin1')
   if (candidates.length > 1) return tryCandidates(input, attempt)
   const isValid = tryKey(key, input, false, attempt)
@@ -132,14 +133,16 @@ function continueAfterFailure(attempt: Attempt): MaybePromise<VerificationKey | 
 /**
  * Tries a key set that is newer than that of the attempt. There is none if the rate limit is reached, or if the
  * keys are configured.
+ *
+ * @param now Seconds since 1970; `undefined` if the token has waited since the clock was read.
  */
-function tryNewerKeys(attempt: Attempt): MaybePromise<VerificationKey | undefined> {
+function tryNewerKeys(attempt: Attempt, now?: number): MaybePromise<VerificationKey | undefined> {
   const { jwt, issuer, arrival, keySet, candidates } = attempt
   // A set that was requested before the token arrived is enough only if the token had no candidate so far and
   // has one in that set.
   const isNewEnough = (later: KeySet) =>
     candidates.length === 0 && findCandidates(later, jwt.header).length > 0
-  const newest = issuer.keys.refreshForUnknownKey(keySet, isNewEnough, arrival)
+  const newest = issuer.keys.refreshForUnknownKey(keySet, isNewEnough, arrival, now)
   return isPromise(newest)
     ? newest.then((set) => tryNewest(set, attempt))
     : tryNewest(newest, attempt)

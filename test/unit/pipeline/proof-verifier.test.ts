@@ -1,5 +1,9 @@
 import { createValidator, type HttpRequest, type ValidatorOptions } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
+import { resolveOptions } from '../../../src/options/resolve.ts'
+import type { ValidationContext } from '../../../src/pipeline/context.ts'
+import { createPipeline } from '../../../src/pipeline/pipeline.ts'
+import type { VerificationResult } from '../../../src/pipeline/verification-result.ts'
 import { makeCertificate } from '../../support/certificate.ts'
 import { jkt1, makeProof } from '../../support/dpop.ts'
 import { fixtureOptions, t0 } from '../../support/fixture.ts'
@@ -120,5 +124,32 @@ describe('a request without the proof of its token', () => {
     ],
   ])('is refused with a hint for the operator: %s', async (_, given, expected) => {
     expect(await refusal(given)).toMatchObject(expected)
+  })
+})
+
+describe('the result for an unbound token that is cached', () => {
+  function verify(options: Partial<ValidatorOptions>, scheme: 'Bearer' | 'DPoP') {
+    const { proof } = createPipeline(resolveOptions(fixtureOptions(options)))
+    const request = { headers: { dpop: makeProof() } }
+    const result = { confirmation: undefined } as VerificationResult
+    return proof.verify(result, { request, scheme } as unknown as ValidationContext)
+  }
+
+  it.each<[string, Partial<ValidatorOptions>]>([
+    ['without options', {}],
+    ['with dpop and mtls', { ...dpop, ...mtls }],
+  ])('needs no proof in the scheme Bearer, %s', (_, options) => {
+    expect(verify(options, 'Bearer')).toEqual([])
+  })
+
+  it.each<[string, Partial<ValidatorOptions>, 'Bearer' | 'DPoP', string]>([
+    ['in the scheme DPoP', dpop, 'DPoP', 'cnf.jkt'],
+    ['where DPoP is required', { ...dpop, dpop: required }, 'Bearer', 'cnf.jkt'],
+    ['where a certificate is required', { mtls: required }, 'Bearer', 'cnf.x5t#S256'],
+  ])('is refused %s', (_, options, scheme, name) => {
+    const detail = expect.objectContaining({ name })
+    expect(() => verify(options, scheme)).toThrow(
+      expect.objectContaining({ reason: 'missing_claim', detail }),
+    )
   })
 })

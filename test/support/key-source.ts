@@ -87,6 +87,7 @@ export function source(fetch: Fetch, policy: Partial<ResolvedKeyPolicy> = {}) {
 
 export const unavailable = (retryAfter: unknown = expect.any(Number)) => ({
   constructor: ServiceUnavailableError,
+  service: 'keys',
   retryAfter,
   detail: expect.objectContaining({ issuer: ISS }),
 })

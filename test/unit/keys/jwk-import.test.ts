@@ -137,7 +137,11 @@ describe('importJwk', () => {
     ['X448', spki('x448'), 'type'],
     ['Ed448', spki('ed448'), 'type'],
     ['no y', { ...ec, y: undefined }, 'malformed'],
-    ['a short x', { ...ec, x: bytes(ec.x).subarray(1).toString('base64url') }, 'malformed'],
+    [
+      'an x without its last octet',
+      { ...ec, x: bytes(ec.x).subarray(0, -1).toString('base64url') },
+      'malformed',
+    ],
     ['a long x', { ...ec, x: withZero(ec.x) }, 'malformed'],
     ['x and y exchanged', { ...ec, x: ec.y, y: ec.x }, 'malformed'],
     ['a coordinate beyond the field', { ...ec, x: e(...Array(32).fill(255)) }, 'malformed'],

@@ -259,7 +259,7 @@ describe('RFC 7518 §6.2.1: the members of an elliptic curve key', () => {
   const zero = Buffer.of(0)
 
   it.each([
-    ['a short x', { x: bytes(x).subarray(1).toString('base64url') }],
+    ['a short x', { x: bytes(x).subarray(0, 31).toString('base64url') }],
     ['a long x', { x: Buffer.concat([zero, bytes(x)]).toString('base64url') }],
     ['a short y', { y: bytes(y).subarray(0, 31).toString('base64url') }],
     ['a long y', { y: Buffer.concat([bytes(y), zero]).toString('base64url') }],

@@ -111,8 +111,9 @@ function isCompromised(key: unknown, set: readonly unknown[]): boolean {
   )
 }
 
-function publicText(jwk: { n?: unknown; x?: unknown }): string {
-  return Buffer.from(String(jwk.n ?? jwk.x), 'base64url').toString('base64url')
+// A key that is no RSA key may have a member `n` too.
+function publicText(jwk: { kty?: unknown; n?: unknown; x?: unknown }): string {
+  return Buffer.from(String(jwk.kty === 'RSA' ? jwk.n : jwk.x), 'base64url').toString('base64url')
 }
 
 function withGivenKeys(jwks: unknown, rules: Rules): Validator | undefined {

@@ -15,7 +15,10 @@ interface Refusal {
   readonly detail: ErrorDetail
 }
 
-/** The result for one token: what was accepted, or why it was refused. */
+/**
+ * The result for one token: what was accepted, or why it was refused. Code that distinguishes them looks for
+ * `refusal`, because a look for `value` would also find one of `Object.prototype`.
+ */
 export type IntrospectionResult<V> = { readonly value: V } | { readonly refusal: Refusal }
 
 /** The time in which a result may be used, in seconds since 1970. */
@@ -74,7 +77,7 @@ export function createIntrospectionCache<V>(maxEntries: number): IntrospectionCa
       return entry.result
     },
     set(key, result, { from, until }, size) {
-      const isAccepted = 'value' in result
+      const isAccepted = !('refusal' in result)
       if (isAccepted) acceptedBefore.set(key, true)
       else acceptedBefore.delete(key)
       accepted.delete(key)

@@ -124,7 +124,7 @@ export function createIntrospector<R extends Expiring>(
       attempt.succeed()
       reports.recordResponse(fetched.response.active, seconds())
       const result = validate(fetched, jwt)
-      isAccepted = 'value' in result
+      isAccepted = !('refusal' in result)
       store(key, result, requestedAt, fetched.size)
       return result
     }
@@ -175,9 +175,9 @@ export function createIntrospector<R extends Expiring>(
 
   function store(key: string, result: IntrospectionResult<R>, from: number, size: number): void {
     const until =
-      'value' in result
-        ? Math.min(from + options.maxAge, result.value.expiresAt)
-        : from + options.inactiveMaxAge
+      'refusal' in result
+        ? from + options.inactiveMaxAge
+        : Math.min(from + options.maxAge, result.value.expiresAt)
     cache.set(key, result, { from, until }, size)
   }
 
@@ -203,9 +203,11 @@ export function createIntrospector<R extends Expiring>(
  * @throws InvalidTokenError or ServiceUnavailableError, a new one for each call.
  */
 function unwrapOutcome<R>(outcome: Outcome<R>, issuer: string): R {
-  if ('value' in outcome) return outcome.value
   if ('failure' in outcome) throw createUnavailableError(outcome, issuer)
-  throw new InvalidTokenError(outcome.refusal.reason, outcome.refusal.detail)
+  if ('refusal' in outcome) {
+    throw new InvalidTokenError(outcome.refusal.reason, outcome.refusal.detail)
+  }
+  return outcome.value
 }
 
 function createUnavailableError(

@@ -97,7 +97,8 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const { method } = request
     const rules = { method, targetUri, token, maxAge, clockTolerance }
     validateProofClaims(proof.claims, { ...rules, now: now() / 1000 })
-    const proofKey = 'key' in keyOrHeader ? keyOrHeader : importProofKey(keyOrHeader)
+    // Not by `key`: for a header, that would be found on `Object.prototype`.
+    const proofKey = 'jwk' in keyOrHeader ? importProofKey(keyOrHeader) : keyOrHeader
     // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the error is `invalid_token`.
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)
     // Check 6

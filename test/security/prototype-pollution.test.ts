@@ -3,11 +3,23 @@
  * Options have their own test.
  */
 import { createPublicKey } from 'node:crypto'
-import { createValidator, type HttpRequest } from 'oauth-resource-server'
+import { type AccessTokenError, createValidator, type HttpRequest } from 'oauth-resource-server'
 import { authenticate as authenticateExpress } from 'oauth-resource-server/express'
 import { authenticate as authenticateHttp } from 'oauth-resource-server/http'
 import { afterEach, describe, expect, it } from 'vitest'
+import { importJwk } from '../../src/keys/jwk-import.ts'
 import { readKeySet } from '../../src/keys/key-set.ts'
+import { createDpopVerifier } from '../../src/proof/dpop-verifier.ts'
+import {
+  jkt1,
+  kc2,
+  makeProof,
+  requestWith,
+  soleIssuer,
+  startTime,
+  token,
+  uri,
+} from '../support/dpop.ts'
 import { AUD, ec1, fixtureValidator, ISS, jwks, makeKey, rsa1, t0 } from '../support/fixture.ts'
 import {
   createApi as createIntrospectingApi,
@@ -24,9 +36,13 @@ function pollute(members: Readonly<Record<string, unknown>>): void {
   }
 }
 
-afterEach(() => {
+function removeAdded(): void {
   for (const name of added.splice(0)) Reflect.deleteProperty(Object.prototype, name)
-})
+}
+
+afterEach(removeAdded)
+
+const readCode = (error: Partial<AccessTokenError>) => error.code
 
 const attacker = makeKey('RS256', 'attacker')
 
@@ -149,6 +165,38 @@ describe('a property of Object.prototype', () => {
     expect([...(request?.form.keys() ?? [])]).toEqual(['token', 'token_type_hint'])
     server.respond = () => ({ active: true })
     expect(await api.outcomeFor('other')).toBe('401 missing_claim')
+  })
+
+  it('is not the result for an opaque token that was not accepted', async () => {
+    const server = await startAuthorizationServer(() => ({ active: false }))
+    const api = createIntrospectingApi(server)
+    const codeFor = (token: string) => api.introspect(token).then(() => 'OK', readCode)
+    pollute({ value: { issuer: { issuer: server.origin }, scopes: ['admin'], expiresAt: 4e9 } })
+    const codes = [await codeFor('inactive'), await codeFor('inactive')]
+    server.respond = () => ({})
+    codes.push(await codeFor('other'))
+    // Before the assertions, because they define accessors, which fails with an inherited `value`.
+    removeAdded()
+    expect(codes).toEqual(['invalid_token', 'invalid_token', 'service_unavailable'])
+    expect(server.received).toHaveLength(2)
+  })
+
+  it('is not the key of a DPoP proof', async () => {
+    const { verify } = createDpopVerifier({
+      algorithms: ['ES256'],
+      maxAge: 60,
+      clockTolerance: 0,
+      required: false,
+      nonce: undefined,
+      replayStore: undefined,
+      now: () => startTime * 1000,
+    })
+    const { d, ...jwk } = kc2.jwk
+    const key = { ...Object(importJwk(jwk)), keyObject: { key: jwk, format: 'jwk' } }
+    const request = requestWith(makeProof({}, {}, kc2))
+    pollute({ key, jkt: jkt1 })
+    const outcome = verify({ request, targetUri: uri, token, jkt: jkt1, issuer: soleIssuer })
+    await expect(outcome).rejects.toMatchObject({ reason: 'binding_mismatch' })
   })
 
   it.each(['text', {}, 1, true])(

@@ -1,18 +1,14 @@
 /**
  * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
  * short verification in place blocks the event loop for about as long as a round trip to the thread pool
- * takes (20 to 30 µs), and needs less CPU time in all. So it runs in place if the thread pool has nothing to
- * verify, or so much that the event loop would only wait for it. How many do so in one turn of the event
- * loop is limited, because together they block it. Imports no other folder.
+ * takes (20 to 30 µs), and needs less CPU time in all. So it runs in place while the thread pool has nothing
+ * to verify. How many do so in one turn of the event loop is limited, because together they block it. Imports
+ * no other folder.
  */
 import { setImmediate } from 'node:timers'
 
-/** The maximum in one turn of the event loop if none is in progress on the thread pool: about 0.25 ms. */
+/** The maximum in one turn of the event loop: about 0.25 ms. */
 const maxInTurn = 8
-/** The maximum in one turn if the thread pool is busy. */
-const maxInTurnBesidePool = 1
-/** The thread pool, which has 4 threads by default, counts as busy from this many in progress. */
-const busyPool = 8
 
 export interface InPlaceBudget {
   /** Returns whether the next verification may run in place, and counts it if so. */
@@ -30,8 +26,7 @@ export function createInPlaceBudget(): InPlaceBudget {
   }
   return {
     tryTake() {
-      const max = inProgress === 0 ? maxInTurn : inProgress >= busyPool ? maxInTurnBesidePool : 0
-      if (takenInTurn >= max) return false
+      if (inProgress > 0 || takenInTurn >= maxInTurn) return false
       takenInTurn++
       if (takenInTurn === 1) setImmediate(endTurn)
       return true

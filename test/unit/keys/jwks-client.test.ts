@@ -435,13 +435,19 @@ describe('a response that is not a usable key set', () => {
   })
 })
 
-it('keeps the response to the later of two requests if the earlier one is answered last', async () => {
+/** A client whose metadata name a new URL, which responds when the test calls `answer`. */
+async function moveKeys() {
   const { fetch, served, client } = endpointWith()
   await fetch()
-  let answer = (_response: Response) => {}
+  let resolveResponse = (_response: Response) => {}
   served.set(metadataUrl, movedTo(otherUri))
-  served.set(otherUri, () => new Promise((resolve) => (answer = resolve)))
+  served.set(otherUri, () => new Promise((resolve) => (resolveResponse = resolve)))
   const { signal } = new AbortController()
+  return { served, client, signal, answer: (response: Response) => resolveResponse(response) }
+}
+
+it('keeps the response to the later of two requests if the earlier one is answered last', async () => {
+  const { served, client, signal, answer } = await moveKeys()
   const earlier = client.refreshMetadata(signal)
   await nextTurn()
   served.delete(jwksUri)
@@ -453,12 +459,7 @@ it('keeps the response to the later of two requests if the earlier one is answer
 })
 
 it('uses the keys of a new URL, even if those of the old one were requested later', async () => {
-  const { fetch, served, client } = endpointWith()
-  await fetch()
-  let answer = (_response: Response) => {}
-  served.set(metadataUrl, movedTo(otherUri))
-  served.set(otherUri, () => new Promise((resolve) => (answer = resolve)))
-  const { signal } = new AbortController()
+  const { client, signal, answer } = await moveKeys()
   const moved = client.refreshMetadata(signal)
   await nextTurn()
   const ofOldUrl = await client.fetchKeys(signal)

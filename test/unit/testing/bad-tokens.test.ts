@@ -1,32 +1,17 @@
 import { createHmac, createPublicKey } from 'node:crypto'
-import { decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { type BadTokenName, badTokenNames } from 'oauth-resource-server/testing'
+import { describe, expect, it } from 'vitest'
 import {
-  type BadTokenName,
-  badTokenNames,
-  createTestIssuer,
-  type TestIssuer,
-} from 'oauth-resource-server/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { verifyWithJose } from '../../support/verify-with-jose.ts'
+  epoch,
+  issuer,
+  publishedKeys,
+  publishedKids,
+  startIssuerInEachTest,
+  verify,
+} from '../../support/issuer-in-each-test.ts'
 
-const epoch = 1_700_000_000
-let issuer: TestIssuer
-
-beforeEach(async () => {
-  issuer = await createTestIssuer({ now: () => epoch * 1000 })
-})
-afterEach(() => issuer.close())
-
-const verify = (token: string, from = issuer) => verifyWithJose(token, from)
-
-async function publishedKeys(): Promise<JWK[]> {
-  const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: JWK[] }
-  return keys
-}
-
-async function publishedKids(): Promise<unknown[]> {
-  return (await publishedKeys()).map(({ kid }) => kid)
-}
+startIssuerInEachTest()
 
 describe('bad tokens', () => {
   const refusals: Record<BadTokenName, object | RegExp | undefined> = {

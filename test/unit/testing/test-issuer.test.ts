@@ -7,32 +7,20 @@ import {
   createTestIssuer,
   type FaultName,
   type SigningAlgorithm,
-  type TestIssuer,
   type TestIssuerOptions,
 } from 'oauth-resource-server/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { verifyWithJose } from '../../support/verify-with-jose.ts'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  epoch,
+  issuer,
+  publishedKids,
+  startIssuerInEachTest,
+  verify,
+} from '../../support/issuer-in-each-test.ts'
 
-const epoch = 1_700_000_000
-let issuer: TestIssuer
-
-beforeEach(async () => {
-  issuer = await createTestIssuer({ now: () => epoch * 1000 })
-})
-afterEach(() => issuer.close())
+startIssuerInEachTest()
 
 const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519'
-
-const verify = (token: string, from = issuer) => verifyWithJose(token, from)
-
-async function publishedKeys(): Promise<JWK[]> {
-  const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: JWK[] }
-  return keys
-}
-
-async function publishedKids(): Promise<unknown[]> {
-  return (await publishedKeys()).map(({ kid }) => kid)
-}
 
 describe('a valid token', () => {
   it('has the header and the seven claims of RFC 9068', async () => {

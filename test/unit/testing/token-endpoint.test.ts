@@ -3,17 +3,9 @@ import { connect } from 'node:net'
 import { decodeJwt } from 'jose'
 import { createTestIssuer, type TestIssuer } from 'oauth-resource-server/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { verifyWithJose } from '../../support/verify-with-jose.ts'
+import { issuer, startIssuerInEachTest, verify } from '../../support/issuer-in-each-test.ts'
 
-const epoch = 1_700_000_000
-let issuer: TestIssuer
-
-beforeEach(async () => {
-  issuer = await createTestIssuer({ now: () => epoch * 1000 })
-})
-afterEach(() => issuer.close())
-
-const verify = (token: string, from = issuer) => verifyWithJose(token, from)
+startIssuerInEachTest()
 
 interface TokenResponse {
   readonly access_token: string

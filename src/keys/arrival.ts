@@ -1,7 +1,7 @@
 /**
- * @module The arrival of a token: which requests for key sets were made before it, and since when the token
- * waits, from which `keys.timeout` is measured. Requests are counted, because two events may have the same
- * time. The time is read only for a token that waits.
+ * @module The arrival of a token: which requests for key sets and which calls of `revoked` were made before it,
+ * and since when the token waits, from which `keys.timeout` is measured. Requests and calls are counted, because
+ * two events may have the same time. The time is read only for a token that waits.
  */
 
 export interface Arrival {
@@ -13,7 +13,7 @@ export interface Arrival {
 
 let lastOrder = 0
 
-/** Returns the order of a new request: larger than that of every earlier request and arrival. */
+/** Returns the order of a new request or call: larger than that of every earlier one, and of every arrival. */
 export function nextOrder(): number {
   lastOrder++
   return lastOrder

@@ -83,11 +83,11 @@ export function createRevocationCheck(
 
   /** Waits for a call in progress. If it began too early, uses the next one, or makes it. */
   async function share(first: RunningCall, token: AccessToken): Promise<undefined> {
-    const arrival = currentOrder()
+    const order = currentOrder()
     let shared: RunningCall | undefined = first
     while (shared !== undefined) {
       const outcome = await shared.outcome
-      if (shared.order > arrival) return requireNotRevoked(outcome)
+      if (shared.order > order) return requireNotRevoked(outcome)
       shared = running.get(first.key)
     }
     return requireNotRevoked(await begin(token))

@@ -2,7 +2,7 @@
 import type { AccessToken, HttpRequest, JwtClaims, Requirement } from '../access-token.ts'
 import { AccessTokenError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
-import { isPromise } from '../internal/maybe-promise.ts'
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import type { ValidatorOptions } from '../options/types.ts'
 import { compileRequirement } from '../requirement/requirement.ts'
 import type { MetadataEntry } from '../response/metadata-response.ts'
@@ -54,14 +54,15 @@ export function authenticate<C extends object>(
   options: AuthenticateOptions = {},
 ): KoaMiddleware {
   const middlewareContext = createMiddlewareContext(validatorOrOptions, options)
-  return async function authenticate(context, next) {
+  const { passErrors } = middlewareContext
+  return function authenticate(context, next) {
+    let outcome: MaybePromise<unknown>
     try {
-      const outcome = authenticateContext(middlewareContext, context)
-      if (isPromise(outcome)) await outcome
+      outcome = authenticateContext(middlewareContext, context)
     } catch (error) {
-      return handleError(context, error, middlewareContext.passErrors)
+      return refuse(context, error, passErrors)
     }
-    await next()
+    return callNextAfter(outcome, context, next, passErrors)
   }
 }
 
@@ -87,17 +88,17 @@ function authenticateContext(middlewareContext: MiddlewareContext, context: KoaC
  */
 export function authorize(requirement: Requirement): KoaMiddleware {
   const required = compileRequirement(requirement, 'authorize')
-  return async function authorize(context, next) {
+  return function authorize(context, next) {
     let passErrors: boolean | undefined
+    let outcome: MaybePromise<unknown>
     try {
       const record = findAuthentication(context.req, 'authorize()')
       passErrors = record.context.passErrors
-      const outcome = authorizeRequest(required, record)
-      if (isPromise(outcome)) await outcome
+      outcome = authorizeRequest(required, record)
     } catch (error) {
-      return handleError(context, error, passErrors)
+      return refuse(context, error, passErrors)
     }
-    await next()
+    return callNextAfter(outcome, context, next, passErrors)
   }
 }
 
@@ -145,7 +146,35 @@ export function accessToken<C extends object = JwtClaims>(context: {
   return getRecordedToken(context.req) as unknown as AccessToken<C>
 }
 
-function handleError(context: KoaContext, thrown: unknown, passErrors: boolean | undefined): void {
+/**
+ * Calls `next` when the outcome is available. Without `async`, because each asynchronous function in the chain
+ * costs every request 0.1 µs. Koa ignores the value of the promise.
+ */
+function callNextAfter(
+  outcome: MaybePromise<unknown>,
+  context: KoaContext,
+  next: () => Promise<unknown>,
+  passErrors: boolean,
+): Promise<void> {
+  if (isPromise(outcome)) {
+    return outcome.then(
+      () => next() as Promise<void>,
+      (error) => refuse(context, error, passErrors),
+    )
+  }
+  try {
+    return Promise.resolve(next() as Promise<void>)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** Responds to a refusal. Rejects with any other error, and with every error if `passErrors` is set. */
+async function refuse(
+  context: KoaContext,
+  thrown: unknown,
+  passErrors: boolean | undefined,
+): Promise<void> {
   const error = respondToError(context, thrown, passErrors)
   if (error !== undefined) throw error
 }

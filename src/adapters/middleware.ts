@@ -173,17 +173,31 @@ export function authorizeRequest(
   requirement: CompiledRequirement,
   record: Authentication,
 ): MaybePromise<AccessToken> {
-  const recordAndReturn = () => {
-    recordAuthorized(record, requirement)
-    // Never `undefined`: `context.authorize` throws if there is no token.
-    return record.token as AccessToken
-  }
   const { context } = record
   const checked = context.authorize(record.token, requirement, record.authorized)
-  if (!isPromise(checked)) return recordAndReturn()
-  return checked.then(recordAndReturn, (error: unknown) => {
-    throw markIfReported(error, context)
-  })
+  return isPromise(checked)
+    ? recordWhenChecked(checked, requirement, record)
+    : recordAndReturn(requirement, record)
+}
+
+// A function of its own, so that a check without a promise creates no closure.
+function recordWhenChecked(
+  pending: Promise<unknown>,
+  requirement: CompiledRequirement,
+  record: Authentication,
+): Promise<AccessToken> {
+  return pending.then(
+    () => recordAndReturn(requirement, record),
+    (error: unknown) => {
+      throw markIfReported(error, record.context)
+    },
+  )
+}
+
+function recordAndReturn(requirement: CompiledRequirement, record: Authentication): AccessToken {
+  recordAuthorized(record, requirement)
+  // Never `undefined`: `context.authorize` throws if there is no token.
+  return record.token as AccessToken
 }
 
 const reportedErrors = new WeakSet<Error>()

@@ -41,18 +41,26 @@ export function getFieldValues(headers: HeaderFields, name: string): readonly un
  *
  * @param name In lower case.
  */
-export function isRepeatedField(
-  { rawHeaders, headersDistinct }: FieldLines,
-  name: string,
-): boolean {
+export function isRepeatedField(request: FieldLines, name: string): boolean {
+  const { rawHeaders } = request
   if (rawHeaders !== undefined) {
-    let lines = 0
-    for (let index = 0; index < rawHeaders.length; index += 2) {
-      const field = rawHeaders[index] as string
-      if (field.length === name.length && field.toLowerCase() === name) lines++
-    }
-    return lines > 1
+    // Length first, because `toLowerCase` costs each request 0.1 µs.
+    return (
+      countLines(rawHeaders, (field) => field.length === name.length) > 1 &&
+      countLines(rawHeaders, (field) => field.toLowerCase() === name) > 1
+    )
   }
+  // Read only here: in a request of Node it is a getter that creates an object of all fields.
+  const { headersDistinct } = request
   if (headersDistinct === undefined || !Object.hasOwn(headersDistinct, name)) return false
   return (headersDistinct[name]?.length ?? 0) > 1
+}
+
+/** @param rawHeaders Names and values in turn. */
+function countLines(rawHeaders: readonly string[], matches: (field: string) => boolean): number {
+  let lines = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (matches(rawHeaders[index] as string)) lines++
+  }
+  return lines
 }

@@ -1,7 +1,7 @@
 import { InvalidTokenError } from 'oauth-resource-server'
 import * as forKoa from 'oauth-resource-server/koa'
 import { describe, expect, it, vi } from 'vitest'
-import { AUD, fixtureValidator } from '../../support/fixture.ts'
+import { AUD, fixtureValidator, t0 } from '../../support/fixture.ts'
 
 const boom = new Error('boom')
 const noNext = async () => expect.fail('next was called')
@@ -79,5 +79,35 @@ describe('middleware for Koa', () => {
     })
     const middleware = forKoa.authenticate(fixtureValidator())
     await expect(middleware(context, noNext)).rejects.toMatchObject({ cause: 'no response' })
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw boom
+      },
+    ],
+    ['returns a promise that rejects', () => Promise.reject(boom)],
+  ])('rejects with the error of a next that %s, also for a cached token', async (_, next) => {
+    const authenticate = forKoa.authenticate(fixtureValidator())
+    const authorize = forKoa.authorize({ scopes: 'read:a' })
+    const { context } = contextWith({ req: { headers: { authorization: `Bearer ${t0()}` } } })
+    for (const middleware of [authenticate, authenticate, authorize]) {
+      await expect(middleware(context, next as () => Promise<never>)).rejects.toBe(boom)
+    }
+  })
+
+  it('resolves when next has, with a token that is cached and one that is not', async () => {
+    const authenticate = forKoa.authenticate(fixtureValidator())
+    const { context } = contextWith({ req: { headers: { authorization: `Bearer ${t0()}` } } })
+    for (const value of ['new', 'cached']) {
+      let isDone = false
+      await authenticate(context, async () => {
+        await new Promise(setImmediate)
+        isDone = true
+      })
+      expect(isDone, value).toBe(true)
+    }
   })
 })

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, it, vi } from 'vitest'
 import { getFieldValues, isRepeatedField } from '../../../src/internal/field-values.ts'
 
 describe('the values of a header field', () => {
@@ -35,5 +37,15 @@ describe('a header field with several lines', () => {
     [false, { rawHeaders: ['a', 'x'], headersDistinct: { a: ['x', 'y'] } }],
   ])('is repeated: %s in %j', (isRepeated, request) => {
     expect(isRepeatedField(request, 'a')).toBe(isRepeated)
+  })
+
+  it('is found in rawHeaders alone, without the object of all fields that Node creates', () => {
+    const request = new IncomingMessage(new Socket())
+    request.rawHeaders = ['A', 'x', 'b', 'y', 'a', 'z']
+    const readAll = vi.fn()
+    Object.defineProperty(request, 'headersDistinct', { get: readAll })
+    expect(isRepeatedField(request, 'a')).toBe(true)
+    expect(isRepeatedField(request, 'b')).toBe(false)
+    expect(readAll).not.toHaveBeenCalled()
   })
 })

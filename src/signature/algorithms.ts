@@ -64,7 +64,7 @@ export interface AlgorithmEntry {
   readonly rsaPadding: { readonly padding: number; readonly saltLength: number } | undefined
   /**
    * The longest RSA modulus, in octets, with which a signature may be verified in place, if
-   * `in-place-budget.ts` allows it; -1 if the thread pool verifies every signature.
+   * `scheduler.ts` allows it; -1 if the thread pool verifies every signature.
    */
   readonly maxModulusInPlace: number
   /** Octets of a signature; absent for RSA, whose signatures are as long as the modulus. */

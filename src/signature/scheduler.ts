@@ -1,41 +1,65 @@
 /**
- * @module Decides which verifications run in place, on the event loop, instead of on the thread pool. A
- * short verification in place blocks the event loop for about as long as a round trip to the thread pool
+ * @module Decides where and when a verification runs: in place, on the event loop, or on libuv's thread pool.
+ * Imports no other folder.
+ *
+ * A short verification in place blocks the event loop for about as long as a round trip to the thread pool
  * takes (20 to 30 µs), and needs less CPU time in all. So it runs in place while the thread pool has nothing
- * to verify. How many do so in one turn of the event loop is limited, because together they block it. Imports
- * no other folder.
+ * to verify. How many do so in one turn of the event loop is limited, because together they block it.
+ *
+ * To wake a thread of the pool takes the event loop up to 20 µs. So while one verification runs, the others of
+ * the same turn start together: then few threads are woken, and each verifies several signatures.
  */
 import { setImmediate } from 'node:timers'
 
 /** The maximum in one turn of the event loop: about 0.25 ms. */
 const maxInTurn = 8
 
-export interface InPlaceBudget {
+/** How many verifications at most wait to start together. More delay the first of them, and gain nothing. */
+const maxCollected = 16
+
+export interface Scheduler {
   /** Returns whether the next verification may run in place, and counts it if so. */
-  readonly tryTake: () => boolean
-  /** Counts a verification on the thread pool until {@link end} is called. */
-  readonly begin: () => void
+  readonly tryTakeInPlace: () => boolean
+  /**
+   * Starts a verification on the thread pool: immediately if none is running, otherwise at the end of the turn
+   * at the latest. The caller calls {@link end} once when it has ended.
+   */
+  readonly begin: (start: () => void) => void
   readonly end: () => void
 }
 
-export function createInPlaceBudget(): InPlaceBudget {
-  let inProgress = 0
+export function createScheduler(): Scheduler {
+  let running = 0
   let takenInTurn = 0
-  const endTurn = () => {
+  let collected: (() => void)[] = []
+
+  function endTurn(): void {
     takenInTurn = 0
   }
+
+  function startCollected(): void {
+    const starts = collected
+    collected = []
+    running += starts.length
+    for (const start of starts) start()
+  }
+
   return {
-    tryTake() {
-      if (inProgress > 0 || takenInTurn >= maxInTurn) return false
+    tryTakeInPlace() {
+      if (running > 0 || takenInTurn >= maxInTurn) return false
       takenInTurn++
       if (takenInTurn === 1) setImmediate(endTurn)
       return true
     },
-    begin() {
-      inProgress++
+    begin(start) {
+      collected.push(start)
+      if (running === 0 || collected.length === maxCollected) startCollected()
+      else if (collected.length === 1) setImmediate(startCollected)
     },
     end() {
-      inProgress--
+      running--
+      // So that none waits if `setImmediate` was replaced, as test frameworks do.
+      if (running === 0) startCollected()
     },
   }
 }

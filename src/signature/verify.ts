@@ -1,16 +1,16 @@
 /**
  * @module Verifies one signature with one key. A verification runs on libuv's thread pool, so that it does not
- * block the event loop, except a short one that `in-place-budget.ts` allows. Imports only this folder and
+ * block the event loop, except a short one that `scheduler.ts` allows. Imports only this folder and
  * `internal/`.
  */
 import type { Buffer } from 'node:buffer'
 import { verify } from 'node:crypto'
 import type { MaybePromise } from '../internal/maybe-promise.ts'
 import { type Algorithm, getAlgorithm, type VerificationKey } from './algorithms.ts'
-import { createInPlaceBudget } from './in-place-budget.ts'
+import { createScheduler } from './scheduler.ts'
 
-// All validators share one budget, because they share the event loop.
-const budget = createInPlaceBudget()
+// All validators share one scheduler, because they share the event loop and the thread pool.
+const scheduler = createScheduler()
 
 /**
  * Verifies a signature. The caller must have checked with `mayVerify` that the key may be used with the
@@ -38,7 +38,7 @@ export function verifyWithKey(
       ? keyObject
       : { key: keyObject, padding: rsaPadding.padding, saltLength: rsaPadding.saltLength }
   const encoded = encodeSignature === undefined ? signature : encodeSignature(signature)
-  if (key.modulusLength <= maxModulusInPlace && budget.tryTake()) {
+  if (key.modulusLength <= maxModulusInPlace && scheduler.tryTakeInPlace()) {
     try {
       return verify(hash, signingInput, keyInput, encoded)
     } catch {
@@ -46,14 +46,18 @@ export function verifyWithKey(
     }
   }
   return new Promise((resolve) => {
-    try {
-      verify(hash, signingInput, keyInput, encoded, (error, valid) => {
-        budget.end()
-        resolve(error === null && valid)
-      })
-      budget.begin()
-    } catch {
-      resolve(false)
+    const settle = (isValid: boolean) => {
+      scheduler.end()
+      resolve(isValid)
     }
+    scheduler.begin(() => {
+      try {
+        verify(hash, signingInput, keyInput, encoded, (error, valid) => {
+          settle(error === null && valid)
+        })
+      } catch {
+        settle(false)
+      }
+    })
   })
 }

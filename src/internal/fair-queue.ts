@@ -4,11 +4,11 @@
  */
 
 /**
- * The default maximum number of tasks in progress, for signature verifications: twice the default size of
- * the thread pool, so that a free thread finds work without waiting for the event loop. Of a larger pool
- * (`UV_THREADPOOL_SIZE`), no more threads are used: 8 verify more tokens than the event loop can parse.
+ * The default maximum number of tasks in progress, for signature verifications: enough that the thread pool has
+ * work while the next ones are collected (see `scheduler.ts`). A task of another owner waits for no more than
+ * these.
  */
-const maxRunning = 8
+const maxRunning = 32
 /** The default maximum number of waiting tasks of one owner. */
 const maxWaiting = 1_000
 

@@ -25,14 +25,6 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof then === 'function' && then !== prototype.then
 }
 
-/** Passes a value to a function: immediately if it is available, otherwise when the promise resolves. */
-export function chain<T, R>(
-  value: MaybePromise<T>,
-  use: (value: T) => MaybePromise<R>,
-): MaybePromise<R> {
-  return isPromise(value) ? value.then(use) : use(value)
-}
-
 /**
  * Returns whether a value of unknown type is a promise, or behaves like one. A value whose `then` throws
  * counts as a promise, which rejects with what was thrown.

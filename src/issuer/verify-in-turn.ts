@@ -5,7 +5,7 @@
 import type { Buffer } from 'node:buffer'
 import { ServiceUnavailableError } from '../errors.ts'
 import { type QueuedTask, QueueFullError } from '../internal/fair-queue.ts'
-import { chain, type MaybePromise } from '../internal/maybe-promise.ts'
+import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { printable } from '../internal/printable.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { verifyWithKey } from '../signature/verify.ts'
@@ -32,9 +32,19 @@ export function verifyInTurn(
   if (verifications === undefined) return verifyWithKey(algorithm, key, input, signature)
   return new Promise((resolve, reject) => {
     const task: QueuedTask = (release) => {
-      void chain(verifyWithKey(algorithm, key, input, signature), (isValid) => {
+      const finish = (isValid: boolean) => {
         release()
         resolve(isValid)
+      }
+      const verified = verifyWithKey(algorithm, key, input, signature)
+      if (!isPromise(verified)) {
+        finish(verified)
+        return
+      }
+      // Rejects only if the runtime fails, for example if `setImmediate` was replaced by a function that throws.
+      verified.then(finish, (error) => {
+        release()
+        reject(error)
       })
     }
     // One turn for all issuers without a verified token, because an attacker can name any number of them.

@@ -14,7 +14,7 @@ import { setImmediate } from 'node:timers'
 /** The maximum in one turn of the event loop: about 0.25 ms. */
 const maxInTurn = 8
 
-/** How many verifications at most wait to start together. More delay the first of them, and gain nothing. */
+/** How many start together at the latest. With more, threads of the pool would wait longer, to no gain. */
 const maxCollected = 16
 
 export interface Scheduler {
@@ -53,8 +53,10 @@ export function createScheduler(): Scheduler {
     },
     begin(start) {
       collected.push(start)
-      if (running === 0 || collected.length === maxCollected) startCollected()
+      if (running === 0) startCollected()
       else if (collected.length === 1) setImmediate(startCollected)
+      // Not in the stack of this call, because its overflow would fail the verifications of other requests.
+      else if (collected.length === maxCollected) queueMicrotask(startCollected)
     },
     end() {
       running--

@@ -35,23 +35,23 @@ function createQueue() {
 }
 
 describe('a fair queue', () => {
-  it('runs 8 tasks at a time, even of one owner, and begins one for each that ends', () => {
+  it('runs 32 tasks at a time, even of one owner, and begins one for each that ends', () => {
     const { run, end, running, started } = createQueue()
-    for (let count = 0; count < 20; count++) expect(run('a')).toBe(true)
-    expect(started).toHaveLength(8)
-    for (let count = 9; count <= 20; count++) {
+    for (let count = 0; count < 44; count++) expect(run('a')).toBe(true)
+    expect(started).toHaveLength(32)
+    for (let count = 33; count <= 44; count++) {
       end()
       expect(started).toHaveLength(count)
-      expect(running()).toBe(8)
+      expect(running()).toBe(32)
     }
-    for (let count = 0; count < 8; count++) end()
+    for (let count = 0; count < 32; count++) end()
     expect(run('a')).toBe(true)
     expect(running()).toBe(1)
   })
 
   it('alternates between owners', () => {
     const { run, end, started } = createQueue()
-    for (let count = 0; count < 8; count++) run('a')
+    for (let count = 0; count < 32; count++) run('a')
     for (let count = 0; count < 3; count++) run('a')
     for (let count = 0; count < 2; count++) run('b')
     run('c')
@@ -62,7 +62,7 @@ describe('a fair queue', () => {
 
   it('refuses a task of an owner with 1,000 waiting tasks, and of no other', () => {
     const { run, end } = createQueue()
-    for (let count = 0; count < 1_008; count++) expect(run('a')).toBe(true)
+    for (let count = 0; count < 1_032; count++) expect(run('a')).toBe(true)
     expect(run('a')).toBe(false)
     expect(run('b')).toBe(true)
     expect(run('a', 'continued', true)).toBe(true)
@@ -106,7 +106,7 @@ describe('a fair queue', () => {
 
   it('runs a continuation before the other tasks of its owner', () => {
     const { run, end, started } = createQueue()
-    for (let count = 0; count < 8; count++) run('a')
+    for (let count = 0; count < 32; count++) run('a')
     run('a', 'second')
     run('a', 'first', true)
     started.length = 0
@@ -117,7 +117,7 @@ describe('a fair queue', () => {
 
   it('runs any number of tasks that end synchronously without nesting them', () => {
     const { run, runAtOnce, end } = createQueue()
-    for (let count = 0; count < 8; count++) run('a')
+    for (let count = 0; count < 32; count++) run('a')
     let depth = 0
     let ran = 0
     for (let count = 0; count < 20_000; count++) {

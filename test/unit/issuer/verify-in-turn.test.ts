@@ -1,6 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { generateKeyPairSync } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import timers from 'node:timers'
 import { expect, it } from 'vitest'
+import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 import { verifyInTurn } from '../../../src/issuer/verify-in-turn.ts'
 import { importJwk } from '../../../src/keys/jwk-import.ts'
 import type { VerificationKey } from '../../../src/signature/algorithms.ts'
@@ -24,4 +27,26 @@ it.each([
     retryAfter: 1,
     detail: { issuer: 'https://a.test', hint },
   })
+})
+
+it('ends the turn of a verification that the runtime cannot start', async () => {
+  const { setImmediate: original } = timers
+  const queue = createFairQueue({ running: 2, waiting: 9 })
+  const owner = { issuer: 'https://a.test', status: { verified: true }, verifications: queue }
+  const verify = () =>
+    verifyInTurn(owner, 'ES256', key, Buffer.alloc(9), Buffer.alloc(64, 1), false)
+  const running = verify()
+  timers.setImmediate = (() => {
+    throw new Error('no setImmediate')
+  }) as never
+  syncBuiltinESMExports()
+  try {
+    await expect(verify()).rejects.toThrow('no setImmediate')
+    await expect(running).resolves.toBe(false)
+  } finally {
+    timers.setImmediate = original
+    syncBuiltinESMExports()
+  }
+  const all = await Promise.all([verify(), verify(), verify(), verify()])
+  expect(all).toEqual([false, false, false, false])
 })

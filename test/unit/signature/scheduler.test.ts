@@ -87,12 +87,15 @@ describe('verifications on the thread pool', () => {
     }
   })
 
-  it('start when 16 are collected, so that no more ever wait', async () => {
+  it('start in the same turn when 16 are collected, but not in the stack of the last one', async () => {
     const { begin, started } = createRecorded()
     begin(1)
     begin(15)
+    await undefined
     expect(started).toHaveLength(1)
     begin(1)
+    expect(started).toHaveLength(1)
+    await undefined
     expect(started).toHaveLength(17)
     begin(3)
     await nextTurn()

@@ -24,9 +24,9 @@ interface Attempt {
   /** By `performance.now()`. */
   readonly startedAt: number
   /**
-   * Whether requests that could use an expired set wait for this fetch, unless the fetch before it failed. False if
-   * the set was fresh when the fetch began, or if a token with an unknown key caused it. All other requests
-   * that need this fetch wait in any case.
+   * Whether requests wait for this fetch although an expired set could still be used; they do not if the fetch
+   * before it failed. False if the set was fresh when the fetch began, or if a token with an unknown key caused
+   * it. Requests without a usable set, and those with an unknown key, always wait.
    */
   readonly delaysStaleUse: boolean
 }

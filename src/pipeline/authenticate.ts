@@ -115,7 +115,8 @@ async function verifyAndDecide(
       const foundKey = verifySignature(jwt, issuer, now, arrival)
       const key = isPromise(foundKey) ? await foundKey : foundKey
       if (key === undefined) {
-        // Not thrown: a throw takes 5 % of the time of a refusal, and anyone can send such tokens.
+        // Thrown only at the end: a throw to the `catch` below takes 5 % of the time of a refusal, and anyone
+        // can send such tokens.
         refusal = new InvalidTokenError('unknown_key')
       } else {
         // Again, because time has passed if keys were fetched.

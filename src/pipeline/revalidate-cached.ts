@@ -47,8 +47,9 @@ function revalidateWith(
   const { seconds } = context.pipeline
   const now = seconds()
   validateTime(result, issuer, now)
-  // The order for `context.arrival`, which is used if the token is verified anew. Read before `current()`, so
-  // that a fetch that `current()` starts counts as later than the arrival.
+  // The order of the token's arrival, in case it waits and is then verified anew. Read before `current()`: a
+  // fetch that `current()` starts was then requested after the arrival, so its set can show that a key does
+  // not exist.
   const order = currentOrder()
   const keys = issuer.keys.current(now, context.arrival)
   if (!isPromise(keys)) return isPublished(result, keys)

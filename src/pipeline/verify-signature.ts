@@ -31,7 +31,7 @@ const maxCost = 4_096
  * @param arrival The arrival of the token: only a set that was requested after it shows that no key fits, and
  * `keys.timeout` limits the whole wait, from the first one on.
  * @returns The key that the token is signed with; `undefined` if the issuer has no key that it may be
- * signed with. That is not an error here: the caller throws it.
+ * signed with. Returned, not thrown, for speed: the caller refuses the token.
  * @throws InvalidTokenError with `bad_signature`; ServiceUnavailableError. Also by rejecting.
  */
 export function verifySignature(

@@ -97,7 +97,7 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
     const { method } = request
     const rules = { method, targetUri, token, maxAge, clockTolerance }
     validateProofClaims(proof.claims, { ...rules, now: now() / 1000 })
-    // Not by `key`: for a header, that would be found on `Object.prototype`.
+    // Not by `key`: if other code has added `key` to `Object.prototype`, a header would pass for an imported key.
     const proofKey = 'jwk' in keyOrHeader ? importProofKey(keyOrHeader) : keyOrHeader
     // RFC 9449 §4.3, check 12, second part. RFC 9449 §7.1, figure 16: the error is `invalid_token`.
     if (proofKey.jkt !== jkt) throw bindingMismatch(jkt, proofKey.jkt)

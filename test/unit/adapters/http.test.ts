@@ -14,6 +14,24 @@ describe('functions for node:http', () => {
     expect(await forHttp.resourceMetadata(validator)(request as never, {} as never)).toBe(false)
   })
 
+  it('resolve after an asynchronous check, and record it for the next challenge', async () => {
+    const request = { headers: { authorization: `Bearer ${t0()}` } }
+    const checked = forHttp.authorize({ scopes: 'read:a', check: async () => true })
+    const later = forHttp.authorize({ scopes: 'write:a' })
+    const headers: Record<string, unknown> = {}
+    const response = {
+      getHeader: (name: string) => headers[name],
+      setHeader: (name: string, value: unknown) => {
+        headers[name] = value
+      },
+      end: () => {},
+    }
+    await forHttp.authenticate(validator)(request, response)
+    expect(await checked(request, response)).toMatchObject({ subject: 'user-1' })
+    expect(await later(request, response)).toBeNull()
+    expect(String(headers['WWW-Authenticate'])).toContain('scope="read:a write:a"')
+  })
+
   it('name authorize() where authenticate did not run', async () => {
     const calls: unknown[][] = []
     const next = (...values: unknown[]) => calls.push(values)

@@ -36,7 +36,7 @@ export function createBackOff(
     remaining() {
       if (failures === 0) return 0
       const elapsed = now() - failedAt
-      // A clock that was set back must not make the delay longer.
+      // Below 0, the clock was set back. Then the delay is over, because it must not become longer.
       return elapsed < 0 ? 0 : Math.max(0, delay - elapsed)
     },
     recordSuccess() {

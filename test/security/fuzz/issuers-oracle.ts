@@ -32,6 +32,8 @@ export interface TenantLog {
   fetchedAt: number
   lowestClock: number
   setBack: boolean
+  /** When requests ended while the server was failing, by the validator's clock. */
+  failureClocks: number[]
 }
 
 interface FunctionAnswer {
@@ -126,8 +128,18 @@ export function findFault(log: TenantLog, seen: Observation): string | undefined
   }
   if (outcome === 'service_unavailable') {
     if (isServed && isGenuine) return 'answered 503 though the key is known'
-    const failing = seen.time + waited - seen.failedAt <= maxDelay + timeout + tolerance
-    if (failing || seen.limited || resolver !== 'trusted') return undefined
+    const mayDelay = (elapsed: number) => elapsed <= maxDelay + timeout + tolerance
+    // After a clock was set back, the delay may run a second time, by that clock.
+    const repeats = log.failureClocks
+      .map((failedAt) => seen.clock + waited - failedAt)
+      .some((elapsed) => log.setBack && elapsed >= -timeout && mayDelay(elapsed))
+    if (
+      mayDelay(seen.time + waited - seen.failedAt) ||
+      repeats ||
+      seen.limited ||
+      resolver !== 'trusted'
+    )
+      return undefined
     return 'answered 503 though nothing failed'
   }
   if (kind === 'unsigned') return outcome === 'wrong_algorithm' ? undefined : outcome

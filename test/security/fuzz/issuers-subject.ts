@@ -51,6 +51,7 @@ const newLog = (): TenantLog => ({
   fetchedAt: 0,
   lowestClock: Number.POSITIVE_INFINITY,
   setBack: false,
+  failureClocks: [],
 })
 
 export function createSubject(simulation: Simulation, byFunction: boolean) {
@@ -151,6 +152,7 @@ export function createSubject(simulation: Simulation, byFunction: boolean) {
       const endedAt = nextEvent()
       counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
       const server = servers[index] as (typeof servers)[number]
+      if (isFailing(server)) log.failureClocks.push(clock())
       const fault = findFault(log, {
         kind,
         key,

@@ -104,7 +104,11 @@ const refusals = {
  * @returns {Promise<Table>}
  */
 export async function refusalsTable(run, { algorithm, inFlight, names }) {
-  const { able } = divide(names, algorithm)
+  // The empty function refuses nothing.
+  const { able } = divide(
+    names.filter((name) => name !== 'nothing'),
+    algorithm,
+  )
   const workloads = Object.keys(refusals)
   const figures = await inNewProcesses(run, (some) =>
     measureInProcess(some, { workloads, algorithm, inFlight, names: able }),

@@ -11,10 +11,10 @@
  */
 import { setImmediate } from 'node:timers'
 
-/** The maximum in one turn of the event loop: about 0.25 ms. */
-const maxInTurn = 8
+/** How many verifications run in place, at most, in one turn of the event loop: about 0.25 ms. */
+const maxInPlace = 8
 
-/** How many start together at the latest. With more, threads of the pool would wait longer, to no gain. */
+/** When so many are collected, they start before the end of the turn. Larger numbers were not faster. */
 const maxCollected = 16
 
 export interface Scheduler {
@@ -46,7 +46,7 @@ export function createScheduler(): Scheduler {
 
   return {
     tryTakeInPlace() {
-      if (running > 0 || takenInTurn >= maxInTurn) return false
+      if (running > 0 || takenInTurn >= maxInPlace) return false
       takenInTurn++
       if (takenInTurn === 1) setImmediate(endTurn)
       return true

@@ -41,10 +41,20 @@ export const notCached: CacheLookup<never> = {
   value: undefined,
 }
 
-/** Returns the key under which a token is cached. */
+/** Returns what identifies a token in a cache. */
 export function digestToken(token: string): string {
   if (oneShotHash !== undefined) return oneShotHash('sha256', token, 'binary')
   return createHash('sha256').update(token).digest('binary')
+}
+
+/** Returns the first 32 bits of a digest. */
+function prefixOf(digest: string): number {
+  return (
+    digest.charCodeAt(0) |
+    (digest.charCodeAt(1) << 8) |
+    (digest.charCodeAt(2) << 16) |
+    (digest.charCodeAt(3) << 24)
+  )
 }
 
 interface CachedHeader {
@@ -65,7 +75,11 @@ interface Entry<V> extends CacheLookup<V> {
 
 /** Results that were added at about the same time, and the headers of their tokens, each kept once. */
 interface Generation<V> {
-  readonly entries: Map<string, Entry<V>>
+  /**
+   * By the first 32 bits of the digest, because a `Map` finds a number faster than a text. Two tokens with the
+   * same 32 bits replace each other.
+   */
+  readonly entries: Map<number, Entry<V>>
   readonly headers: Map<string, CachedHeader>
   /** The length of all tokens together, in characters. The memory for their claims is in proportion. */
   length: number
@@ -88,15 +102,16 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   let latest: CachedHeader | undefined
 
   function add(entry: Entry<V>): void {
+    const prefix = prefixOf(entry.digest)
     const isFull =
       young.entries.size >= generationSize || young.length >= generationSize * typicalLength
-    if (isFull && !young.entries.has(entry.digest)) {
+    if (isFull && !young.entries.has(prefix)) {
       old = maxEntries > 1 ? young : generation()
       young = generation()
       latest = undefined
     }
     const size = young.entries.size
-    young.entries.set(entry.digest, entry)
+    young.entries.set(prefix, entry)
     young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
     if (young.entries.size > size) young.length += entry.length
   }
@@ -111,10 +126,12 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 
   function get(digest: string): Entry<V> | undefined {
-    const entry = young.entries.get(digest)
-    if (entry !== undefined) return entry
-    const older = old.entries.get(digest)
-    if (older !== undefined) add(older)
+    const prefix = prefixOf(digest)
+    const entry = young.entries.get(prefix)
+    if (entry?.digest === digest) return entry
+    const older = old.entries.get(prefix)
+    if (older?.digest !== digest) return undefined
+    add(older)
     return older
   }
 

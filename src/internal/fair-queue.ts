@@ -1,16 +1,7 @@
 /**
  * @module Limits the number of tasks in progress. Waiting tasks run in turn, one of each owner, so that
- * many tasks of one owner do not delay those of another. Shares Node's thread pool between issuers.
+ * many tasks of one owner do not delay those of another.
  */
-
-/**
- * The default maximum number of tasks in progress, for signature verifications: enough that the thread pool has
- * work while the next ones are collected (see `scheduler.ts`). A task of another owner waits for no more than
- * these.
- */
-const maxRunning = 32
-/** The default maximum number of waiting tasks of one owner. */
-const maxWaiting = 1_000
 
 /** The `cause` of the error for a task that was refused because too many tasks of its owner wait. */
 export class QueueFullError extends Error {
@@ -40,9 +31,7 @@ export interface QueueLimits {
   readonly waiting: number
 }
 
-export function createFairQueue(
-  limits: QueueLimits = { running: maxRunning, waiting: maxWaiting },
-): FairQueue {
+export function createFairQueue(limits: QueueLimits): FairQueue {
   // Owners with waiting tasks, in the order of their turns.
   const waiting = new Map<string, QueuedTask[]>()
   let running = 0

@@ -4,7 +4,6 @@
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import { toError } from '../internal/callback.ts'
-import { createFairQueue } from '../internal/fair-queue.ts'
 import { isPrintable } from '../internal/printable.ts'
 import { findHttpIssuerProblem } from '../internal/secure-url.ts'
 import { withTimeout } from '../internal/timeout.ts'
@@ -20,6 +19,7 @@ import {
 } from './trusted-issuer.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
 import { createUnverifiedLimits } from './unverified-limits.ts'
+import { createVerificationQueue } from './verify-in-turn.ts'
 
 /** In characters. A longer `iss` is refused without a call of the function. */
 const maxIssLength = 1_000
@@ -47,7 +47,7 @@ export function createResolvedIssuers(
   const { keyPolicy, now, observer } = environment
   const seconds = () => now() / 1000
   const limits = {
-    verifications: createFairQueue(),
+    verifications: createVerificationQueue(),
     unverified: createUnverifiedLimits(now, observer),
   }
   const store = createIssuerStore()

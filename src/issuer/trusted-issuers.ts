@@ -1,5 +1,4 @@
 /** @module Finds trusted issuers: in a list, or with a function of the application. */
-import { createFairQueue } from '../internal/fair-queue.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import { createUntrustedIssuerError, readIss } from './iss-claim.ts'
 import { createResolvedIssuers } from './resolved-issuers.ts'
@@ -8,6 +7,7 @@ import {
   type IssuerEnvironment,
   type TrustedIssuer,
 } from './trusted-issuer.ts'
+import { createVerificationQueue } from './verify-in-turn.ts'
 
 export interface TrustedIssuers {
   /**
@@ -33,7 +33,7 @@ export function createTrustedIssuers(
 ): TrustedIssuers {
   if (typeof issuers === 'function') return createResolvedIssuers(issuers, environment)
   const limits = {
-    verifications: issuers.length > 1 ? createFairQueue() : undefined,
+    verifications: issuers.length > 1 ? createVerificationQueue() : undefined,
     unverified: undefined,
   }
   const issuersByName = new Map(

@@ -4,15 +4,33 @@
  */
 import type { Buffer } from 'node:buffer'
 import { ServiceUnavailableError } from '../errors.ts'
-import { type QueuedTask, QueueFullError } from '../internal/fair-queue.ts'
+import {
+  createFairQueue,
+  type FairQueue,
+  type QueuedTask,
+  QueueFullError,
+} from '../internal/fair-queue.ts'
 import { isPromise, type MaybePromise } from '../internal/maybe-promise.ts'
 import { printable } from '../internal/printable.ts'
 import type { Algorithm, VerificationKey } from '../signature/algorithms.ts'
 import { verifyWithKey } from '../signature/verify.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
+/**
+ * The maximum number of verifications in progress: enough that the thread pool has work while the next ones are
+ * collected (see `scheduler.ts`). A verification for another issuer waits for no more than these.
+ */
+const maxRunning = 32
+/** The maximum number of waiting verifications of one issuer. */
+const maxWaiting = 1_000
+
 /** The members of an issuer that decide when it has its turn. */
 export type VerificationOwner = Pick<TrustedIssuer, 'issuer' | 'status' | 'verifications'>
+
+/** Creates the queue that all issuers of a validator share. */
+export function createVerificationQueue(): FairQueue {
+  return createFairQueue({ running: maxRunning, waiting: maxWaiting })
+}
 
 /**
  * Verifies a signature: in the turn of its issuer, or immediately if only one issuer is listed.

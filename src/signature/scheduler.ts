@@ -40,8 +40,11 @@ export function createScheduler(): Scheduler {
   function startCollected(): void {
     const starts = collected
     collected = []
-    running += starts.length
-    for (const start of starts) start()
+    for (const start of starts) {
+      start()
+      // Not counted if it throws, for example because the caller's stack overflows.
+      running++
+    }
   }
 
   return {

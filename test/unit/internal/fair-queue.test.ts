@@ -3,7 +3,7 @@ import { createFairQueue, QueueFullError } from '../../../src/internal/fair-queu
 
 /** A queue with tasks that the test ends. */
 function createQueue() {
-  const queue = createFairQueue()
+  const queue = createFairQueue({ running: 32, waiting: 1_000 })
   const running: { name: string; release: () => void }[] = []
   const started: string[] = []
   return {

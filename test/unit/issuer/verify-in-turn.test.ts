@@ -2,9 +2,9 @@ import { Buffer } from 'node:buffer'
 import { generateKeyPairSync } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createFairQueue } from '../../../src/internal/fair-queue.ts'
-import { verifyInTurn } from '../../../src/issuer/verify-in-turn.ts'
+import { createVerificationQueue, verifyInTurn } from '../../../src/issuer/verify-in-turn.ts'
 import { importJwk } from '../../../src/keys/jwk-import.ts'
 import type { VerificationKey } from '../../../src/signature/algorithms.ts'
 
@@ -27,6 +27,14 @@ it.each([
     retryAfter: 1,
     detail: { issuer: 'https://a.test', hint },
   })
+})
+
+it('runs 32 verifications at a time, and lets 1,000 of one issuer wait', () => {
+  const queue = createVerificationQueue()
+  const task = vi.fn()
+  for (let count = 0; count < 1_032; count++) expect(queue.run('a', task, false)).toBe(true)
+  expect(task).toHaveBeenCalledTimes(32)
+  expect(queue.run('a', task, false)).toBe(false)
 })
 
 it('ends the turn of a verification that the runtime cannot start', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { createFairQueue } from '../../../src/internal/fair-queue.ts'
 import type { TrustedIssuer } from '../../../src/issuer/trusted-issuer.ts'
+import { createVerificationQueue } from '../../../src/issuer/verify-in-turn.ts'
 import { recordArrival } from '../../../src/keys/arrival.ts'
 import { type KeySet, readKeySet } from '../../../src/keys/key-set.ts'
 import type { KeySource } from '../../../src/keys/key-source.ts'
@@ -14,7 +14,7 @@ const foreign = makeKey('ES256', 'foreign')
 
 /** An issuer with these keys, which counts its verifications and its requests for newer keys. */
 function createIssuer(set: KeySet | Promise<KeySet>, newest: KeySet | Promise<KeySet> = set) {
-  const queue = createFairQueue()
+  const queue = createVerificationQueue()
   const run = vi.fn(queue.run)
   const refreshForUnknownKey = vi.fn<KeySource['refreshForUnknownKey']>(() => newest)
   const issuer = {

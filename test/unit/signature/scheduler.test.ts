@@ -44,6 +44,15 @@ describe('verifications in place', () => {
   })
 })
 
+it('a verification whose start throws does not count as in progress', () => {
+  const { tryTakeInPlace, begin } = createScheduler()
+  const start = () => {
+    throw new RangeError('Maximum call stack size exceeded')
+  }
+  expect(() => begin(start)).toThrow(RangeError)
+  expect(tryTakeInPlace()).toBe(true)
+})
+
 describe('verifications on the thread pool', () => {
   /** A scheduler, and the verifications that it has started, in order. */
   function createRecorded() {

@@ -3,15 +3,15 @@
  * it measures every table, else the named ones. `--help` lists the options.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { digest, order, toJson } from './digest.js'
 import { root } from './footprint.js'
 import { startIssuer } from './issuer.js'
 import { before, describeCommand, names, only, options } from './options.js'
 import { defaults, plan } from './plan.js'
+import { installAlternatives, requireBuild } from './prerequisites.js'
 
 /** @typedef {import('./tokens.js').Algorithm} Algorithm */
 
@@ -24,14 +24,8 @@ function commitOf() {
   }
 }
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-if ((only ?? ['ours']).includes('ours') && !existsSync(join(root, 'dist/index.js'))) {
-  console.error('dist/ is missing: run `npm run build` first')
-  process.exit(2)
-}
-if (!existsSync(join(here, 'node_modules'))) {
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' })
-}
+if ((only ?? ['ours']).includes('ours')) requireBuild()
+installAlternatives()
 
 const folder = mkdtempSync(join(tmpdir(), 'oauth-resource-server-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

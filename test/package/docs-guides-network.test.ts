@@ -156,22 +156,40 @@ describe('guide: Docker', () => {
 })
 
 describe('guide: AD FS', () => {
-  it('accepts a token like those of AD FS', async () => {
-    const { validator } = await importGuide<WithValidator>('ad-fs', 'adfs', {
+  const iss = 'http://adfs.example.com/adfs/services/trust'
+  const importValidator = () =>
+    importGuide<WithValidator>('ad-fs', 'adfs', {
       'https://adfs.example.com/adfs/discovery/keys': issuer.jwksUri,
     })
-    const iss = 'http://adfs.example.com/adfs/services/trust'
-    const claims = {
-      iss,
-      aud: 'microsoft:identityserver:https://api.example.com',
-      appid: 'client-1',
-      scp: 'read:reports',
-      client_id: undefined,
-    }
-    const token = await validator.validate(await issuer.token(claims, { typ: 'JWT' }), {
+
+  /** As AD FS 2016 issues them: without `kid`, `sub`, `client_id` and `jti`. */
+  const adfsToken = (claims: object) =>
+    issuer.token(
+      {
+        iss,
+        appid: 'client-1',
+        apptype: 'Confidential',
+        auth_time: '2017-02-13T08:27:46.918Z',
+        ver: '1.0',
+        scp: 'openid read:reports',
+        ...{ sub: undefined, client_id: undefined, jti: undefined },
+        ...claims,
+      },
+      { typ: 'JWT', kid: undefined, x5t: 'jeeQjLUam_5jJgqW1jVLeYl8Gik' },
+    )
+
+  it('accepts a token like those of AD FS', async () => {
+    const { validator } = await importValidator()
+    const token = await validator.validate(await adfsToken({ aud: 'https://api.example.com' }), {
       scopes: 'read:reports',
     })
     expect(token).toMatchObject({ issuer: iss, claims: { appid: 'client-1' } })
     expect(token.clientId).toBeUndefined()
+  })
+
+  it('refuses the token that a client without a resource gets', async () => {
+    const { validator } = await importValidator()
+    const token = await adfsToken({ aud: 'urn:microsoft:userinfo' })
+    await expect(validator.validate(token)).rejects.toMatchObject({ reason: 'wrong_audience' })
   })
 })

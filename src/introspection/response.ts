@@ -61,8 +61,7 @@ export function validateIntrospectedClaims(claims: JsonObject, issuer: string): 
   validateTokenType(claims)
 }
 
-// Some servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra and Cognito in
-// `token_use`.
+// Some servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra in `token_use`.
 const kindMembers = ['token_type', 'token_use', 'typ']
 const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
 

@@ -50,9 +50,9 @@ export function createClientAuthentication(
         return inBody(await createAssertion(authentication, now))
       case 'bearer':
         return inHeader(`Bearer ${await getBearerToken(authentication.token)}`)
-      default: {
-        // `none`, and `tls_client_auth`: RFC 8705 §2, client_id in the body. The `fetch` option of the
-        // application presents the certificate.
+      // RFC 8705 §2: client_id in the body. The application's `fetch` option presents the certificate.
+      case 'tls_client_auth':
+      case 'none': {
         const { clientId } = authentication
         return inBody(clientId === undefined ? {} : { client_id: clientId })
       }

@@ -18,7 +18,8 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /**
  * The maximum number of verifications in progress: enough that the thread pool has work while the next ones are
- * collected (see `scheduler.ts`). A verification for another issuer waits for no more than these.
+ * collected (see `scheduler.ts`). However many of one issuer wait, the next one of another issuer waits for these,
+ * and for one of each other issuer that waits.
  */
 const maxRunning = 32
 /** The maximum number of waiting verifications of one issuer. */

@@ -48,7 +48,7 @@ export function digestToken(token: string): string {
 }
 
 /** Returns the first 32 bits of a digest. */
-function prefixOf(digest: string): number {
+function readPrefix(digest: string): number {
   return (
     digest.charCodeAt(0) |
     (digest.charCodeAt(1) << 8) |
@@ -102,7 +102,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   let latest: CachedHeader | undefined
 
   function add(entry: Entry<V>): void {
-    const prefix = prefixOf(entry.digest)
+    const prefix = readPrefix(entry.digest)
     const isFull =
       young.entries.size >= generationSize || young.length >= generationSize * typicalLength
     if (isFull && !young.entries.has(prefix)) {
@@ -119,14 +119,14 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   function findCachedHeader(token: string): CachedHeader | undefined {
     // startsWith takes longer.
     if (token.slice(0, latest?.segment.length) === latest?.segment) return latest
-    const segment = headerSegment(token)
+    const segment = getHeaderSegment(token)
     const cachedHeader = young.headers.get(segment) ?? old.headers.get(segment)
     latest = cachedHeader ?? latest
     return cachedHeader
   }
 
   function get(digest: string): Entry<V> | undefined {
-    const prefix = prefixOf(digest)
+    const prefix = readPrefix(digest)
     const entry = young.entries.get(prefix)
     if (entry?.digest === digest) return entry
     const older = old.entries.get(prefix)
@@ -144,7 +144,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     },
     set(token, lookup, header, value) {
       const cachedHeader = lookup.cachedHeader ??
-        findCachedHeader(token) ?? { segment: copiedSegment(token), header }
+        findCachedHeader(token) ?? { segment: copyHeaderSegment(token), header }
       const digest = lookup.digest ?? digestToken(token)
       add({ cachedHeader, digest, value, length: token.length })
     },
@@ -158,10 +158,10 @@ export function lookUpToken<V>(cache: TokenCache<V> | undefined, token: string):
 }
 
 /** A copy, because a slice of the token's string would keep the whole token in memory. */
-function copiedSegment(token: string): string {
-  return Buffer.from(headerSegment(token), 'latin1').toString('latin1')
+function copyHeaderSegment(token: string): string {
+  return Buffer.from(getHeaderSegment(token), 'latin1').toString('latin1')
 }
 
-function headerSegment(token: string): string {
+function getHeaderSegment(token: string): string {
   return token.slice(0, token.indexOf('.') + 1)
 }

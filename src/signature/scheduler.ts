@@ -1,5 +1,5 @@
 /**
- * @module Decides where and when a verification runs: in place, on the event loop, or on libuv's thread pool.
+ * @module Decides when a verification runs, and whether in place (on the event loop) or on libuv's thread pool.
  * Imports no other folder.
  *
  * A short verification in place blocks the event loop for about as long as a round trip to the thread pool

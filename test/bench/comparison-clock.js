@@ -1,4 +1,4 @@
-/** @module A clock that stands still until it is advanced, for libraries that have no option for it. */
+/** @module A stopped clock, which its user advances, for libraries that have no option for it. */
 import { mock } from 'node:test'
 
 /** @typedef {ReturnType<typeof stopClock>} Clock */

@@ -29,7 +29,7 @@ import { importOurs } from './ours.js'
  */
 
 /** The client's certificate, as a proxy passes it on. @param {any} request */
-const certificateOf = ({ headers: { certificate } }) =>
+const readCertificate = ({ headers: { certificate } }) =>
   certificate === undefined ? undefined : Buffer.from(certificate, 'base64')
 
 /** @param {Setup} setup @param {string} publicUrl */
@@ -38,7 +38,7 @@ async function ours({ issuer: { issuer, audience }, optional = false, bound }, p
   const bindings = {
     publicUrl,
     dpop: { nonce: { secret: Buffer.alloc(32, 1) } },
-    mtls: { certificate: certificateOf },
+    mtls: { certificate: readCertificate },
   }
   return authenticate({ issuer, audience, ...(bound && bindings) }, { optional })
 }
@@ -50,7 +50,7 @@ async function expressOauth2JwtBearer({ issuer: { issuer, audience }, optional, 
     issuerBaseURL: issuer,
     audience,
     authRequired: !optional,
-    ...(bound && { getCertificate: certificateOf }),
+    ...(bound && { getCertificate: readCertificate }),
   })
 }
 

@@ -26,7 +26,7 @@ async function startWithKeys(start) {
 }
 
 /** @type {Observe} */
-async function keysCannotBeFetched(start) {
+async function observeFailedFetch(start) {
   const outcomes = new Set()
   for (const fault of /** @type {const} */ (['down', 'error', 'html'])) {
     const { issuer, send } = await start()
@@ -38,7 +38,7 @@ async function keysCannotBeFetched(start) {
 }
 
 /** @type {Observe} */
-async function madeUpKeys(start, clock) {
+async function observeMadeUpKeys(start, clock) {
   const { issuer, send } = await startWithKeys(start)
   clock.advance(minute)
   const before = issuer.requests.jwks
@@ -52,14 +52,14 @@ async function madeUpKeys(start, clock) {
     clock.advance(step)
     seconds += step
   }
-  // A rate limit may be a rounding error late, which is one step here.
+  // Rounded down: because of a rounding error, a rate limit may end one step late.
   const wait = Math.floor(seconds)
   const refusal = wait === 0 ? '' : `, then a real new key is refused for ${wait} s`
   return `${fetches} ${fetches === 1 ? 'fetch' : 'fetches'}${refusal}`
 }
 
 /** @type {Observe} */
-async function outage(start, clock) {
+async function observeOutage(start, clock) {
   const { issuer, sendValid } = await startWithKeys(start)
   await issuer.fault('error')
   clock.advance(11 * minute)
@@ -83,7 +83,7 @@ async function outage(start, clock) {
 }
 
 /** @type {Observe} */
-async function removedKey(start, clock) {
+async function observeRemovedKey(start, clock) {
   const { issuer, send, sendValid } = await startWithKeys(start)
   await issuer.rotate({ withdraw: true })
   const before = issuer.requests.jwks
@@ -101,13 +101,13 @@ async function removedKey(start, clock) {
 }
 
 /** @type {Observe} */
-async function expRequired(start) {
+async function observeMissingExp(start) {
   const { issuer, send } = await startWithKeys(start)
   return (await send(bearer(await issuer.tokens.withoutExpiry()))).accepted ? 'no' : 'yes'
 }
 
 /** @type {Observe} */
-async function optionalRoute(start) {
+async function observeOptionalRoute(start) {
   const { issuer, send } = await start({ optional: true })
   if (!(await send({})).anonymous) throw new Error('a request without a token was refused')
   const outcomes = new Set()
@@ -119,7 +119,7 @@ async function optionalRoute(start) {
 }
 
 /** @type {Observe} */
-async function challenge(start) {
+async function observeChallenge(start) {
   const { issuer, send } = await start()
   const replies = [await send({}), await send(bearer(await issuer.tokens.expired()))]
   const outcomes = new Set(replies.map((reply) => (reply.challenge ? 'yes' : 'no')))
@@ -157,7 +157,7 @@ async function observeMutualTls({ issuer, send }) {
 }
 
 /** @type {Observe} */
-async function boundTokens(start) {
+async function observeBoundTokens(start) {
   const api = await start({ bound: true })
   const dpop = await observeDpop(api)
   const mutualTls = await observeMutualTls(api)
@@ -170,12 +170,12 @@ async function boundTokens(start) {
 
 /** By the first cell of the row in the README, without links. @type {Readonly<Record<string, Observe>>} */
 export const rows = {
-  'keys cannot be fetched': keysCannotBeFetched,
-  '20 tokens with made-up keys': madeUpKeys,
-  'an outage with known keys': outage,
-  'a key removed by the issuer': removedKey,
-  '`exp` required': expRequired,
-  'bad token on an optional route': optionalRoute,
-  'challenge header': challenge,
-  'DPoP with nonces and a replay store, mutual TLS': boundTokens,
+  'keys cannot be fetched': observeFailedFetch,
+  '20 tokens with made-up keys': observeMadeUpKeys,
+  'an outage with known keys': observeOutage,
+  'a key removed by the issuer': observeRemovedKey,
+  '`exp` required': observeMissingExp,
+  'bad token on an optional route': observeOptionalRoute,
+  'challenge header': observeChallenge,
+  'DPoP with nonces and a replay store, mutual TLS': observeBoundTokens,
 }

@@ -36,7 +36,7 @@ function readTable() {
  * @param {string} column for example `express-jwt 8.5 + jwks-rsa 4.1`
  * @returns {string} the packages without versions
  */
-function packagesOf(column) {
+function readPackageNames(column) {
   if (column === 'this package') return column
   const names = column.split(' + ').map((words) => {
     const [name = '', version] = words.split(' ')
@@ -50,7 +50,7 @@ function packagesOf(column) {
 
 /** @param {string} column @param {string} row @returns {Promise<string>} */
 async function observe(column, row) {
-  const open = contenders[packagesOf(column)]
+  const open = contenders[readPackageNames(column)]
   const behaviour = rows[row]
   if (!open || !behaviour) throw new Error(`nothing observes ${row} of ${column}`)
   /** @type {(() => unknown)[]} */

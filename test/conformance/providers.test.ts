@@ -1,8 +1,12 @@
-/** The table of providers in the README: its options accept the tokens of each provider. */
+/**
+ * The table of providers in the README: its options accept the tokens of each provider, except Google, whose
+ * tokens are refused. The tokens of AD FS are in the test of its guide.
+ */
+import type { JWK } from 'jose'
 import { createValidator, type ValidatorOptions } from 'oauth-resource-server'
 import { describe, expect, it } from 'vitest'
 import { docsFile } from '../support/docs.ts'
-import { rsa1, seconds, signParts } from '../support/fixture.ts'
+import { makeKey, rsa1, seconds, signParts } from '../support/fixture.ts'
 import { audience, type ProviderToken, providerTokens } from '../support/provider-tokens.ts'
 
 /** The placeholders of the README and their values in the tokens. */
@@ -37,7 +41,8 @@ const serve =
       ? Response.json(documents[String(url)])
       : new Response(null, { status: 404 })
 
-const publishedKeys = { keys: [{ ...rsa1.jwk, alg: undefined }] }
+const { alg: _, ...publishedKey } = rsa1.jwk
+const publishedKeys: { keys: JWK[] } = { keys: [publishedKey] }
 
 function mint(
   iss: string,
@@ -77,6 +82,75 @@ describe.each(providerTokens.map((token) => [token.title, token] as const))(
     })
   },
 )
+
+describe('Auth0', () => {
+  const issuer = 'https://example.auth0.com/'
+  const scopes = 'read:reports'
+  const example = {
+    header: { typ: 'JWT' },
+    claims: { sub: 'auth0|1', aud: audience, azp: 'a-client', scope: scopes },
+  }
+  const createAuth0Validator = (options: Partial<ValidatorOptions> = {}, keys = publishedKeys) =>
+    createValidator({ issuer: { issuer, jwks: keys }, audience, ...options } as ValidatorOptions)
+
+  it.each([
+    ['wrong_issuer', { iss: 'https://example.auth0.com' }],
+    ['wrong_audience', { aud: 'https://other.example.com' }],
+    ['expired', { exp: seconds() - 100 }],
+  ])('A0-val-1 a token with one wrong claim is refused with 401 (%s)', async (reason, change) => {
+    const { validate } = createAuth0Validator()
+    const refused = { status: 401, reason }
+    await expect(validate(mint(issuer, example, change))).rejects.toMatchObject(refused)
+  })
+
+  it('A0-val-3 a token without the scope is refused with 403, not 401', async () => {
+    const { validate } = createAuth0Validator()
+    const token = mint(issuer, example, { scope: 'openid' })
+    await expect(validate(token, { scopes })).rejects.toMatchObject({ status: 403 })
+  })
+
+  it('A0-prof-a a token of the default profile is refused with the profile rfc9068', async () => {
+    const { validate } = createAuth0Validator({ profile: 'rfc9068' })
+    const refused = { reason: 'wrong_type', detail: { actual: 'JWT' } }
+    await expect(validate(mint(issuer, example))).rejects.toMatchObject(refused)
+  })
+
+  it('A0-iss a token is refused if the issuer is configured without its slash', async () => {
+    const configured = 'https://example.auth0.com'
+    const { validate } = createAuth0Validator({
+      issuer: { issuer: configured, jwks: publishedKeys },
+    })
+    const refused = { reason: 'wrong_issuer', detail: { expected: configured, actual: issuer } }
+    await expect(validate(mint(issuer, example))).rejects.toMatchObject(refused)
+  })
+
+  it('A0-rotate a token that is signed with the next of the published keys is accepted', async () => {
+    const { jwk: current } = makeKey('RS256', 'current')
+    const { validate } = createAuth0Validator({}, { keys: [current, ...publishedKeys.keys] })
+    expect(await validate(mint(issuer, example))).toMatchObject({ issuer })
+  })
+
+  it('A0-mcd each custom domain is an issuer of its own', async () => {
+    const domains = [issuer, 'https://login.example.com/']
+    const issuers = domains.map((name) => ({ issuer: name, jwks: publishedKeys }))
+    const { validate } = createAuth0Validator({ issuer: issuers })
+    for (const name of domains) {
+      expect(await validate(mint(name, example))).toMatchObject({ issuer: name })
+    }
+    const other = mint('https://other.example.com/', example)
+    await expect(validate(other)).rejects.toMatchObject({ reason: 'wrong_issuer' })
+  })
+
+  it('A0-agent the claim act is passed on and grants nothing', async () => {
+    const { validate } = createAuth0Validator()
+    const act = { sub: 'agent-1', scope: 'write:reports' }
+    const token = mint(issuer, example, { act })
+    expect((await validate(token, { scopes })).claims.act).toEqual(act)
+    await expect(validate(token, { scopes: 'write:reports' })).rejects.toMatchObject({
+      status: 403,
+    })
+  })
+})
 
 describe('an opaque access token', () => {
   it.each([

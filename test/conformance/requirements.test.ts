@@ -5,7 +5,7 @@ import { exceptions, requirements } from './requirements.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tests = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.ts') && !name.startsWith('bench'))
+  .filter((name) => name.endsWith('.ts') && !/^bench|conformance\/requirements\.ts$/.test(name))
   .map((name) => readFileSync(`${root}/${name}`, 'utf8'))
   .join('\n')
 

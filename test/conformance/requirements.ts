@@ -1,6 +1,7 @@
 /**
  * Every requirement with an id, by topic, and the few that cannot be tested yet. An id consists of the
- * number of the RFC and the section.
+ * number of the RFC and the section, or of a short name: `A0` for Auth0, `ISS` for other providers, `MCP`, `F` for
+ * failures, `AD` for adapters.
  */
 export const requirements: Record<string, string> = {
   'HTTP authentication and bearer tokens': `
@@ -76,6 +77,10 @@ export const requirements: Record<string, string> = {
     MCP-prm-a MCP-prm-b MCP-prm-c MCP-prm-d MCP-401-a MCP-err-a MCP-scope-a MCP-scope-b MCP-scope-c
     MCP-scope-d MCP-scope-e MCP-scope-f MCP-aud-a MCP-aud-b MCP-tok-a MCP-tok-b MCP-origin MCP-uri-a
     MCP-body MCP-authinfo
+  `,
+  'Tokens of providers': `
+    A0-val-1 A0-val-2 A0-val-3 A0-prof-a A0-prof-b A0-iss A0-perm A0-opaque A0-rotate A0-mcd
+    A0-agent ISS-entra ISS-okta ISS-cognito ISS-keycloak ISS-google
   `,
   'Failure and adapters': `
     F-503 F-500 F-throw F-clock F-cfg F-cfg2 F-err-shape AD-exp-a AD-exp-b AD-exp-c AD-koa-a

@@ -1,6 +1,4 @@
-/**
- * Access tokens as the documentation of each provider shows them, and the options of the README that accept them.
- */
+/** Access tokens as the documentation of each provider shows them, and the options of the README that accept them. */
 import type { ValidatorOptions } from 'oauth-resource-server'
 import { seconds } from './fixture.ts'
 

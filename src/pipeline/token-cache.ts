@@ -41,20 +41,10 @@ export const notCached: CacheLookup<never> = {
   value: undefined,
 }
 
-/** Returns what identifies a token in a cache. */
+/** Returns the key under which a token is cached. */
 export function digestToken(token: string): string {
   if (oneShotHash !== undefined) return oneShotHash('sha256', token, 'binary')
   return createHash('sha256').update(token).digest('binary')
-}
-
-/** Returns the first 32 bits of a digest. */
-function readPrefix(digest: string): number {
-  return (
-    digest.charCodeAt(0) |
-    (digest.charCodeAt(1) << 8) |
-    (digest.charCodeAt(2) << 16) |
-    (digest.charCodeAt(3) << 24)
-  )
 }
 
 interface CachedHeader {
@@ -76,10 +66,10 @@ interface Entry<V> extends CacheLookup<V> {
 /** Results that were added at about the same time, and the headers of their tokens, each kept once. */
 interface Generation<V> {
   /**
-   * By the first 32 bits of the digest, because a `Map` finds a number faster than a text. Two tokens with the
-   * same 32 bits replace each other.
+   * By the digest as a text, because V8 hashes texts with a secret seed. A number would be faster, but an attacker
+   * could choose tokens whose numbers collide.
    */
-  readonly entries: Map<number, Entry<V>>
+  readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, CachedHeader>
   /** The length of all tokens together, in characters. The memory for their claims is in proportion. */
   length: number
@@ -102,16 +92,15 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   let latest: CachedHeader | undefined
 
   function add(entry: Entry<V>): void {
-    const prefix = readPrefix(entry.digest)
     const isFull =
       young.entries.size >= generationSize || young.length >= generationSize * typicalLength
-    if (isFull && !young.entries.has(prefix)) {
+    if (isFull && !young.entries.has(entry.digest)) {
       old = maxEntries > 1 ? young : generation()
       young = generation()
       latest = undefined
     }
     const size = young.entries.size
-    young.entries.set(prefix, entry)
+    young.entries.set(entry.digest, entry)
     young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
     if (young.entries.size > size) young.length += entry.length
   }
@@ -126,12 +115,10 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 
   function get(digest: string): Entry<V> | undefined {
-    const prefix = readPrefix(digest)
-    const entry = young.entries.get(prefix)
-    if (entry?.digest === digest) return entry
-    const older = old.entries.get(prefix)
-    if (older?.digest !== digest) return undefined
-    add(older)
+    const entry = young.entries.get(digest)
+    if (entry !== undefined) return entry
+    const older = old.entries.get(digest)
+    if (older !== undefined) add(older)
     return older
   }
 

@@ -6,7 +6,7 @@ import { jwks, t0 } from '../../support/fixture.ts'
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`)
 
-describe('the digest of a token', () => {
+describe('the cache key of a token', () => {
   const token = t0()
   const hash = createHash('sha256').update(token).digest()
 
@@ -84,29 +84,6 @@ describe('the cache', () => {
     for (let time = 0; time < 20; time++) cache.set('x'.repeat(16_000), time)
     expect(cache.get('a')).toBe(1)
     expect(cache.get('x'.repeat(16_000))).toBe(19)
-  })
-
-  it.each([
-    [4_866, 51_913],
-    [8_354, 84_560],
-  ])('distinguishes tokens whose digests begin with the same 32 bits (%i, %i)', (first, second) => {
-    const [one, two] = [`payload-${first}.signature`, `payload-${second}.signature`]
-    const digests = [one, two].map((text) => digestToken(`header.${text}`))
-    expect(digests[0]?.slice(0, 4)).toBe(digests[1]?.slice(0, 4))
-    const cache = createTokenCache<number>(4)
-    const find = (text: string) => cache.lookUp(`header.${text}`).value
-    const add = (text: string, value: number) =>
-      cache.set(`header.${text}`, notCached, header, value)
-    add(one, 1)
-    expect([find(one), find(two)]).toEqual([1, undefined])
-    add(two, 2)
-    expect([find(one), find(two)]).toEqual([undefined, 2])
-    // Now the second is in the old generation, and the first in the young one.
-    add('a', 0)
-    add('b', 0)
-    expect(find(one)).toBeUndefined()
-    add(one, 1)
-    expect([find(one), find(two)]).toEqual([1, 2])
   })
 
   it.each([2, 3, 10, 100])('keeps the newest half, of %i entries', (maxEntries) => {

@@ -188,6 +188,7 @@ describe('README and docs', () => {
       service_unavailable: '503',
       invalid_dpop_proof: '401',
       use_dpop_nonce: '401',
+      insufficient_user_authentication: '401',
     }
     const statusOf = (reason: string) =>
       reason in codes ? codes[reason as keyof typeof codes] : '401'

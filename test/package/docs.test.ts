@@ -26,6 +26,7 @@ const hasOwnTest = (path: string) =>
     'introspection',
     'encrypted-tokens',
     'revocation',
+    'testing',
   ]
     .map((name) => `docs/guides/${name}.md`)
     .includes(path)
@@ -97,7 +98,9 @@ describe('the code of README and docs', () => {
         expect([path, await status(path, other)]).not.toEqual([path, 200])
       }
       if (code.includes("'/me'")) expect(await status('/me', other)).toBe(200)
-      for (const open of ['/health', '/prices'].filter((path) => code.includes(`'${path}'`))) {
+      for (const open of ['/health', '/ready', '/prices'].filter((path) =>
+        code.includes(`'${path}'`),
+      )) {
         expect(await status(open)).toBe(200)
         expect(await status(open, reader)).toBe(200)
       }

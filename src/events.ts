@@ -17,7 +17,7 @@ import type {
   IntrospectionOnlyInactiveEvent,
   IntrospectionRateLimitedEvent,
 } from './events/introspection.ts'
-import type { FetchFailureReason } from './internal/fetch-failure.ts'
+import type { FetchFailureReason } from './internal/fetch-error.ts'
 
 export type {
   ClientAuthenticationMethod,
@@ -28,7 +28,7 @@ export type {
   IntrospectionOnlyInactiveEvent,
   IntrospectionRateLimitedEvent,
 } from './events/introspection.ts'
-export type { FetchFailureReason } from './internal/fetch-failure.ts'
+export type { FetchFailureReason } from './internal/fetch-error.ts'
 
 /** A token passed every check. */
 export interface TokenAcceptedEvent {

@@ -1,5 +1,5 @@
 /** @module The events about introspection. Types only. */
-import type { FetchFailureReason } from '../internal/fetch-failure.ts'
+import type { FetchFailureReason } from '../internal/fetch-error.ts'
 
 /**
  * An introspection failed: no usable response of the introspection endpoint, or of the metadata that names the

@@ -4,7 +4,7 @@
  */
 
 import { createAbortRace } from './abort-race.ts'
-import { describeCause, FetchFailure, isConnectionReset } from './fetch-failure.ts'
+import { describeCause, FetchError, isConnectionReset } from './fetch-error.ts'
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from './fetch-like.ts'
 import { isJsonObject } from './json-object.ts'
 import { readErrorCode } from './oauth-error.ts'
@@ -12,7 +12,7 @@ import { copyOwnMembers } from './own-property.ts'
 import { parseUrl } from './parse-url.ts'
 import { BodyTooLargeError, readBody, releaseBody } from './response-body.ts'
 
-export { FetchFailure } from './fetch-failure.ts'
+export { FetchError } from './fetch-error.ts'
 
 /** The maximum size of a response body, in octets, decompressed. */
 const maxBodyBytes = 256 * 1024
@@ -39,7 +39,7 @@ export interface FetchJsonOptions extends FetchOptions {
 /**
  * Gets a JSON object. Repeats the request once, immediately, if the connection was reset.
  *
- * @throws FetchFailure if the response is not 200 with a JSON object, or 304 to a request with an ETag;
+ * @throws FetchError if the response is not 200 with a JSON object, or 304 to a request with an ETag;
  * also if there is no response.
  */
 export function fetchJson(url: string, options: FetchJsonOptions): Promise<JsonResponse> {
@@ -101,7 +101,7 @@ export interface FetchedDocument {
  * Makes one request and reads the response.
  *
  * @param knownEtag Accepts status 304, which confirms this ETag.
- * @throws FetchFailure for every status other than 200, or 304 with `knownEtag`, and if there is no complete
+ * @throws FetchError for every status other than 200, or 304 with `knownEtag`, and if there is no complete
  * response. Redirects are not followed: a GET would trust the keys of the target, and a POST would send the
  * token there.
  */
@@ -154,15 +154,15 @@ function checkResponse(response: Partial<FetchLikeResponse> | null | undefined):
   }
 }
 
-function toFetchFailure(error: unknown, url: string, signal: AbortSignal): FetchFailure {
-  if (error instanceof FetchFailure) return error
+function toFetchFailure(error: unknown, url: string, signal: AbortSignal): FetchError {
+  if (error instanceof FetchError) return error
   if (error instanceof BodyTooLargeError) {
-    return new FetchFailure('too_large', url, `the response exceeds ${maxBodyBytes} octets`)
+    return new FetchError('too_large', url, `the response exceeds ${maxBodyBytes} octets`)
   }
-  if (signal.aborted) return new FetchFailure('timeout', url, 'no complete response in time')
+  if (signal.aborted) return new FetchError('timeout', url, 'no complete response in time')
   const what = describeCause(error)
   const message = what === '' ? 'the request failed' : `the request failed: ${what}`
-  return new FetchFailure('network', url, message, { cause: error })
+  return new FetchError('network', url, message, { cause: error })
 }
 
 function getHeader(response: FetchLikeResponse, name: string): string | undefined {
@@ -174,7 +174,7 @@ function requireNoRedirect(url: string, response: FetchLikeResponse): void {
   const { status } = response
   const { redirected, type } = response as { readonly redirected?: boolean; readonly type?: string }
   if (!redirected && type !== 'opaqueredirect' && !(status >= 300 && status < 400)) return
-  throw new FetchFailure('redirect', url, 'redirects are not followed', {
+  throw new FetchError('redirect', url, 'redirects are not followed', {
     status,
     leadsToSlash: leadsToSlash(getHeader(response, 'location'), url),
   })
@@ -190,11 +190,11 @@ function createStatusFailure(
   response: FetchLikeResponse,
   now: () => number,
   errorCode: string | undefined,
-): FetchFailure {
+): FetchError {
   const { status } = response
   const retryAfter = parseRetryAfter(getHeader(response, 'retry-after'), now)
   const error = errorCode === undefined ? '' : `, error ${errorCode}`
-  return new FetchFailure('status', url, `the response has status ${status}${error}`, {
+  return new FetchError('status', url, `the response has status ${status}${error}`, {
     status,
     retryAfter,
     errorCode,
@@ -211,16 +211,16 @@ function parseRetryAfter(value: string | undefined, now: () => number): number |
 // RFC 8259 §8.1: a parser may ignore a byte order mark, which this decoder removes.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** @throws FetchFailure if the body is not a JSON object in UTF-8. */
+/** @throws FetchError if the body is not a JSON object in UTF-8. */
 export function parseJsonObject(url: string, body: Uint8Array): Readonly<Record<string, unknown>> {
   let json: unknown
   try {
     json = JSON.parse(utf8.decode(body))
   } catch {
-    throw new FetchFailure('not_json', url, 'the response is not JSON')
+    throw new FetchError('not_json', url, 'the response is not JSON')
   }
   if (!isJsonObject(json)) {
-    throw new FetchFailure('not_json', url, 'the response is not a JSON object')
+    throw new FetchError('not_json', url, 'the response is not a JSON object')
   }
   return copyOwnMembers(json)
 }

@@ -4,7 +4,7 @@
  * the tokens may have caused open it after ten different tokens; one such failure of a probe keeps it open.
  */
 import { createBackOff } from '../keys/back-off.ts'
-import type { IntrospectionFailure } from './failure.ts'
+import type { IntrospectionError } from './introspection-error.ts'
 
 /** Different tokens that must fail to open the circuit, so that one client with a few bad tokens cannot. */
 const minTokens = 10
@@ -20,7 +20,7 @@ const maxRetryAfter = 60
 
 export interface CircuitBreaker {
   /** Returns the latest failure that keeps the circuit open; `undefined` if a request may be made. */
-  readonly openReason: () => IntrospectionFailure | undefined
+  readonly openReason: () => IntrospectionError | undefined
   /** Seconds until the next attempt. 0 if the circuit is closed, or if an attempt is due or in flight. */
   readonly remaining: () => number
   /** Begins a request. Only allowed if {@link openReason} returns `undefined`. */
@@ -40,7 +40,7 @@ interface Attempt {
    * @param token The hash of the token that may be the cause; `undefined` if no token can be.
    * @returns `false` if the failure does not count yet, because too few tokens have failed.
    */
-  readonly fail: (failure: IntrospectionFailure, token: string | undefined) => boolean
+  readonly fail: (failure: IntrospectionError, token: string | undefined) => boolean
   /** Must be called at the end of every attempt, after {@link succeed} or {@link fail}. */
   readonly end: () => void
 }
@@ -51,7 +51,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
   /** Tokens that failed since the last success. */
   const failedTokens = new Set<string>()
   let succeededAt = Number.NEGATIVE_INFINITY
-  let lastFailure: IntrospectionFailure | undefined
+  let lastFailure: IntrospectionError | undefined
   /** How many failures the back-off has recorded. */
   let failureCount = 0
   let isProbing = false

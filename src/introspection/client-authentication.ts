@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { callbackError } from '../internal/callback.ts'
 import { token68 } from '../internal/token68.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
-import { IntrospectionFailure } from './failure.ts'
+import { IntrospectionError } from './introspection-error.ts'
 
 /** What authenticates a request. */
 interface ClientCredentials {
@@ -29,7 +29,7 @@ const assertionLifetime = 60
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /**
- * Creates the function that authenticates requests. It rejects with IntrospectionFailure
+ * Creates the function that authenticates requests. It rejects with IntrospectionError
  * (`credentials_unavailable`) if there is no assertion or bearer token.
  *
  * @param now Milliseconds.
@@ -133,8 +133,8 @@ async function getBearerToken(token: () => string | Promise<string>): Promise<st
   throw unavailable('authentication.token returned no bearer token')
 }
 
-function unavailable(message: string, cause?: unknown): IntrospectionFailure {
+function unavailable(message: string, cause?: unknown): IntrospectionError {
   const hint =
     'the request was not sent: this API has no credentials for the introspection endpoint'
-  return new IntrospectionFailure('credentials_unavailable', message, { hint, cause })
+  return new IntrospectionError('credentials_unavailable', message, { hint, cause })
 }

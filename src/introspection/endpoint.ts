@@ -5,7 +5,7 @@
  */
 import type { Observer } from '../events/observer.ts'
 import type { ClientAuthenticationMethod } from '../events.ts'
-import { FetchFailure, type FetchOptions, fetchJson } from '../internal/fetch-json.ts'
+import { FetchError, type FetchOptions, fetchJson } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { printable } from '../internal/printable.ts'
 import {
@@ -33,7 +33,7 @@ export interface EndpointOptions {
 export interface IntrospectionEndpoint {
   /** Whether the URL is known, from the options or from earlier metadata. */
   readonly isKnown: () => boolean
-  /** @throws FetchFailure */
+  /** @throws FetchError */
   readonly locate: (signal: AbortSignal) => string | Promise<string>
   /** Whether the metadata lists the method of authentication; `undefined` if it has no list of methods. */
   readonly isMethodListed: () => boolean | undefined
@@ -83,7 +83,7 @@ export function createIntrospectionEndpoint(options: EndpointOptions): Introspec
       // The URL that was found before is still used.
       if (located === undefined) throw error
       expiresAt = now() + options.metadataMaxAge * 1000
-      const reason = error instanceof FetchFailure ? error.reason : 'network'
+      const reason = error instanceof FetchError ? error.reason : 'network'
       observer.emit({ type: 'metadata.failed', issuer, reason, cause: error })
       return located.url
     }
@@ -120,7 +120,7 @@ function readEndpoint(json: MetadataDocument, source: MetadataSource): string {
     return readMetadataUrl(json, 'introspection_endpoint', source)
   }
   const message = 'the metadata has no introspection_endpoint: set introspection.endpoint'
-  throw new FetchFailure('not_metadata', source.url, message)
+  throw new FetchError('not_metadata', source.url, message)
 }
 
 function readMethods(json: MetadataDocument): readonly string[] | undefined {

@@ -5,7 +5,7 @@
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2 | RFC 7662, section 2}
  */
 import {
-  FetchFailure,
+  FetchError,
   fetchDocument,
   parseJsonObject,
   repeatAfterReset,
@@ -16,7 +16,11 @@ import { runWithTimeout } from '../internal/timeout.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
 import type { IntrospectionEndpoint } from './endpoint.ts'
-import { IntrospectionFailure, toIntrospectionFailure, toServerFailure } from './failure.ts'
+import {
+  IntrospectionError,
+  toIntrospectionFailure,
+  toServerFailure,
+} from './introspection-error.ts'
 import { type IntrospectionResponse, readIntrospectionResponse } from './response.ts'
 
 export interface IntrospectionClientOptions {
@@ -33,9 +37,9 @@ export interface IntrospectionClientOptions {
 
 export interface IntrospectionClient {
   readonly isEndpointKnown: () => boolean
-  /** @throws IntrospectionFailure */
+  /** @throws IntrospectionError */
   readonly findEndpoint: () => Promise<void>
-  /** @throws IntrospectionFailure */
+  /** @throws IntrospectionError */
   readonly introspect: (token: string) => Promise<FetchedResponse>
 }
 
@@ -96,7 +100,7 @@ export function createIntrospectionClient(
         : await verifySigned(new TextDecoder().decode(body).trim())
     const response = readIntrospectionResponse(json)
     if (response !== undefined) return response
-    throw new IntrospectionFailure(
+    throw new IntrospectionError(
       'not_introspection',
       'the response is not an introspection response: active is not a boolean',
       { dueTo: 'server_or_token' },
@@ -111,9 +115,9 @@ export function createIntrospectionClient(
     }
   }
 
-  function createTimeoutFailure(cause: unknown): IntrospectionFailure {
+  function createTimeoutFailure(cause: unknown): IntrospectionError {
     const message = `no introspection within ${timeout} s`
-    return new IntrospectionFailure('timeout', message, { dueTo: 'server_or_token', cause })
+    return new IntrospectionError('timeout', message, { dueTo: 'server_or_token', cause })
   }
 
   return {
@@ -141,9 +145,9 @@ function requireType(url: string, contentType: string | undefined, expected: str
   const type = contentType?.split(';', 1)[0]?.trim()
   if (type?.toLowerCase() === expected) return
   const message = `the response is not ${expected}`
-  if (expected === jsonType) throw new FetchFailure('not_json', url, message)
+  if (expected === jsonType) throw new FetchError('not_json', url, message)
   const dueTo = 'server_or_token'
-  throw new IntrospectionFailure('invalid_signed_response', message, { dueTo })
+  throw new IntrospectionError('invalid_signed_response', message, { dueTo })
 }
 
 /**
@@ -155,13 +159,13 @@ function explainRefusal(
   authentication: ResolvedClientAuthentication,
   endpoint: IntrospectionEndpoint,
 ): unknown {
-  if (!(error instanceof FetchFailure)) return error
+  if (!(error instanceof FetchError)) return error
   const { status, errorCode } = error
   if (status !== 401 && status !== 403) return error
   const { method, clientId } = authentication
   const client = clientId === undefined ? 'this API' : `client ${JSON.stringify(clientId)}`
   const hint = hintForRefusal(authentication, endpoint)
-  return new IntrospectionFailure(
+  return new IntrospectionError(
     'credentials_refused',
     `the introspection endpoint refuses the credentials of ${client} (${method}): status ${status}`,
     {

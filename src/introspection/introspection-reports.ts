@@ -3,8 +3,8 @@ import type { Observer } from '../events/observer.ts'
 import type { IntrospectionLimit } from '../events.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
-import type { IntrospectionFailure } from './failure.ts'
 import { createInactiveStreakDetector } from './inactive-streak.ts'
+import type { IntrospectionError } from './introspection-error.ts'
 
 export interface IntrospectionReportOptions {
   readonly issuer: string
@@ -18,7 +18,7 @@ export interface IntrospectionReports {
    * @param startedAt When the request began, by `performance.now()`.
    */
   readonly reportFailure: (
-    failure: IntrospectionFailure,
+    failure: IntrospectionError,
     delayOfOtherTokens: number,
     startedAt: number,
   ) => void

@@ -7,13 +7,13 @@
  */
 import { InvalidTokenError, ServiceUnavailableError } from '../errors.ts'
 import type { JsonObject } from '../internal/json-object.ts'
-import { IntrospectionFailure } from './failure.ts'
 import {
   createCacheKey,
   type IntrospectionCache,
   type IntrospectionResult,
 } from './introspection-cache.ts'
 import type { FetchedResponse, IntrospectionClient } from './introspection-client.ts'
+import { IntrospectionError } from './introspection-error.ts'
 import {
   createIntrospectionReports,
   type IntrospectionReportOptions,
@@ -156,7 +156,7 @@ export function createIntrospector<R extends Expiring>(
     try {
       return await call()
     } catch (error) {
-      if (!(error instanceof IntrospectionFailure)) throw error
+      if (!(error instanceof IntrospectionError)) throw error
       const failed = attempt.fail(error)
       reports.reportFailure(error, failed.delayOfOtherTokens, startedAt)
       return failed

@@ -14,11 +14,11 @@
  */
 import { createGenerationMap } from '../internal/generation-map.ts'
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
-import type { IntrospectionFailure } from './failure.ts'
+import type { IntrospectionError } from './introspection-error.ts'
 
 /** Why and for how long no request may be made about a token. */
 export interface Pause {
-  readonly failure: IntrospectionFailure
+  readonly failure: IntrospectionError
   /**
    * Seconds until the next attempt with this token; 0 if it may be made now, or as soon as the one in
    * flight has ended.
@@ -37,7 +37,7 @@ export interface Outages {
 
 export interface IntrospectionAttempt {
   readonly succeed: () => void
-  readonly fail: (failure: IntrospectionFailure) => FailedAttempt
+  readonly fail: (failure: IntrospectionError) => FailedAttempt
   /** Must be called at the end of every attempt, after {@link succeed} or {@link fail}. */
   readonly end: () => void
 }
@@ -56,7 +56,7 @@ interface FailedToken {
   /** In a row. */
   readonly failures: number
   readonly failedAt: number
-  readonly failure: IntrospectionFailure
+  readonly failure: IntrospectionError
 }
 
 /** @param now Seconds. */
@@ -72,7 +72,7 @@ export function createOutages(now: () => number): Outages {
     return Math.max(0, Math.min(maxTokenDelay, 2 ** (failures - 2)) - elapsed)
   }
 
-  function recordFailedToken(token: string, failure: IntrospectionFailure): void {
+  function recordFailedToken(token: string, failure: IntrospectionError): void {
     const failures = (failedTokens.get(token)?.failures ?? 0) + 1
     failedTokens.set(token, { failures, failedAt: now(), failure })
   }
@@ -87,7 +87,7 @@ export function createOutages(now: () => number): Outages {
     return Math.max(ownDelay, ...listBreakers(isGenuine).map(({ remaining }) => remaining()))
   }
 
-  function findFailure(token: string, isGenuine: boolean): IntrospectionFailure | undefined {
+  function findFailure(token: string, isGenuine: boolean): IntrospectionError | undefined {
     for (const breaker of listBreakers(isGenuine)) {
       const failure = breaker.openReason()
       if (failure !== undefined) return failure
@@ -101,7 +101,7 @@ export function createOutages(now: () => number): Outages {
     const unknownTokensAttempt = isGenuine ? undefined : unknownTokensBreaker.begin()
 
     /** @returns The value of `delayOfOtherTokens`. */
-    function recordFailure(failure: IntrospectionFailure): number {
+    function recordFailure(failure: IntrospectionError): number {
       const { dueTo } = failure
       if (dueTo === 'server') {
         globalAttempt.fail(failure, undefined)

@@ -19,7 +19,7 @@ import { isJsonObject, type JsonObject } from '../internal/json-object.ts'
 import { isNumericDate } from '../internal/numeric-date.ts'
 import { copyOwnMembers, getOwn } from '../internal/own-property.ts'
 import { printable } from '../internal/printable.ts'
-import { IntrospectionFailure } from './failure.ts'
+import { IntrospectionError } from './introspection-error.ts'
 
 /** A parsed response whose signature is not verified. */
 interface SignedResponse {
@@ -52,7 +52,7 @@ const minIatTolerance = 60
  * Verifies a signed response and returns its member `token_introspection`.
  *
  * @param now Seconds since 1970.
- * @throws IntrospectionFailure, by rejecting, with `invalid_signed_response` or `keys_unavailable`
+ * @throws IntrospectionError, by rejecting, with `invalid_signed_response` or `keys_unavailable`
  */
 export async function verifySignedResponse(
   text: string,
@@ -72,8 +72,8 @@ export async function verifySignedResponse(
   return result
 }
 
-function invalid(problem: string, cause?: unknown): IntrospectionFailure {
-  return new IntrospectionFailure(
+function invalid(problem: string, cause?: unknown): IntrospectionError {
+  return new IntrospectionError(
     'invalid_signed_response',
     `the signed introspection response is not accepted: ${problem}`,
     { dueTo: 'server_or_token', cause },
@@ -142,7 +142,7 @@ async function verifyResponseSignature(response: SignedResponse, { findKey }: Si
       const hint = detail.hint
       // The requests to this API filled the queue of verifications, so the server is not the cause.
       const dueTo = error.cause instanceof QueueFullError ? 'own_load' : 'server'
-      throw new IntrospectionFailure('keys_unavailable', message, {
+      throw new IntrospectionError('keys_unavailable', message, {
         hint,
         retryAfter,
         dueTo,

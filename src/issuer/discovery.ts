@@ -4,7 +4,7 @@
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3 | RFC 8414, section 3}
  */
-import { FetchFailure, type JsonResponse } from '../internal/fetch-json.ts'
+import { FetchError, type JsonResponse } from '../internal/fetch-json.ts'
 import { printable, slashHint } from '../internal/printable.ts'
 import { findFetchedUrlProblem } from '../internal/secure-url.ts'
 
@@ -41,7 +41,7 @@ export function listMetadataUrls(issuer: string): string[] {
 /**
  * Fetches an issuer's metadata and reads the URL of its keys.
  *
- * @throws FetchFailure
+ * @throws FetchError
  */
 export function discover(
   issuer: string,
@@ -60,7 +60,7 @@ export function discover(
  * differ. Follows a redirect only to the same URL with a slash at its end.
  *
  * @param read Reads the members of a document whose `issuer` has been validated.
- * @throws FetchFailure: an outage; otherwise the most specific failure, and the last of several such.
+ * @throws FetchError: an outage; otherwise the most specific failure, and the last of several such.
  */
 export async function fetchMetadata<T>(
   issuer: string,
@@ -68,14 +68,14 @@ export async function fetchMetadata<T>(
   read: (json: MetadataDocument, url: string, cacheControl: string | undefined) => T,
 ): Promise<T> {
   const urls = listMetadataUrls(issuer)
-  let failure: FetchFailure | undefined
+  let failure: FetchError | undefined
   for (let url = urls.shift(); url !== undefined; url = urls.shift()) {
     try {
       const { json = {}, cacheControl } = await get(url)
       validateIssuer(json, url, issuer)
       return read(json, url, cacheControl)
     } catch (error) {
-      if (!(error instanceof FetchFailure) || isOutage(error)) throw error
+      if (!(error instanceof FetchError) || isOutage(error)) throw error
       if (failure === undefined || rank(error) >= rank(failure)) failure = error
       if (error.leadsToSlash) urls.unshift(`${url}/`)
     }
@@ -106,11 +106,11 @@ function findMetadataUrlProblem(
  * Returns how specific a failure is: 1 for the metadata of another issuer, 0 for metadata that cannot be
  * used, -1 for any other failure.
  */
-function rank({ reason }: FetchFailure): number {
+function rank({ reason }: FetchError): number {
   return ['not_metadata', 'issuer_mismatch'].indexOf(reason)
 }
 
-function isOutage({ reason, status = 0 }: FetchFailure): boolean {
+function isOutage({ reason, status = 0 }: FetchError): boolean {
   return reason === 'network' || reason === 'timeout' || status >= 500 || status === 429
 }
 
@@ -119,12 +119,12 @@ export type MetadataDocument = Readonly<Record<string, unknown>>
 
 function validateIssuer({ issuer: actual }: MetadataDocument, url: string, issuer: string): void {
   if (typeof actual !== 'string') {
-    throw new FetchFailure('not_metadata', url, 'the response is not metadata: it has no issuer')
+    throw new FetchError('not_metadata', url, 'the response is not metadata: it has no issuer')
   }
   // RFC 8414 §3.3: if the issuer is not identical, the document MUST NOT be used.
   if (actual !== issuer) {
     const hint = slashHint(issuer, actual)
-    throw new FetchFailure(
+    throw new FetchError(
       'issuer_mismatch',
       url,
       `the metadata is of issuer ${printable(actual)}, not of ${printable(issuer)}${hint ? ` (${hint})` : ''}`,
@@ -140,7 +140,7 @@ export interface MetadataSource {
 }
 
 /** The metadata has no URL of this name. */
-export class MissingUrlFailure extends FetchFailure {
+export class MissingUrlFailure extends FetchError {
   constructor(url: string, member: string) {
     super('not_metadata', url, `${member} is missing`)
   }
@@ -149,7 +149,7 @@ export class MissingUrlFailure extends FetchFailure {
 /**
  * Reads a member of the metadata that is a URL to fetch from.
  *
- * @throws FetchFailure if the URL may not be fetched; MissingUrlFailure if there is none.
+ * @throws FetchError if the URL may not be fetched; MissingUrlFailure if there is none.
  */
 export function readMetadataUrl(
   json: MetadataDocument,
@@ -159,6 +159,6 @@ export function readMetadataUrl(
   const value = json[name]
   if (value === undefined || value === null) throw new MissingUrlFailure(url, name)
   const problem = findMetadataUrlProblem(value, issuer, allowInsecureHttp)
-  if (problem !== undefined) throw new FetchFailure('not_metadata', url, `${name} ${problem}`)
+  if (problem !== undefined) throw new FetchError('not_metadata', url, `${name} ${problem}`)
   return value as string
 }

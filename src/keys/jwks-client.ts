@@ -3,7 +3,7 @@
  * changed. Keeps the URL and the last response with its ETag. `remote-keys.ts` decides when to fetch.
  */
 import type { Observer } from '../events/observer.ts'
-import { FetchFailure, fetchJson, type JsonResponse } from '../internal/fetch-json.ts'
+import { FetchError, fetchJson, type JsonResponse } from '../internal/fetch-json.ts'
 import type { FetchLike } from '../internal/fetch-like.ts'
 import { nextOrder } from './arrival.ts'
 import { freshnessLifetime } from './freshness-lifetime.ts'
@@ -34,7 +34,7 @@ export interface FetchedKeySet {
 }
 
 export interface JwksClient {
-  /** @throws FetchFailure */
+  /** @throws FetchError */
   readonly fetchKeys: (signal: AbortSignal) => Promise<FetchedKeySet>
   /**
    * Returns whether the metadata is too old; never true with a configured URL. If it is, the caller
@@ -46,7 +46,7 @@ export interface JwksClient {
    * Reads the metadata again, and fetches the keys if their URL has changed.
    *
    * @returns `undefined` if their URL has not changed.
-   * @throws FetchFailure; the known URL stays in use.
+   * @throws FetchError; the known URL stays in use.
    */
   readonly refreshMetadata: (signal: AbortSignal) => Promise<FetchedKeySet | undefined>
   /** Treats the metadata as fresh for another `maxAge`. */
@@ -54,7 +54,7 @@ export interface JwksClient {
 }
 
 /** The response is a JWK Set without a usable key. */
-export class UnusableKeySetError extends FetchFailure {
+export class UnusableKeySetError extends FetchError {
   /** Private, so that logging the error does not print the set. */
   readonly #set: KeySet
 
@@ -185,7 +185,7 @@ function readUsableSet(uri: string, json: unknown, previous: KeySet | undefined)
   const set = readKeySet(json, previous)
   if (set === undefined) {
     const message = 'the response is not a JWK Set, or has more than 100 keys'
-    throw new FetchFailure('not_a_key_set', uri, message)
+    throw new FetchError('not_a_key_set', uri, message)
   }
   // Treat a set without a usable key as an outage, not as the removal of all keys.
   if (set.keys.size === 0) throw new UnusableKeySetError(uri, set)
@@ -202,10 +202,10 @@ function usableEtag(etag: string | undefined): string | undefined {
 
 /** Returns whether the response is a 4xx other than 429, which only asks for fewer requests. */
 function isClientError(error: unknown): boolean {
-  const status = error instanceof FetchFailure ? (error.status ?? 0) : 0
+  const status = error instanceof FetchError ? (error.status ?? 0) : 0
   return status >= 400 && status < 500 && status !== 429
 }
 
-export function getFailureReason(error: unknown): FetchFailure['reason'] {
-  return error instanceof FetchFailure ? error.reason : 'network'
+export function getFailureReason(error: unknown): FetchError['reason'] {
+  return error instanceof FetchError ? error.reason : 'network'
 }

@@ -2,7 +2,7 @@
  * @module Runs the fetches of one issuer's keys and metadata, and keeps the latest key set and the
  * last failure. `remote-keys.ts` decides when a fetch starts and which requests wait for it.
  */
-import { FetchFailure } from '../internal/fetch-json.ts'
+import { FetchError } from '../internal/fetch-json.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { createBackOff } from './back-off.ts'
 import {
@@ -147,7 +147,7 @@ export function createKeyRefresh(options: KeyRefreshOptions): KeyRefresh {
 
   function recordFailure(error: unknown, startedAt: number): void {
     state.failure = error
-    backOff.recordFailure(error instanceof FetchFailure ? error.retryAfter : undefined)
+    backOff.recordFailure(error instanceof FetchError ? error.retryAfter : undefined)
     dropCompromisedKeys(error)
     events.failed(error, {
       serving: servingState(state.cached, seconds()),

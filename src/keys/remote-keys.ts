@@ -9,7 +9,7 @@
  */
 import { ServiceUnavailableError } from '../errors.ts'
 import type { Observer } from '../events/observer.ts'
-import { FetchFailure } from '../internal/fetch-json.ts'
+import { FetchError } from '../internal/fetch-json.ts'
 import { printable } from '../internal/printable.ts'
 import type { ResolvedKeyPolicy } from '../options/types.ts'
 import { type Arrival, recordArrival, startWaiting } from './arrival.ts'
@@ -177,7 +177,7 @@ function createUnavailableError(
   issuer: string,
   retryAfter: number,
   failure: unknown,
-  hint = failure instanceof FetchFailure ? failure.message : undefined,
+  hint = failure instanceof FetchError ? failure.message : undefined,
 ): ServiceUnavailableError {
   const detail = { issuer: printable(issuer), ...(hint !== undefined && { hint }) }
   return new ServiceUnavailableError('keys', retryAfter, detail, failure)

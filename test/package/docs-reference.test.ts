@@ -47,7 +47,7 @@ const rowsIn = (page: string, heading: string) =>
 const adapters = ['express', 'koa', 'http', 'fetch', 'mcp'].map((name) => `adapters/${name}.ts`)
 const optionTypes = source('options/types.ts')
 const events = sources(['events.ts', 'events/introspection.ts'])
-const fetchFailures = source('internal/fetch-failure.ts')
+const fetchFailures = source('internal/fetch-error.ts')
 const eventTypes = [...events.matchAll(/readonly type: '([\w.]+)'/g)].map(([, type = '']) => type)
 
 describe('the reference', () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { ServiceUnavailableError } from '../../src/errors.ts'
 import { createObserver } from '../../src/events/observer.ts'
 import type { ValidatorEvent } from '../../src/events.ts'
-import { FetchFailure } from '../../src/internal/fetch-json.ts'
+import { FetchError } from '../../src/internal/fetch-json.ts'
 import { type Arrival, nextOrder } from '../../src/keys/arrival.ts'
 import type { JwksClient } from '../../src/keys/jwks-client.ts'
 import { type KeySet, readKeySet } from '../../src/keys/key-set.ts'
@@ -36,7 +36,7 @@ export const gives =
 export const fails =
   (retryAfter?: number): Fetch =>
   async () => {
-    throw new FetchFailure('status', 'https://as.test/jwks', 'the response has status 500', {
+    throw new FetchError('status', 'https://as.test/jwks', 'the response has status 500', {
       status: 500,
       ...(retryAfter !== undefined && { retryAfter }),
     })
@@ -49,7 +49,7 @@ export const takes =
     await new Promise<void>((resolve, reject) => {
       setTimeout(resolve, seconds * 1000)
       signal.addEventListener('abort', () =>
-        reject(new FetchFailure('timeout', 'https://as.test/jwks', 'no complete response in time')),
+        reject(new FetchError('timeout', 'https://as.test/jwks', 'no complete response in time')),
       )
     })
     return { ...(await then(signal)), requestOrder }

@@ -4,7 +4,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { FetchFailure, fetchJson } from '../../../src/internal/fetch-json.ts'
+import { FetchError, fetchJson } from '../../../src/internal/fetch-json.ts'
 import { hanging, json, refused, status } from '../../support/simulated-issuer.ts'
 
 const url = 'https://as.test/jwks'
@@ -20,15 +20,15 @@ function get(answer: () => Outcome, more: { etag?: string; signal?: AbortSignal 
   return { fetch, result }
 }
 
-const failureOf = async (answer: () => Outcome, more = {}): Promise<FetchFailure> => {
+const failureOf = async (answer: () => Outcome, more = {}): Promise<FetchError> => {
   const error: unknown = await get(answer, more).result.then(
     () => expect.fail('it was taken'),
     (reason) => reason,
   )
-  expect(error).toBeInstanceOf(FetchFailure)
-  expect(error).toMatchObject({ name: 'FetchFailure', url })
+  expect(error).toBeInstanceOf(FetchError)
+  expect(error).toMatchObject({ name: 'FetchError', url })
   expect((error as Error).message).toMatch(/^https:\/\/as\.test\/jwks: /)
-  return error as FetchFailure
+  return error as FetchError
 }
 
 /** A body of this many octets in chunks that does not end, and the number of octets that were read. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createCircuitBreaker } from '../../../src/introspection/circuit-breaker.ts'
-import { IntrospectionFailure } from '../../../src/introspection/failure.ts'
+import { IntrospectionError } from '../../../src/introspection/introspection-error.ts'
 
-const failure = new IntrospectionFailure('status', 'the response has status 500')
-const other = new IntrospectionFailure('timeout', 'no introspection within 5 s')
+const failure = new IntrospectionError('status', 'the response has status 500')
+const other = new IntrospectionError('timeout', 'no introspection within 5 s')
 
 function createBreaker() {
   let time = 1_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import { FetchError } from '../../../src/internal/fetch-json.ts'
 import type { FetchLikeInit } from '../../../src/internal/fetch-like.ts'
 import type { JsonObject } from '../../../src/internal/json-object.ts'
 import { createIntrospectionClient } from '../../../src/introspection/introspection-client.ts'
@@ -140,7 +140,7 @@ describe('a signed response', () => {
 describe('an endpoint that cannot be located', () => {
   it('is a failure of the server, and no request is made', async () => {
     const { client } = createSetup({
-      locate: () => Promise.reject(new FetchFailure('status', url, 'failed', { status: 400 })),
+      locate: () => Promise.reject(new FetchError('status', url, 'failed', { status: 400 })),
       respond: () => expect.unreachable(),
     })
     const failure = { reason: 'status', dueTo: 'server' }

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { InvalidTokenError } from '../../../src/errors.ts'
 import { createObserver } from '../../../src/events/observer.ts'
 import type { ValidatorEvent } from '../../../src/events.ts'
-import { type FailureDetail, IntrospectionFailure } from '../../../src/introspection/failure.ts'
 import { createIntrospectionCache } from '../../../src/introspection/introspection-cache.ts'
 import type { FetchedResponse } from '../../../src/introspection/introspection-client.ts'
+import {
+  type FailureDetail,
+  IntrospectionError,
+} from '../../../src/introspection/introspection-error.ts'
 import {
   createIntrospector,
   type Expiring,
@@ -22,7 +25,7 @@ const basic = {
 
 const active = { response: { active: true, claims: { active: true } }, size: 100 } as const
 const inactive = { response: { active: false }, size: 100 } as const
-const failure = (detail: FailureDetail) => new IntrospectionFailure('status', 'failed', detail)
+const failure = (detail: FailureDetail) => new IntrospectionError('status', 'failed', detail)
 
 function createSetup(changes: Partial<IntrospectorOptions<Expiring>> = {}) {
   const state = { time: 1e9, requests: 0, lookups: 0, isKnown: false }

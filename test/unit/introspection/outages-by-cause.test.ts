@@ -1,10 +1,13 @@
 /** Which tokens wait after a failure, by what the failure may be due to. The table is in `outages.ts`. */
 import { describe, expect, it } from 'vitest'
-import { type FailureDetail, IntrospectionFailure } from '../../../src/introspection/failure.ts'
+import {
+  type FailureDetail,
+  IntrospectionError,
+} from '../../../src/introspection/introspection-error.ts'
 import { createOutages } from '../../../src/introspection/outages.ts'
 
 const failureDueTo = (dueTo: FailureDetail['dueTo']) =>
-  new IntrospectionFailure('status', 'failed', dueTo && { dueTo })
+  new IntrospectionError('status', 'failed', dueTo && { dueTo })
 
 function createSetup() {
   let time = 1_000

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { FetchFailure, type JsonResponse } from '../../../src/internal/fetch-json.ts'
+import { FetchError, type JsonResponse } from '../../../src/internal/fetch-json.ts'
 import { discover, listMetadataUrls } from '../../../src/issuer/discovery.ts'
 
 const issuer = 'https://as.test/t1'
 const [rfc8414 = '', inserted = '', appended = ''] = listMetadataUrls(issuer)
 const jwks_uri = 'https://keys.test/jwks'
 
-type Served = Readonly<Record<string, object | FetchFailure>>
+type Served = Readonly<Record<string, object | FetchError>>
 
 /** Runs a discovery with documents and failures by URL. Every other URL is a 404. */
 function discovering(served: Served, allowInsecureHttp = false) {
@@ -21,9 +21,9 @@ function discovering(served: Served, allowInsecureHttp = false) {
 }
 
 const failure = (
-  reason: FetchFailure['reason'],
-  more: ConstructorParameters<typeof FetchFailure>[3] = {},
-) => new FetchFailure(reason, 'https://as.test/…', 'it failed', more)
+  reason: FetchError['reason'],
+  more: ConstructorParameters<typeof FetchError>[3] = {},
+) => new FetchError(reason, 'https://as.test/…', 'it failed', more)
 
 describe('listMetadataUrls', () => {
   it.each([
@@ -94,7 +94,7 @@ describe('discover', () => {
     ['an error that no request caused', new TypeError('a defect')],
   ])('stops after %s, because another URL may have another document', async (_what, error) => {
     const { asked, result } = discovering({
-      [rfc8414]: error as FetchFailure,
+      [rfc8414]: error as FetchError,
       [inserted]: { issuer, jwks_uri },
     })
     await expect(result).rejects.toBe(error)
@@ -113,13 +113,13 @@ describe('discover', () => {
       [rfc8414]: slash,
       [`${rfc8414}/`]: failure('redirect', { status: 301 }),
     })
-    await expect(endless.result).rejects.toBeInstanceOf(FetchFailure)
+    await expect(endless.result).rejects.toBeInstanceOf(FetchError)
     expect(endless.asked).toEqual([rfc8414, `${rfc8414}/`, inserted, appended])
   })
 
   it('does not follow another redirect', async () => {
     const { asked, result } = discovering({ [rfc8414]: failure('redirect', { status: 302 }) })
-    await expect(result).rejects.toBeInstanceOf(FetchFailure)
+    await expect(result).rejects.toBeInstanceOf(FetchError)
     expect(asked).toEqual([rfc8414, inserted, appended])
   })
 

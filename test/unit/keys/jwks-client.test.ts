@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createObserver } from '../../../src/events/observer.ts'
 import type { ValidatorEvent } from '../../../src/events.ts'
-import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import { FetchError } from '../../../src/internal/fetch-json.ts'
 import { discover } from '../../../src/issuer/discovery.ts'
 import { nextOrder } from '../../../src/keys/arrival.ts'
 import {
@@ -68,7 +68,7 @@ function endpointWith(changes: { jwksUri?: string } = {}) {
         const kids = [...set.keys.values()].map(({ kid }) => kid)
         return { kids, lifetime, same, asked, set, requestOrder, metadata }
       } catch (error) {
-        if (!(error instanceof FetchFailure)) throw error
+        if (!(error instanceof FetchError)) throw error
         const { url, message } = error
         return { reason: getFailureReason(error), url, message, asked, error }
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import { FetchError } from '../../../src/internal/fetch-json.ts'
 import { UnusableKeySetError } from '../../../src/keys/jwks-client.ts'
 import { ec1, ISS, rsa1 } from '../../support/fixture.ts'
 import {
@@ -44,7 +44,7 @@ describe('the first fetch', () => {
     await secondsUntil(all)
     for (const error of await all) {
       expect(error).toMatchObject(unavailable(40))
-      expect(error.cause).toBeInstanceOf(FetchFailure)
+      expect(error.cause).toBeInstanceOf(FetchError)
       expect(error.detail.hint).toContain('status 500')
     }
     expect(new Set(await all).size).toBe(3)
@@ -314,7 +314,7 @@ describe('metadata that is due', () => {
     const { client, current, events } = source(gives(first))
     client.isMetadataDue.mockReturnValue(true)
     client.refreshMetadata.mockRejectedValue(
-      new FetchFailure('timeout', 'https://as.test/', 'no complete response in time'),
+      new FetchError('timeout', 'https://as.test/', 'no complete response in time'),
     )
     expect(await current()).toBe(first)
     await pass(0)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isUnconnected } from '../../../src/internal/fetch-failure.ts'
+import { isUnconnected } from '../../../src/internal/fetch-error.ts'
 
 const coded = (code: unknown) =>
   new TypeError('x', { cause: Object.assign(new Error('y'), { code }) })

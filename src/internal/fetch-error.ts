@@ -17,8 +17,8 @@ export type FetchFailureReason =
   | 'not_a_key_set'
   | 'no_usable_key'
 
-/** The failure of one outbound request. Internal: callers use it as the `cause` of their own errors. */
-export class FetchFailure extends Error {
+/** The error of one outbound request. Internal: callers use it as the `cause` of their own errors. */
+export class FetchError extends Error {
   readonly reason: FetchFailureReason
   readonly url: string
   readonly status: number | undefined
@@ -54,7 +54,7 @@ export class FetchFailure extends Error {
   }
 
   override get name(): string {
-    return 'FetchFailure'
+    return 'FetchError'
   }
 }
 

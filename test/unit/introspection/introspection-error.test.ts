@@ -1,26 +1,26 @@
 import { expect, it } from 'vitest'
-import { FetchFailure } from '../../../src/internal/fetch-json.ts'
+import { FetchError } from '../../../src/internal/fetch-json.ts'
 import {
-  IntrospectionFailure,
+  IntrospectionError,
   toIntrospectionFailure,
   toServerFailure,
-} from '../../../src/introspection/failure.ts'
+} from '../../../src/introspection/introspection-error.ts'
 
 const url = 'https://as.test/introspect'
 const withStatus = (status: number, retryAfter?: number) =>
-  new FetchFailure('status', url, `the response has status ${status}`, {
+  new FetchError('status', url, `the response has status ${status}`, {
     status,
     ...(retryAfter !== undefined && { retryAfter }),
   })
 const withCode = (code: string) =>
-  new FetchFailure('network', url, 'the request failed', {
+  new FetchError('network', url, 'the request failed', {
     cause: Object.assign(new Error('failed'), { code }),
   })
 
 it('a failure is due to the server, and its message is the hint, if nothing else is given', () => {
-  const failure = new IntrospectionFailure('timeout', 'no introspection within 5 s')
+  const failure = new IntrospectionError('timeout', 'no introspection within 5 s')
   expect(failure).toMatchObject({
-    name: 'IntrospectionFailure',
+    name: 'IntrospectionError',
     reason: 'timeout',
     message: 'no introspection within 5 s',
     hint: 'no introspection within 5 s',
@@ -32,7 +32,7 @@ it('a failure is due to the server, and its message is the hint, if nothing else
 
 it('a failure has the detail that is given', () => {
   const detail = { hint: 'check', retryAfter: 7, dueTo: 'load', cause: new Error('x') } as const
-  expect(new IntrospectionFailure('status', 'failed', detail)).toMatchObject(detail)
+  expect(new IntrospectionError('status', 'failed', detail)).toMatchObject(detail)
 })
 
 it.each([
@@ -48,7 +48,7 @@ it.each([
   ['status 429', 'load', withStatus(429)],
   ['a refused connection', 'server', withCode('ECONNREFUSED')],
   ['a reset connection', 'server_or_token', withCode('ECONNRESET')],
-  ['another type', 'server_or_token', new FetchFailure('not_json', url, 'not JSON')],
+  ['another type', 'server_or_token', new FetchError('not_json', url, 'not JSON')],
 ])('%s is due to: %s', (_what, dueTo, cause) => {
   const failure = toIntrospectionFailure(cause)
   const { reason, message, retryAfter } = cause
@@ -57,7 +57,7 @@ it.each([
 })
 
 it('an introspection failure is not converted', () => {
-  const failure = new IntrospectionFailure('timeout', 'late', { dueTo: 'server_or_token' })
+  const failure = new IntrospectionError('timeout', 'late', { dueTo: 'server_or_token' })
   expect(toIntrospectionFailure(failure)).toBe(failure)
   expect(toServerFailure(failure)).toBe(failure)
 })

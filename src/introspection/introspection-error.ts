@@ -1,7 +1,7 @@
 /** @module The error of a failed introspection, for the operator. The client gets only a 503. */
 import type { IntrospectionFailureReason } from '../events.ts'
-import { isUnconnected } from '../internal/fetch-failure.ts'
-import { FetchFailure } from '../internal/fetch-json.ts'
+import { isUnconnected } from '../internal/fetch-error.ts'
+import { FetchError } from '../internal/fetch-json.ts'
 
 /**
  * The possible cause of a failure. Decides which tokens wait afterwards: see `outages.ts`. `load`: the
@@ -19,8 +19,8 @@ export interface FailureDetail {
   readonly cause?: unknown
 }
 
-/** The failure of an introspection. Contains no part of the token and no secret. */
-export class IntrospectionFailure extends Error {
+/** The error of a failed introspection. Contains no part of the token and no secret. */
+export class IntrospectionError extends Error {
   readonly reason: IntrospectionFailureReason
   readonly hint: string
   readonly retryAfter: number | undefined
@@ -35,34 +35,34 @@ export class IntrospectionFailure extends Error {
   }
 
   override get name(): string {
-    return 'IntrospectionFailure'
+    return 'IntrospectionError'
   }
 }
 
 /** Converts an error from before the token was sent, such as a failed metadata request. */
-export function toServerFailure(error: unknown): IntrospectionFailure {
+export function toServerFailure(error: unknown): IntrospectionError {
   return toFailure(error, () => 'server')
 }
 
 /**
- * Converts any error of an introspection. A `FetchFailure` here is that of the request with the token. A status
+ * Converts any error of an introspection. A `FetchError` here is that of the request with the token. A status
  * such as 400 or 500, or a malformed body, may be due to the token, and an attacker must not be able to stop
  * introspection with one token.
  */
-export function toIntrospectionFailure(error: unknown): IntrospectionFailure {
+export function toIntrospectionFailure(error: unknown): IntrospectionError {
   return toFailure(error, findPossibleCause)
 }
 
 function toFailure(
   error: unknown,
-  findCause: (failure: FetchFailure) => PossibleCause,
-): IntrospectionFailure {
-  if (error instanceof IntrospectionFailure) return error
-  if (!(error instanceof FetchFailure)) {
-    return new IntrospectionFailure('network', 'the request failed', { cause: error })
+  findCause: (failure: FetchError) => PossibleCause,
+): IntrospectionError {
+  if (error instanceof IntrospectionError) return error
+  if (!(error instanceof FetchError)) {
+    return new IntrospectionError('network', 'the request failed', { cause: error })
   }
   const { reason, message, retryAfter } = error
-  return new IntrospectionFailure(reason as IntrospectionFailureReason, message, {
+  return new IntrospectionError(reason as IntrospectionFailureReason, message, {
     retryAfter,
     dueTo: findCause(error),
     cause: error,
@@ -72,7 +72,7 @@ function toFailure(
 /** With these statuses, the server refuses the content of this one request: the token, or its length. */
 const contentRefusals = [400, 413, 414, 422, 431]
 
-function findPossibleCause(failure: FetchFailure): PossibleCause {
+function findPossibleCause(failure: FetchError): PossibleCause {
   const { status = 0, retryAfter } = failure
   if (isUnconnected(failure)) return 'server'
   if (status === 429 || (status === 503 && retryAfter !== undefined)) return 'load'

@@ -125,12 +125,12 @@ export async function fetchDocument(
     if (response.status !== 200) {
       const { secrets } = request
       const code = secrets && (await readErrorCode(response, secrets, race.unlessAborted))
-      throw createStatusFailure(url, response, now, code)
+      throw createStatusError(url, response, now, code)
     }
     const bytes = await readBody(response, maxBodyBytes, race.unlessAborted)
     return { body: bytes, contentType, etag: getHeader(response, 'etag'), cacheControl }
   } catch (error) {
-    throw toFetchFailure(error, url, signal)
+    throw toFetchError(error, url, signal)
   } finally {
     race.end()
     releaseBody(response)
@@ -154,7 +154,7 @@ function checkResponse(response: Partial<FetchLikeResponse> | null | undefined):
   }
 }
 
-function toFetchFailure(error: unknown, url: string, signal: AbortSignal): FetchError {
+function toFetchError(error: unknown, url: string, signal: AbortSignal): FetchError {
   if (error instanceof FetchError) return error
   if (error instanceof BodyTooLargeError) {
     return new FetchError('too_large', url, `the response exceeds ${maxBodyBytes} octets`)
@@ -185,7 +185,7 @@ function leadsToSlash(location: string | undefined, url: string): boolean {
   return parseUrl(location, url)?.href === new URL(`${url}/`).href
 }
 
-function createStatusFailure(
+function createStatusError(
   url: string,
   response: FetchLikeResponse,
   now: () => number,

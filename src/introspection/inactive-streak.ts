@@ -5,7 +5,8 @@
 
 /**
  * The shortest streak that is reported: 20 responses, because the expired tokens of one client cause fewer; and
- * 600 s, because clients stop sending the tokens of another issuer sooner after the API has changed its issuer.
+ * 600 s, because after the API was moved to another issuer, clients send tokens of the previous one for less than
+ * that.
  */
 const initialThreshold = { responses: 20, seconds: 600 }
 /**

@@ -16,11 +16,7 @@ import { runWithTimeout } from '../internal/timeout.ts'
 import type { ResolvedClientAuthentication } from '../options/introspection.ts'
 import { createClientAuthentication, isChangedByEncoding } from './client-authentication.ts'
 import type { IntrospectionEndpoint } from './endpoint.ts'
-import {
-  IntrospectionError,
-  toIntrospectionFailure,
-  toServerFailure,
-} from './introspection-error.ts'
+import { IntrospectionError, toIntrospectionError, toServerError } from './introspection-error.ts'
 import { type IntrospectionResponse, readIntrospectionResponse } from './response.ts'
 
 export interface IntrospectionClientOptions {
@@ -88,7 +84,7 @@ export function createIntrospectionClient(
     try {
       return await endpoint.locate(signal)
     } catch (error) {
-      throw toServerFailure(error)
+      throw toServerError(error)
     }
   }
 
@@ -109,13 +105,13 @@ export function createIntrospectionClient(
 
   async function withinTimeout<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await runWithTimeout(work, timeout * 1000, createTimeoutFailure)
+      return await runWithTimeout(work, timeout * 1000, createTimeoutError)
     } catch (error) {
-      throw toIntrospectionFailure(error)
+      throw toIntrospectionError(error)
     }
   }
 
-  function createTimeoutFailure(cause: unknown): IntrospectionError {
+  function createTimeoutError(cause: unknown): IntrospectionError {
     const message = `no introspection within ${timeout} s`
     return new IntrospectionError('timeout', message, { dueTo: 'server_or_token', cause })
   }

@@ -40,8 +40,8 @@ export class IntrospectionError extends Error {
 }
 
 /** Converts an error from before the token was sent, such as a failed metadata request. */
-export function toServerFailure(error: unknown): IntrospectionError {
-  return toFailure(error, () => 'server')
+export function toServerError(error: unknown): IntrospectionError {
+  return convertError(error, () => 'server')
 }
 
 /**
@@ -49,11 +49,11 @@ export function toServerFailure(error: unknown): IntrospectionError {
  * such as 400 or 500, or a malformed body, may be due to the token, and an attacker must not be able to stop
  * introspection with one token.
  */
-export function toIntrospectionFailure(error: unknown): IntrospectionError {
-  return toFailure(error, findPossibleCause)
+export function toIntrospectionError(error: unknown): IntrospectionError {
+  return convertError(error, findPossibleCause)
 }
 
-function toFailure(
+function convertError(
   error: unknown,
   findCause: (failure: FetchError) => PossibleCause,
 ): IntrospectionError {

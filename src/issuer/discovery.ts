@@ -140,7 +140,7 @@ export interface MetadataSource {
 }
 
 /** The metadata has no URL of this name. */
-export class MissingUrlFailure extends FetchError {
+export class MissingUrlError extends FetchError {
   constructor(url: string, member: string) {
     super('not_metadata', url, `${member} is missing`)
   }
@@ -149,7 +149,7 @@ export class MissingUrlFailure extends FetchError {
 /**
  * Reads a member of the metadata that is a URL to fetch from.
  *
- * @throws FetchError if the URL may not be fetched; MissingUrlFailure if there is none.
+ * @throws FetchError if the URL may not be fetched; MissingUrlError if there is none.
  */
 export function readMetadataUrl(
   json: MetadataDocument,
@@ -157,7 +157,7 @@ export function readMetadataUrl(
   { url, issuer, allowInsecureHttp }: MetadataSource,
 ): string {
   const value = json[name]
-  if (value === undefined || value === null) throw new MissingUrlFailure(url, name)
+  if (value === undefined || value === null) throw new MissingUrlError(url, name)
   const problem = findMetadataUrlProblem(value, issuer, allowInsecureHttp)
   if (problem !== undefined) throw new FetchError('not_metadata', url, `${name} ${problem}`)
   return value as string

@@ -18,8 +18,8 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /**
  * The maximum number of verifications in progress: enough that the thread pool has work while the next ones are
- * collected (see `scheduler.ts`). However many of one issuer wait, the next one of another issuer waits for these,
- * and for one of each other issuer that waits.
+ * collected (see `scheduler.ts`). Even if many verifications of one issuer wait, the next one of another issuer
+ * waits only for those in progress and for one of each waiting issuer.
  */
 const maxRunning = 32
 /** The maximum number of waiting verifications of one issuer. */

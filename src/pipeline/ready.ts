@@ -1,6 +1,6 @@
 /** @module Prepares the issuers of a validator, for `Validator.ready`. */
 import { ServiceUnavailableError } from '../errors.ts'
-import { MissingUrlFailure } from '../issuer/discovery.ts'
+import { MissingUrlError } from '../issuer/discovery.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -23,5 +23,5 @@ export async function prepareIssuers({ issuers, introspectors }: Pipeline): Prom
 }
 
 function isMissingJwksUri(error: unknown): boolean {
-  return error instanceof ServiceUnavailableError && error.cause instanceof MissingUrlFailure
+  return error instanceof ServiceUnavailableError && error.cause instanceof MissingUrlError
 }

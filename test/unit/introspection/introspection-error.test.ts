@@ -2,8 +2,8 @@ import { expect, it } from 'vitest'
 import { FetchError } from '../../../src/internal/fetch-json.ts'
 import {
   IntrospectionError,
-  toIntrospectionFailure,
-  toServerFailure,
+  toIntrospectionError,
+  toServerError,
 } from '../../../src/introspection/introspection-error.ts'
 
 const url = 'https://as.test/introspect'
@@ -50,21 +50,21 @@ it.each([
   ['a reset connection', 'server_or_token', withCode('ECONNRESET')],
   ['another type', 'server_or_token', new FetchError('not_json', url, 'not JSON')],
 ])('%s is due to: %s', (_what, dueTo, cause) => {
-  const failure = toIntrospectionFailure(cause)
+  const failure = toIntrospectionError(cause)
   const { reason, message, retryAfter } = cause
   expect(failure).toMatchObject({ reason, message, hint: message, retryAfter, dueTo, cause })
-  expect(toServerFailure(cause)).toMatchObject({ reason, message, dueTo: 'server', cause })
+  expect(toServerError(cause)).toMatchObject({ reason, message, dueTo: 'server', cause })
 })
 
 it('an introspection failure is not converted', () => {
   const failure = new IntrospectionError('timeout', 'late', { dueTo: 'server_or_token' })
-  expect(toIntrospectionFailure(failure)).toBe(failure)
-  expect(toServerFailure(failure)).toBe(failure)
+  expect(toIntrospectionError(failure)).toBe(failure)
+  expect(toServerError(failure)).toBe(failure)
 })
 
 it('any other error is a failed request, due to the server', () => {
   const cause = new TypeError('no such function')
-  expect(toIntrospectionFailure(cause)).toMatchObject({
+  expect(toIntrospectionError(cause)).toMatchObject({
     reason: 'network',
     message: 'the request failed',
     dueTo: 'server',

@@ -1,16 +1,21 @@
 /**
  * @module Caches results by the SHA-256 of the whole token. The token itself is not kept, so the cache
  * contains no credentials. Its size is limited: entries that were not used for a long time are removed first.
+ *
+ * Some clients request a new token for each call. To cache a token that is never used again takes a tenth of the time
+ * of its verification. So if many cached tokens are not used again, a token is cached only when it is verified a
+ * second time.
  */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { JoseHeader } from '../access-token.ts'
 import { oneShotHash } from '../internal/sha256.ts'
 import { maxTokenLength } from '../token/token-text.ts'
+import { createTokenMarks } from './token-marks.ts'
 
 /** The result of a lookup. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {
-  /** The header of the token, if a cached token has the same: it need not be parsed again. */
+  /** The header of the token, if the cache has the same: it need not be parsed again. */
   readonly cachedHeader: CachedHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
@@ -18,8 +23,8 @@ export interface CacheLookup<V> {
 
 export interface TokenCache<V> {
   /**
-   * Looks up a token. Compares the header first, which takes a tenth of the time of a digest: if no cached
-   * token has the same header, the token is not cached.
+   * Looks up a token. Compares the header first, which takes a tenth of the time of a digest: if no token in the
+   * cache has the same header, the token is not cached.
    */
   readonly lookUp: (token: string) => CacheLookup<V>
   /**
@@ -59,8 +64,6 @@ interface Entry<V> extends CacheLookup<V> {
   readonly cachedHeader: CachedHeader
   readonly digest: string
   readonly value: V
-  /** The length of the token, in characters. */
-  readonly length: number
 }
 
 /** Results that were added at about the same time, and the headers of their tokens, each kept once. */
@@ -71,12 +74,20 @@ interface Generation<V> {
    */
   readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, CachedHeader>
-  /** The length of all tokens together, in characters. The memory for their claims is in proportion. */
+  /** How many tokens were verified: the entries, and those that were not cached. */
+  tokens: number
+  /** The length of the headers, and of the entries' tokens without them, in characters. Memory is in proportion. */
   length: number
 }
 
 /** The length of a typical token, in characters. If tokens are longer, fewer than `maxEntries` are cached. */
 const typicalLength = 1_024
+
+/**
+ * How many more tokens are cached at their first verification than lookups find in the cache. At this number, a
+ * token is cached only at its second verification.
+ */
+const maxSurplus = 1_000
 
 /**
  * Creates a cache of at most `maxEntries`, in two generations. When the young one is full, it becomes
@@ -85,24 +96,42 @@ const typicalLength = 1_024
  */
 export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))
-  const generation = (): Generation<V> => ({ entries: new Map(), headers: new Map(), length: 0 })
-  let young = generation()
-  let old = generation()
+  let young = createGeneration<V>()
+  let old = createGeneration<V>()
+  /** The tokens that were verified in the time of both generations. */
+  const marks = createTokenMarks(generationSize)
   /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
+  /** How many more tokens were cached at their first verification than lookups found; at least 0. */
+  let surplus = 0
 
-  function add(entry: Entry<V>): void {
-    const isFull =
-      young.entries.size >= generationSize || young.length >= generationSize * typicalLength
-    if (isFull && !young.entries.has(entry.digest)) {
-      old = maxEntries > 1 ? young : generation()
-      young = generation()
-      latest = undefined
-    }
+  const isFull = () =>
+    young.tokens >= generationSize || young.length >= generationSize * typicalLength
+
+  function startGeneration(): void {
+    old = maxEntries > 1 ? young : createGeneration()
+    young = createGeneration()
+    marks.startPeriod()
+    latest = undefined
+  }
+
+  function addEntry(token: string, entry: Entry<V>): void {
+    if (isFull() && !young.entries.has(entry.digest)) startGeneration()
     const size = young.entries.size
     young.entries.set(entry.digest, entry)
-    young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
-    if (young.entries.size > size) young.length += entry.length
+    if (young.entries.size > size) {
+      young.tokens++
+      young.length += token.length - entry.cachedHeader.segment.length
+    }
+    markToken(token, entry.cachedHeader)
+  }
+
+  function markToken(token: string, cachedHeader: CachedHeader): void {
+    marks.add(token)
+    const { segment } = cachedHeader
+    if (young.headers.has(segment)) return
+    young.headers.set(segment, cachedHeader)
+    young.length += segment.length
   }
 
   function findCachedHeader(token: string): CachedHeader | undefined {
@@ -114,28 +143,45 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     return cachedHeader
   }
 
-  function get(digest: string): Entry<V> | undefined {
-    const entry = young.entries.get(digest)
-    if (entry !== undefined) return entry
-    const older = old.entries.get(digest)
-    if (older !== undefined) add(older)
-    return older
+  function findEntry(token: string, digest: string): Entry<V> | undefined {
+    const recent = young.entries.get(digest)
+    const entry = recent ?? old.entries.get(digest)
+    if (entry === undefined) return undefined
+    if (surplus > 0) surplus--
+    if (recent === undefined) addEntry(token, entry)
+    return entry
   }
 
   return {
     lookUp(token) {
       const cachedHeader = findCachedHeader(token)
       if (cachedHeader === undefined) return notCached
+      if (surplus >= maxSurplus && !marks.has(token)) {
+        // Not cached, so it needs no digest.
+        return { cachedHeader, digest: undefined, value: undefined }
+      }
       const digest = digestToken(token)
-      return get(digest) ?? { cachedHeader, digest, value: undefined }
+      return findEntry(token, digest) ?? { cachedHeader, digest, value: undefined }
     },
     set(token, lookup, header, value) {
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copyHeaderSegment(token), header }
-      const digest = lookup.digest ?? digestToken(token)
-      add({ cachedHeader, digest, value, length: token.length })
+      const isNew = !marks.has(token)
+      if (isNew && surplus >= maxSurplus) {
+        if (isFull()) startGeneration()
+        young.tokens++
+        markToken(token, cachedHeader)
+      } else {
+        if (isNew) surplus++
+        const digest = lookup.digest ?? digestToken(token)
+        addEntry(token, { cachedHeader, digest, value })
+      }
     },
   }
+}
+
+function createGeneration<V>(): Generation<V> {
+  return { entries: new Map(), headers: new Map(), tokens: 0, length: 0 }
 }
 
 /** Looks up a text that was not validated yet: it may be of any type and length. */

@@ -1,6 +1,6 @@
 /**
- * @module Reads an introspection response: whether the token is active, and whether it is an access
- * token of this issuer. The pipeline validates time, audience and scope as it does for a JWT.
+ * @module Reads an introspection response: whether the token is active, and whether it is a token of this issuer.
+ * The pipeline validates kind, time, audience and scope as it does for a JWT.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7662#section-2.2 | RFC 7662, section 2.2}
  */
@@ -32,8 +32,8 @@ export function readIntrospectionResponse(json: JsonObject): IntrospectionRespon
 const stringMembers = ['iss', 'sub', 'client_id', 'jti', 'token_type']
 
 /**
- * Validates what is specific to introspection: the types of members, the issuer, that the token is an access
- * token, and that a token of type DPoP is bound to a key.
+ * Validates what is specific to introspection: the types of members, the issuer, and that a token of type DPoP is
+ * bound to a key.
  *
  * @throws InvalidTokenError
  */
@@ -57,25 +57,7 @@ export function validateIntrospectedClaims(claims: JsonObject, issuer: string): 
       hint: 'the introspection endpoint answers for a token of another issuer',
     })
   }
-  validateKind(claims)
   validateTokenType(claims)
-}
-
-// Some servers report refresh tokens as active too. Keycloak names the kind in `typ`, Ory Hydra in `token_use`.
-const kindMembers = ['token_type', 'token_use', 'typ']
-const otherKind = /(?:^|[:_-])(?:refresh|offline|id)(?:[_-]?token)?$/i
-
-function validateKind(claims: JsonObject): void {
-  for (const name of kindMembers) {
-    const value = getOwn(claims, name)
-    if (typeof value !== 'string' || !otherKind.test(value)) continue
-    throw new InvalidTokenError('wrong_type', {
-      name,
-      expected: 'an access token',
-      actual: printable(value),
-      hint: 'the client must send its access token instead',
-    })
-  }
 }
 
 // RFC 9449 §6.2: a token of type DPoP is bound to a key.

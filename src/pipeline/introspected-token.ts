@@ -1,5 +1,5 @@
 /**
- * @module Validates the members of an introspection response, with the functions of `token/` for times,
+ * @module Validates the members of an introspection response, with the functions of `token/` for kind, times,
  * audience, `cnf` and scopes, and creates the result, which may be cached.
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -10,6 +10,7 @@ import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { validateAudience } from '../token/audience.ts'
 import { type Claims, invalidClaim } from '../token/claim.ts'
 import { readConfirmation } from '../token/confirmation.ts'
+import { validateKind } from '../token/kind.ts'
 import { readScopes } from '../token/scope.ts'
 import { readTimeClaims, type TimeClaims, validateTime } from '../token/time.ts'
 import {
@@ -49,6 +50,7 @@ export function validateIntrospectedToken(
 ): VerificationResult {
   const members = jwt === undefined ? response : combineWithJwt(response, jwt)
   validateIntrospectedClaims(members, issuer.issuer)
+  validateKind(members)
   const times = readTimes(members)
   validateTime(times, issuer, now)
   // The profile of RFC 9068 does not apply to an introspection response.

@@ -21,12 +21,12 @@ import { validateTime } from '../token/time.ts'
 import { malformed } from '../token/token-text.ts'
 import type { ValidationContext } from './context.ts'
 import { validateIntrospectedToken } from './introspected-token.ts'
-import type { TokenVerifier } from './pipeline.ts'
+import type { TokenFormVerifier } from './pipeline.ts'
 import type { VerificationResult } from './verification-result.ts'
 import { verifySignature } from './verify-signature.ts'
 
 /** Verifies an opaque token: the prefix of the token selects the issuer that is asked about it. */
-export const opaqueVerifier: TokenVerifier = {
+export const opaqueVerifier: TokenFormVerifier = {
   verify(presented, context) {
     if (!isSendable(presented)) throw malformed('a character that no access token has')
     const issuer = findIssuerOfOpaqueToken(presented.token, context.pipeline.opaqueIssuers)

@@ -30,7 +30,7 @@ import type { VerificationResult } from './verification-result.ts'
  *
  * @throws AccessTokenError, synchronously or by rejecting.
  */
-export interface TokenVerifier {
+export interface TokenFormVerifier {
   readonly verify: (
     presented: PresentedToken,
     context: ValidationContext,

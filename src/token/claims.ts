@@ -6,13 +6,14 @@
 import { getOwn } from '../internal/own-property.ts'
 import { type AudienceRules, validateAudience } from './audience.ts'
 import { type Claims, invalidClaim, missingClaim } from './claim.ts'
+import { validateKind } from './kind.ts'
 
 const stringClaims = ['sub', 'client_id', 'jti']
 const profileHint = "an issuer that does not follow RFC 9068 needs profile 'jwt'"
 
 /**
- * Validates `aud`, `sub`, `client_id` and `jti`. The profile `rfc9068` requires all of them, and `iat`. Does
- * not validate `iss`, `cnf` or the values of the times.
+ * Validates `aud`, `sub`, `client_id` and `jti`. The profile `rfc9068` requires all of them, and `iat`; the profile
+ * `jwt` refuses tokens whose claims name another kind. Does not validate `iss`, `cnf` or the values of the times.
  *
  * @throws InvalidTokenError
  */
@@ -31,4 +32,6 @@ export function validateClaims(claims: Claims, rules: AudienceRules): void {
   if (rules.profile === 'rfc9068' && getOwn(claims, 'iat') === undefined) {
     throw missingClaim('iat', profileHint)
   }
+  // With the profile `rfc9068`, the header has named the kind.
+  if (rules.profile === 'jwt') validateKind(claims)
 }

@@ -76,9 +76,9 @@ describe.each(providerTokens.map((token) => [token.title, token] as const))(
       expect(token).toMatchObject({ issuer, ...accepted })
     })
 
-    it(`is refused if ${refused.because}`, async () => {
-      const token = mint(issuer, example, refused.claims)
-      await expect(validator.validate(token)).rejects.toMatchObject(refused.error)
+    it.each(refused)('is refused if $because', async ({ claims, error }) => {
+      const token = mint(issuer, example, claims)
+      await expect(validator.validate(token)).rejects.toMatchObject(error)
     })
   },
 )

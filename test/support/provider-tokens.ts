@@ -18,17 +18,25 @@ export interface ProviderToken {
   /** Besides `iss`, `iat` and `exp`. */
   readonly claims: object
   readonly accepted: object
-  readonly refused: { readonly because: string; readonly claims: object; readonly error: object }
+  readonly refused: readonly Refused[]
+}
+
+interface Refused {
+  readonly because: string
+  readonly claims: object
+  readonly error: object
 }
 
 const auth0 = {
   provider: 'Auth0',
   jwksUri: 'https://example.auth0.com/.well-known/jwks.json',
-  refused: {
-    because: 'its only audience is /userinfo',
-    claims: { aud: ['https://example.auth0.com/userinfo'] },
-    error: { reason: 'wrong_audience' },
-  },
+  refused: [
+    {
+      because: 'its only audience is /userinfo',
+      claims: { aud: ['https://example.auth0.com/userinfo'] },
+      error: { reason: 'wrong_audience' },
+    },
+  ],
 }
 const auth0Claims = {
   sub: 'auth0|123456',
@@ -41,11 +49,13 @@ const entra = {
   provider: 'Entra ID',
   jwksUri: `https://login.microsoftonline.com/${tenant}/discovery/v2.0/keys`,
   header: { typ: 'JWT' },
-  refused: {
-    because: 'it is of version 1.0',
-    claims: { iss: `https://sts.windows.net/${tenant}/`, ver: '1.0' },
-    error: { reason: 'wrong_issuer' },
-  },
+  refused: [
+    {
+      because: 'it is of version 1.0',
+      claims: { iss: `https://sts.windows.net/${tenant}/`, ver: '1.0' },
+      error: { reason: 'wrong_issuer' },
+    },
+  ],
 }
 const entraClaims = {
   aud: client,
@@ -121,11 +131,13 @@ export const providerTokens: readonly ProviderToken[] = [
       sub: 'joe.user@example.com',
     },
     accepted: { clientId: '0oaoesxtxmPf08QHk0h7' },
-    refused: {
-      because: 'it is of the org authorization server',
-      claims: { iss: 'https://example.okta.com', aud: 'https://example.okta.com' },
-      error: { reason: 'wrong_issuer' },
-    },
+    refused: [
+      {
+        because: 'it is of the org authorization server',
+        claims: { iss: 'https://example.okta.com', aud: 'https://example.okta.com' },
+        error: { reason: 'wrong_issuer' },
+      },
+    ],
   },
   {
     ...entra,
@@ -142,11 +154,13 @@ export const providerTokens: readonly ProviderToken[] = [
     documented: ["`'roles'`"],
     claims: { ...entraClaims, roles: ['read:reports'] },
     accepted: { clientId: 'a-client' },
-    refused: {
-      because: 'it is for another API',
-      claims: { aud: '00000003-0000-0000-c000-000000000000' },
-      error: { reason: 'wrong_audience' },
-    },
+    refused: [
+      {
+        because: 'it is for another API',
+        claims: { aud: '00000003-0000-0000-c000-000000000000' },
+        error: { reason: 'wrong_audience' },
+      },
+    ],
   },
   {
     title: 'ISS-keycloak Keycloak with an audience mapper',
@@ -167,11 +181,23 @@ export const providerTokens: readonly ProviderToken[] = [
       scope: 'email profile read:reports',
     },
     accepted: { clientId: 'an-application' },
-    refused: {
-      because: 'the client has no audience mapper',
-      claims: { aud: 'account' },
-      error: { reason: 'wrong_audience' },
-    },
+    refused: [
+      {
+        because: 'it is an ID token',
+        claims: { typ: 'ID' },
+        error: { status: 401, reason: 'wrong_type' },
+      },
+      {
+        because: 'it is a refresh token',
+        claims: { typ: 'Refresh' },
+        error: { status: 401, reason: 'wrong_type' },
+      },
+      {
+        because: 'the client has no audience mapper',
+        claims: { aud: 'account' },
+        error: { reason: 'wrong_audience' },
+      },
+    ],
   },
   {
     ...cognito,
@@ -180,11 +206,13 @@ export const providerTokens: readonly ProviderToken[] = [
     documented: ['`resource`', "`'jwt'`"],
     claims: { ...cognitoClaims, aud: audience },
     accepted: { clientId: 'CLIENT_ID' },
-    refused: {
-      because: 'it is an ID token',
-      claims: { aud: 'CLIENT_ID', token_use: 'id' },
-      error: { reason: 'wrong_audience' },
-    },
+    refused: [
+      {
+        because: 'it is an ID token',
+        claims: { aud: 'CLIENT_ID', token_use: 'id' },
+        error: { reason: 'wrong_audience' },
+      },
+    ],
   },
   {
     ...cognito,
@@ -201,10 +229,17 @@ export const providerTokens: readonly ProviderToken[] = [
     ],
     claims: cognitoClaims,
     accepted: { clientId: 'CLIENT_ID', audience: [] },
-    refused: {
-      because: 'it is of another client',
-      claims: { client_id: 'another' },
-      error: { status: 403 },
-    },
+    refused: [
+      {
+        because: 'it is an ID token',
+        claims: { client_id: undefined, aud: 'CLIENT_ID', token_use: 'id' },
+        error: { status: 401, reason: 'wrong_type' },
+      },
+      {
+        because: 'it is of another client',
+        claims: { client_id: 'another' },
+        error: { status: 403 },
+      },
+    ],
   },
 ]

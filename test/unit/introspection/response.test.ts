@@ -54,25 +54,6 @@ describe('validateIntrospectedClaims', () => {
     })
   })
 
-  it('refuses another kind of token, and names the member', () => {
-    expect(errorOf({ token_use: 'Refresh-Token' })).toMatchObject({
-      reason: 'wrong_type',
-      detail: {
-        name: 'token_use',
-        expected: 'an access token',
-        actual: 'Refresh-Token',
-        hint: 'the client must send its access token instead',
-      },
-    })
-  })
-
-  it.each([{ typ: 7 }, { typ: ['id'] }, { typ: 'grid' }, { token_use: 'id_token_hint' }])(
-    'does not refuse for a kind that it does not know: %j',
-    (claims) => {
-      expect(errorOf(claims)).toBeUndefined()
-    },
-  )
-
   it.each([undefined, null, 'jkt', {}, { 'x5t#S256': 'x' }])(
     'refuses the type DPoP with cnf %j',
     (cnf) => {

@@ -3,8 +3,8 @@
  * contains no credentials. Its size is limited: entries that were not used for a long time are removed first.
  *
  * Some clients request a new token for each call. To cache a token that is never used again takes a tenth of the time
- * of its verification. So if many cached tokens are not used again, a token is cached only when it is verified a
- * second time.
+ * of its verification. So while cached tokens are mostly not used again, a token is cached only when it is verified
+ * for the second time.
  */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
@@ -74,7 +74,7 @@ interface Generation<V> {
    */
   readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, CachedHeader>
-  /** How many tokens were verified: the entries, and those that were not cached. */
+  /** How many entries were added, plus how many verified tokens were not cached. */
   tokens: number
   /** The length of the headers, and of the entries' tokens without them, in characters. Memory is in proportion. */
   length: number
@@ -157,7 +157,7 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
       const cachedHeader = findCachedHeader(token)
       if (cachedHeader === undefined) return notCached
       if (surplus >= maxSurplus && !marks.has(token)) {
-        // Not cached, so it needs no digest.
+        // As if not cached, so that new tokens need no digest.
         return { cachedHeader, digest: undefined, value: undefined }
       }
       const digest = digestToken(token)

@@ -1,7 +1,7 @@
 /**
- * @module Records which tokens were verified recently, in a table of one octet per mark. Tokens may share a mark, and
- * every 255 periods all marks are removed, so `has` is wrong for a few tokens: only speed may depend on it. The
- * table contains nothing of the tokens. Its size is fixed.
+ * @module Records which tokens were verified recently, in a table of one octet per mark. Some tokens share a mark,
+ * and every 255 periods all marks are removed. So `has` can be wrong, and only speed may depend on it. The table
+ * contains nothing of the tokens. Its size is fixed.
  */
 
 export interface TokenMarks {
@@ -11,7 +11,7 @@ export interface TokenMarks {
   readonly startPeriod: () => void
 }
 
-/** The larger, the fewer tokens share a mark: with 16, at most one in eight does so with a token of two periods. */
+/** With 16, at most one of eight new tokens shares its mark with a token of this period or the previous one. */
 const marksPerToken = 16
 
 /** How many characters at the end of a token select its mark. They belong to the signature or, in a JWE, to the tag. */

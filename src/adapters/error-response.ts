@@ -40,7 +40,7 @@ export function refuseRequest(
     const target = response as NodeResponse
     if (target.headersSent) return error
     if (!passErrors) removeBodyHeaders(target)
-    setErrorHeaders(target, error)
+    setErrorHeaders(target, error, passErrors)
     if (passErrors) return error
     send(target, error)
     return undefined
@@ -68,14 +68,21 @@ function removeBodyHeaders(response: NodeResponse): void {
 /**
  * Sets status and headers of a refusal on the response, and keeps challenges that other code has set. Sets
  * the same headers in the error, because some error handlers copy them from it. Sets the status because
- * error handlers that set none would respond with 200.
+ * error handlers that set none would respond with 200. With `passErrors`, does not set `Content-Type`, because the
+ * application sends a body of its own.
  */
-function setErrorHeaders(response: NodeResponse, error: AccessTokenError): void {
+function setErrorHeaders(
+  response: NodeResponse,
+  error: AccessTokenError,
+  passErrors: boolean | undefined,
+): void {
   const own = ensureHeaders(error)
   response.statusCode = error.status
   const headers = mergePresentHeaders(response, own)
   setHeaders(error, headers)
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  for (const [name, value] of Object.entries(headers)) {
+    if (!passErrors || name !== 'Content-Type') response.setHeader(name, value)
+  }
 }
 
 /**

@@ -237,7 +237,7 @@ describe('guide: logs', () => {
 describe('guide: error handling', () => {
   it('sends a problem document and keeps the challenge', async () => {
     const port = await freePort()
-    await importGuide('error-handling', 'passErrors', {
+    await importGuide('error-handling', 'sendProblem', {
       [publicIssuer]: issuer.issuer,
       'listen(3000)': `listen(${port}, '127.0.0.1')`,
     })
@@ -250,6 +250,30 @@ describe('guide: error handling', () => {
       title: 'The access token expired',
       code: 'invalid_token',
     })
+  })
+
+  it('survives refusals with node:http, and sends a problem document', async () => {
+    const port = await freePort()
+    await importGuide('error-handling', 'async function handle', {
+      [publicIssuer]: issuer.issuer,
+      'listen(3000)': `listen(${port}, '127.0.0.1')`,
+    })
+    const send = (headers: Record<string, string>) =>
+      fetch(`http://127.0.0.1:${port}/reports`, { headers })
+    const titles: Record<number, string> = {
+      401: 'The access token expired',
+      403: 'The access token does not grant what this request requires',
+    }
+    const tokens = [await issuer.tokens.expired(), await issuer.token()]
+    for (const [index, status] of [401, 403].entries()) {
+      const response = await send(bearerHeaders(tokens[index] as string))
+      expect(response.status).toBe(status)
+      expect(response.headers.get('content-type')).toBe('application/problem+json')
+      expect(await response.json()).toEqual({ title: titles[status] })
+    }
+    expect((await send({})).status).toBe(401)
+    const accepted = await send(bearerHeaders(await issuer.token({ scope: 'read:reports' })))
+    expect(await accepted.json()).toEqual([])
   })
 })
 

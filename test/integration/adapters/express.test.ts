@@ -48,6 +48,17 @@ describe('Express', () => {
       ])
     })
 
+    it(`with passErrors, a text is sent as a text: ${name}`, async () => {
+      const ask = withHandler((error, _request, response, _next) => {
+        response.send(error.message)
+      })
+      for (const request of [{}, bearer(expired)]) {
+        const answer = await ask(request)
+        expect(answer.status).toBe(401)
+        expect(linesOf(answer, 'Content-Type')).toEqual(['text/html; charset=utf-8'])
+      }
+    })
+
     it(`AD-exp-a an error handler that reads only err.status responds with the headers: ${name}`, async () => {
       const seen: unknown[] = []
       const ask = withHandler((error, request, response, _next) => {

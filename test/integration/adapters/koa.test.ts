@@ -59,6 +59,19 @@ describe('Koa', () => {
       expect(await ask(bearer(expired))).toMatchObject({ status: 401, body })
     })
 
+    it(`with passErrors, a text is sent as a text: ${name}`, async () => {
+      const ask = serve(async (context, next) => {
+        await next().catch((error) => {
+          context.body = error.message
+        })
+      }, passing)
+      for (const request of [{}, bearer(expired)]) {
+        const answer = await ask(request)
+        expect(answer.status).toBe(401)
+        expect(linesOf(answer, 'Content-Type')).toEqual(['text/plain; charset=utf-8'])
+      }
+    })
+
     it(`AD-koa-b an outer middleware can catch the error and respond itself: ${name}`, async () => {
       const ask = serve(async (context, next) => {
         try {

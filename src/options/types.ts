@@ -213,8 +213,8 @@ export interface ValidatorOptions {
   /** How long keys are used, and how long requests wait for them. */
   readonly keys?: KeyPolicy | undefined
   /**
-   * How many verified tokens are cached; `false` for none. While cached tokens are mostly not used again, a token is
-   * cached at its second use.
+   * How many verified tokens are cached; `false` for none. While fewer than one in ten is used again, only few new
+   * ones are cached.
    * @defaultValue \{ maxEntries: 10000 \}
    */
   readonly tokenCache?: { readonly maxEntries?: number | undefined } | false | undefined

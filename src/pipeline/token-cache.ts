@@ -2,9 +2,8 @@
  * @module Caches results by the SHA-256 of the whole token. The token itself is not kept, so the cache
  * contains no credentials. Its size is limited: entries that were not used for a long time are removed first.
  *
- * Some clients request a new token for each call. To cache a token that is never used again takes a tenth of the time
- * of its verification. So while cached tokens are mostly not used again, a token is cached only when it is verified
- * for the second time.
+ * Some clients request a new token for each call. To cache a token takes a tenth of the time of its verification. So
+ * while fewer than one in ten cached tokens is used again, only few of the new ones are cached.
  */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
@@ -15,7 +14,7 @@ import { createTokenMarks } from './token-marks.ts'
 
 /** The result of a lookup. Each member is set only if the previous one is. */
 export interface CacheLookup<V> {
-  /** The header of the token, if the cache has the same: it need not be parsed again. */
+  /** The header of the token, if a cached token has the same: it need not be parsed again. */
   readonly cachedHeader: CachedHeader | undefined
   readonly digest: string | undefined
   readonly value: V | undefined
@@ -23,8 +22,8 @@ export interface CacheLookup<V> {
 
 export interface TokenCache<V> {
   /**
-   * Looks up a token. Compares the header first, which takes a tenth of the time of a digest: if no token in the
-   * cache has the same header, the token is not cached.
+   * Looks up a token. Compares the header first, which takes a tenth of the time of a digest: if no cached
+   * token has the same header, the token is not cached.
    */
   readonly lookUp: (token: string) => CacheLookup<V>
   /**
@@ -74,39 +73,41 @@ interface Generation<V> {
    */
   readonly entries: Map<string, Entry<V>>
   readonly headers: Map<string, CachedHeader>
-  /** How many entries were added, plus how many verified tokens were not cached. */
-  tokens: number
-  /** The length of the headers, and of the entries' tokens without them, in characters. Memory is in proportion. */
+  /** The length of all tokens together, in characters. The memory for their claims is in proportion. */
   length: number
 }
 
 /** The length of a typical token, in characters. If tokens are longer, fewer than `maxEntries` are cached. */
 const typicalLength = 1_024
 
-/**
- * How many more tokens are cached at their first verification than lookups find in the cache. At this number, a
- * token is cached only at its second verification.
- */
-const maxSurplus = 1_000
+/** Each time an entry is found makes up for so many entries that are not. */
+const unusedPerHit = 10
+
+/** The share of the tokens that are added while too many entries are not used. */
+const sampledShare = 1 / 16
 
 /**
  * Creates a cache of at most `maxEntries`, in two generations. When the young one is full, it becomes
  * the old one, and the entries of the previous old one are removed unless they were used since. A hit
  * costs less than in a cache that keeps its entries in the order of use.
+ *
+ * @param random Returns a number from 0 to less than 1.
  */
-export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
+export function createTokenCache<V>(
+  maxEntries: number,
+  random: () => number = Math.random,
+): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))
+  /** How many entries may be added that are not used. Not fewer, because after a start no entry was used yet. */
+  const maxUnused = Math.max(1_000, maxEntries / 10)
   let young = createGeneration<V>()
   let old = createGeneration<V>()
-  /** The tokens that were verified in the time of both generations. */
+  /** The tokens of both generations. */
   const marks = createTokenMarks(generationSize)
   /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
-  /** How many more tokens were cached at their first verification than lookups found; at least 0. */
-  let surplus = 0
-
-  const isFull = () =>
-    young.tokens >= generationSize || young.length >= generationSize * typicalLength
+  /** How many entries were added, minus {@link unusedPerHit} for each hit: 0 to {@link maxUnused}. */
+  let unused = 0
 
   function startGeneration(): void {
     old = maxEntries > 1 ? young : createGeneration()
@@ -116,22 +117,14 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
   }
 
   function addEntry(token: string, entry: Entry<V>): void {
-    if (isFull() && !young.entries.has(entry.digest)) startGeneration()
+    const isFull =
+      young.entries.size >= generationSize || young.length >= generationSize * typicalLength
+    if (isFull && !young.entries.has(entry.digest)) startGeneration()
     const size = young.entries.size
     young.entries.set(entry.digest, entry)
-    if (young.entries.size > size) {
-      young.tokens++
-      young.length += token.length - entry.cachedHeader.segment.length
-    }
-    markToken(token, entry.cachedHeader)
-  }
-
-  function markToken(token: string, cachedHeader: CachedHeader): void {
+    young.headers.set(entry.cachedHeader.segment, entry.cachedHeader)
+    if (young.entries.size > size) young.length += token.length
     marks.add(token)
-    const { segment } = cachedHeader
-    if (young.headers.has(segment)) return
-    young.headers.set(segment, cachedHeader)
-    young.length += segment.length
   }
 
   function findCachedHeader(token: string): CachedHeader | undefined {
@@ -147,41 +140,44 @@ export function createTokenCache<V>(maxEntries: number): TokenCache<V> {
     const recent = young.entries.get(digest)
     const entry = recent ?? old.entries.get(digest)
     if (entry === undefined) return undefined
-    if (surplus > 0) surplus--
+    if (unused > 0) unused = Math.max(0, unused - unusedPerHit)
     if (recent === undefined) addEntry(token, entry)
     return entry
+  }
+
+  /** Returns whether to add a token that was verified. */
+  function isWorthAdding(): boolean {
+    if (unused < maxUnused) {
+      unused++
+      return true
+    }
+    // At random: if it was every sixteenth token, one client could send all of these.
+    return random() < sampledShare
   }
 
   return {
     lookUp(token) {
       const cachedHeader = findCachedHeader(token)
       if (cachedHeader === undefined) return notCached
-      if (surplus >= maxSurplus && !marks.has(token)) {
-        // As if not cached, so that new tokens need no digest.
+      // The mark takes a tenth of the time of a digest. Not looked at in a cache that finds tokens.
+      if (unused >= maxUnused && !marks.has(token)) {
         return { cachedHeader, digest: undefined, value: undefined }
       }
       const digest = digestToken(token)
       return findEntry(token, digest) ?? { cachedHeader, digest, value: undefined }
     },
     set(token, lookup, header, value) {
+      if (!isWorthAdding()) return
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copyHeaderSegment(token), header }
-      const isNew = !marks.has(token)
-      if (isNew && surplus >= maxSurplus) {
-        if (isFull()) startGeneration()
-        young.tokens++
-        markToken(token, cachedHeader)
-      } else {
-        if (isNew) surplus++
-        const digest = lookup.digest ?? digestToken(token)
-        addEntry(token, { cachedHeader, digest, value })
-      }
+      const digest = lookup.digest ?? digestToken(token)
+      addEntry(token, { cachedHeader, digest, value })
     },
   }
 }
 
 function createGeneration<V>(): Generation<V> {
-  return { entries: new Map(), headers: new Map(), tokens: 0, length: 0 }
+  return { entries: new Map(), headers: new Map(), length: 0 }
 }
 
 /** Looks up a text that was not validated yet: it may be of any type and length. */

@@ -1,7 +1,7 @@
 /**
- * @module Records which tokens were verified recently, in a table of one octet per mark. Some tokens share a mark,
- * and every 255 periods all marks are removed. So `has` can be wrong, and only speed may depend on it. The table
- * contains nothing of the tokens. Its size is fixed.
+ * @module Marks the tokens in the cache, in a table of one octet per mark: a token without a mark need not be looked
+ * up. Some tokens share a mark, and every 255 periods all marks are removed. So `has` can be wrong, and only speed
+ * may depend on it. The table contains nothing of the tokens. Its size is fixed.
  */
 
 export interface TokenMarks {
@@ -11,7 +11,7 @@ export interface TokenMarks {
   readonly startPeriod: () => void
 }
 
-/** With 16, at most one of eight new tokens shares its mark with a token of this period or the previous one. */
+/** With 16, at most one of eight other tokens shares its mark with a token of this period or the previous one. */
 const marksPerToken = 16
 
 /** How many characters at the end of a token select its mark. They belong to the signature or, in a JWE, to the tag. */

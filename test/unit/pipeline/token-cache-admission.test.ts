@@ -1,112 +1,126 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createTokenCache, digestToken } from '../../../src/pipeline/token-cache.ts'
+import { createTokenCache } from '../../../src/pipeline/token-cache.ts'
 
 const header = { alg: 'RS256' }
 
-describe('a cache of tokens that are not used again', () => {
-  /** Tokens whose ends differ as those of signatures do, the same in each run. */
-  const createTokens = (count: number, label: string, head = 'head') =>
-    Array.from(
-      { length: count },
-      (_, index) =>
-        `${head}.${createHash('sha256')
-          .update(label + index)
-          .digest('base64url')}`,
-    )
+/** Tokens whose ends differ as those of signatures do, the same in each run. */
+const createTokens = (count: number, label: string) =>
+  Array.from(
+    { length: count },
+    (_, index) =>
+      `head.${createHash('sha256')
+        .update(label + index)
+        .digest('base64url')}`,
+  )
 
-  /** A cache of which so many tokens were not used that it caches a token only at its second verification. */
-  function createUnusedCache(maxEntries = 10_000) {
-    const cache = createTokenCache<string>(maxEntries)
-    const set = (token: string) => cache.set(token, cache.lookUp(token), header, token)
-    const isCached = (token: string) => cache.lookUp(token).value === token
-    // 1,000 are needed. In the smallest caches one of eight has the mark of another token, and is not counted.
-    for (const token of createTokens(1_500, 'unused')) set(token)
-    return { cache, set, isCached }
+/** Adds every sixteenth token while too many are not used; in production, one of sixteen at random. */
+function createCache(maxEntries = 10_000) {
+  let calls = 0
+  const cache = createTokenCache<string>(maxEntries, () => (++calls % 16) / 16)
+  return {
+    /** As when the token was verified. */
+    set: (token: string) => cache.set(token, cache.lookUp(token), header, token),
+    isCached: (token: string) => cache.lookUp(token).value === token,
+    isHashed: (token: string) => cache.lookUp(token).digest !== undefined,
   }
+}
 
-  it('caches the next token when it is verified for the second time', () => {
-    const { cache, set, isCached } = createUnusedCache()
-    const [token = ''] = createTokens(1, 'new')
-    set(token)
-    expect(isCached(token)).toBe(false)
-    expect(cache.lookUp(token).digest).toBe(digestToken(token))
-    set(token)
-    expect(isCached(token)).toBe(true)
+/** A cache with so many unused tokens that only one of 16 is added. */
+function createUnusedCache(maxEntries?: number) {
+  const cache = createCache(maxEntries)
+  for (const token of createTokens(1_000, 'unused')) cache.set(token)
+  return cache
+}
+
+describe('a cache whose tokens are not used again', () => {
+  it('adds the first thousand', () => {
+    const cache = createCache()
+    const tokens = createTokens(1_000, 'unused')
+    for (const token of tokens) cache.set(token)
+    expect(cache.isCached(tokens[999] as string)).toBe(true)
   })
 
-  it('caches the thousandth token immediately', () => {
-    const cache = createTokenCache<string>(10_000)
-    const tokens = createTokens(1_000, 'new')
-    for (const token of tokens) cache.set(token, cache.lookUp(token), header, token)
-    expect(cache.lookUp(tokens.at(-1) as string).value).toBe(tokens.at(-1))
+  it('adds one of 16 after that', () => {
+    const cache = createUnusedCache()
+    const tokens = createTokens(320, 'new')
+    for (const token of tokens) cache.set(token)
+    expect(tokens.filter(cache.isCached)).toHaveLength(20)
   })
 
-  it('hashes few new tokens', () => {
-    const { cache, set } = createUnusedCache()
-    for (const token of createTokens(100, 'new')) {
-      expect(cache.lookUp(token)).toMatchObject({ cachedHeader: { header }, value: undefined })
-      set(token)
+  it('adds ten tokens for each that is found', () => {
+    const cache = createUnusedCache()
+    const [used = ''] = createTokens(1, 'unused')
+    for (let time = 0; time < 3; time++) expect(cache.isCached(used)).toBe(true)
+    const tokens = createTokens(30 + 320, 'new')
+    for (const token of tokens) cache.set(token)
+    expect(tokens.slice(0, 30).every(cache.isCached)).toBe(true)
+    expect(tokens.slice(30).filter(cache.isCached)).toHaveLength(20)
+  })
+
+  it('adds all tokens while one of ten is found', () => {
+    const cache = createCache()
+    for (const [index, token] of createTokens(5_000, 'new').entries()) {
+      cache.set(token)
+      if (index % 10 === 0 || index > 4_900) expect(cache.isCached(token)).toBe(true)
     }
-    const hashed = createTokens(1_000, 'newer').filter(
-      (token) => cache.lookUp(token).digest !== undefined,
-    )
-    expect(hashed.length).toBeLessThan(60)
   })
 
-  it('caches one more token immediately for each that is found', () => {
-    const { set, isCached } = createUnusedCache()
-    const [used = '', ...others] = createTokens(1_001, 'new')
-    set(used)
-    set(used)
-    for (let time = 0; time < 10; time++) expect(isCached(used)).toBe(true)
-    for (const token of others) set(token)
-    const cached = others.filter(isCached)
-    expect(cached.slice(0, 10)).toEqual(others.slice(0, 10))
-    // A few more have the mark of another token.
-    expect(cached.length).toBeLessThan(10 + 60)
+  it('adds a tenth of its size before, if that is more than a thousand', () => {
+    const cache = createCache(50_000)
+    const tokens = createTokens(5_000 + 320, 'unused')
+    for (const token of tokens) cache.set(token)
+    expect(tokens.slice(5_000).filter(cache.isCached)).toHaveLength(20)
+    expect(tokens.slice(0, 5_000).every(cache.isCached)).toBe(true)
   })
 
-  it('keeps the tokens in use', () => {
-    const { set, isCached } = createUnusedCache(100)
-    const used = 'head.used-again'
-    set(used)
-    set(used)
-    for (const [index, token] of createTokens(10_000, 'new').entries()) {
-      set(token)
-      if (index % 40 === 0) expect(isCached(used)).toBe(true)
+  it('does not save up for later what it finds', () => {
+    const cache = createCache()
+    const [used = ''] = createTokens(1, 'used')
+    cache.set(used)
+    for (let time = 0; time < 1_000; time++) cache.isCached(used)
+    for (const token of createTokens(1_000, 'unused')) cache.set(token)
+    const tokens = createTokens(320, 'new')
+    for (const token of tokens) cache.set(token)
+    expect(tokens.filter(cache.isCached)).toHaveLength(20)
+  })
+
+  it.each([10_000, 10_005])(
+    'hashes few new tokens, of %i, and finds those that are cached',
+    (maxEntries) => {
+      const cache = createUnusedCache(maxEntries)
+      for (const token of createTokens(1, 'one more')) cache.set(token)
+      // 1,000 of 131,072 marks are made.
+      expect(createTokens(1_000, 'new').filter(cache.isHashed).length).toBeLessThan(25)
+      expect(createTokens(1_000, 'unused').every(cache.isHashed)).toBe(true)
+      // 100 of 1,024, though ten times as many tokens were added.
+      const small = createUnusedCache(100)
+      expect(createTokens(1_000, 'new').filter(small.isHashed).length).toBeLessThan(150)
+    },
+  )
+
+  it('caches a token that is used again and again, whatever else is sent between', () => {
+    const unused = createTokenCache<string>(100)
+    const cache = {
+      set: (token: string) => unused.set(token, unused.lookUp(token), header, token),
+      isCached: (token: string) => unused.lookUp(token).value === token,
     }
+    for (const token of createTokens(1_000, 'unused')) cache.set(token)
+    let verified = 0
+    for (const token of createTokens(2_000, 'new')) {
+      cache.set(token)
+      if (cache.isCached('head.used-again')) continue
+      cache.set('head.used-again')
+      verified++
+    }
+    // It is added with a probability of 1/16 each time: with one of 10^14 not within 500 times.
+    expect(verified).toBeLessThan(500)
   })
 
   it.each([1, 2, 3, 10, 101])('holds no more than %i entries', (maxEntries) => {
-    const { set, isCached } = createUnusedCache(maxEntries)
-    const tokens = createTokens(5 * maxEntries + 3, 'new')
-    for (const token of tokens) {
-      set(token)
-      set(token)
-      expect(tokens.filter(isCached).length).toBeLessThanOrEqual(maxEntries)
-    }
-    expect(isCached(tokens.at(-1) as string)).toBe(true)
-  })
-
-  it('forgets a token that is verified a second time only after many others', () => {
-    const { set, isCached } = createUnusedCache(100)
-    const [first = ''] = createTokens(1, 'first')
-    set(first)
-    for (const token of createTokens(200, 'new')) set(token)
-    set(first)
-    expect(isCached(first)).toBe(false)
-  })
-
-  it('drops the headers of tokens that are not cached, and earlier if they are long', () => {
-    const { cache, set } = createUnusedCache(100)
-    const isKept = (head: string) => cache.lookUp(`${head}.x`).cachedHeader !== undefined
-    for (const token of createTokens(1, 'new', 'once')) set(token)
-    expect(isKept('once')).toBe(true)
-    for (const token of createTokens(100, 'new')) set(token)
-    expect(isKept('once')).toBe(false)
-    const long = Array.from({ length: 50 }, (_, index) => index + 'x'.repeat(16_384))
-    for (const head of long) for (const token of createTokens(1, head, head)) set(token)
-    expect(long.filter(isKept).length).toBeLessThan(12)
+    const cache = createUnusedCache(maxEntries)
+    const tokens = createTokens(40 * maxEntries, 'new')
+    for (const token of tokens) cache.set(token)
+    expect(tokens.filter(cache.isCached).length).toBeLessThanOrEqual(maxEntries)
   })
 })

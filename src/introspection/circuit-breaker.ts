@@ -26,8 +26,8 @@ export interface CircuitBreaker {
   /** Begins a request. Only allowed if {@link openReason} returns `undefined`. */
   readonly begin: () => Attempt
   /**
-   * Starts the count of failed tokens anew, because a token that has a circuit breaker of its own was
-   * introspected successfully. Does not close the circuit.
+   * Starts the count of failed tokens anew, because a genuine token was introspected successfully, which
+   * this circuit breaker does not count. Does not close the circuit.
    */
   readonly resetFailedTokens: () => void
 }

@@ -213,8 +213,8 @@ export interface ValidatorOptions {
   /** How long keys are used, and how long requests wait for them. */
   readonly keys?: KeyPolicy | undefined
   /**
-   * How many verified tokens are cached; `false` for none. While fewer than one in ten is used again, only few new
-   * ones are cached.
+   * How many verified tokens are cached; `false` for none. While there is less than one hit per ten of them, only
+   * few new ones are cached.
    * @defaultValue \{ maxEntries: 10000 \}
    */
   readonly tokenCache?: { readonly maxEntries?: number | undefined } | false | undefined

@@ -3,7 +3,7 @@
  * contains no credentials. Its size is limited: entries that were not used for a long time are removed first.
  *
  * Some clients request a new token for each call. To cache a token takes a tenth of the time of its verification. So
- * while fewer than one in ten cached tokens is used again, only few of the new ones are cached.
+ * while there is less than one hit per ten tokens that are added, only few of the new ones are added.
  */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
@@ -80,10 +80,10 @@ interface Generation<V> {
 /** The length of a typical token, in characters. If tokens are longer, fewer than `maxEntries` are cached. */
 const typicalLength = 1_024
 
-/** Each time an entry is found makes up for so many entries that are not. */
+/** Each hit offsets so many added entries. */
 const unusedPerHit = 10
 
-/** The share of the tokens that are added while too many entries are not used. */
+/** The share of the tokens that is added while too many entries are unused. */
 const sampledShare = 1 / 16
 
 /**
@@ -98,7 +98,7 @@ export function createTokenCache<V>(
   random: () => number = Math.random,
 ): TokenCache<V> {
   const generationSize = Math.max(1, Math.floor(maxEntries / 2))
-  /** How many entries may be added that are not used. Not fewer, because after a start no entry was used yet. */
+  /** From so many unused entries on, only a sample is added. At least 1,000, because after a start none was used. */
   const maxUnused = Math.max(1_000, maxEntries / 10)
   let young = createGeneration<V>()
   let old = createGeneration<V>()

@@ -13,7 +13,7 @@ const errorOf = (claims: Record<string, unknown>) => {
 }
 
 describe('the kind that the claims of a token name', () => {
-  it('is refused unless it is an access token, and the claim is named', () => {
+  it('is named in the refusal, with its claim', () => {
     expect(errorOf({ token_use: 'Refresh-Token' })).toMatchObject({
       reason: 'wrong_type',
       detail: {
@@ -52,7 +52,7 @@ describe('the kind that the claims of a token name', () => {
     expect(errorOf(claims)).toBeUndefined()
   })
 
-  it('ISS-cognito ISS-keycloak 9068-4-idt-a is checked for a JWT, whatever its audience', async () => {
+  it('ISS-cognito ISS-keycloak 9068-4-idt-a is checked for a JWT, if its audience fits or is not checked', async () => {
     for (const audience of [AUD, false] as const) {
       const api = createApi({ audience, profile: 'jwt', realm: 'api' })
       for (const claims of [{ typ: 'ID' }, { typ: 'Refresh' }, { token_use: 'id' }]) {

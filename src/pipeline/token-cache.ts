@@ -106,7 +106,10 @@ export function createTokenCache<V>(
   const marks = createTokenMarks(generationSize)
   /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
-  /** How many entries were added, minus {@link unusedPerHit} for each hit: 0 to {@link maxUnused}. */
+  /**
+   * How many entries were added, minus {@link unusedPerHit} for each hit, at most {@link maxUnused}. The least value
+   * allows a generation to be added without a hit, as when all clients renew their tokens at the same time.
+   */
   let unused = 0
 
   function startGeneration(): void {
@@ -140,19 +143,9 @@ export function createTokenCache<V>(
     const recent = young.entries.get(digest)
     const entry = recent ?? old.entries.get(digest)
     if (entry === undefined) return undefined
-    if (unused > 0) unused = Math.max(0, unused - unusedPerHit)
+    if (unused > -generationSize) unused = Math.max(-generationSize, unused - unusedPerHit)
     if (recent === undefined) addEntry(token, entry)
     return entry
-  }
-
-  /** Returns whether to add a token that was verified. */
-  function isWorthAdding(): boolean {
-    if (unused < maxUnused) {
-      unused++
-      return true
-    }
-    // At random: if it was every sixteenth token, one client could send all of these.
-    return random() < sampledShare
   }
 
   return {
@@ -167,11 +160,15 @@ export function createTokenCache<V>(
       return findEntry(token, digest) ?? { cachedHeader, digest, value: undefined }
     },
     set(token, lookup, header, value) {
-      if (!isWorthAdding()) return
+      // At random: if it was every sixteenth token, one client could send all of these.
+      if (unused >= maxUnused && random() >= sampledShare) return
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copyHeaderSegment(token), header }
       const digest = lookup.digest ?? digestToken(token)
+      const size = young.entries.size
       addEntry(token, { cachedHeader, digest, value })
+      // Not if the token was added meanwhile, by a concurrent request.
+      if (unused < maxUnused && young.entries.size !== size) unused++
     },
   }
 }

@@ -74,15 +74,42 @@ describe('a cache whose tokens are not used again', () => {
     expect(tokens.slice(0, 5_000).every(cache.isCached)).toBe(true)
   })
 
-  it('does not count hits in advance', () => {
-    const cache = createCache()
+  it('counts hits in advance, up to half of its size', () => {
+    const cache = createCache(2_000)
     const [used = ''] = createTokens(1, 'used')
     cache.set(used)
     for (let time = 0; time < 1_000; time++) cache.isCached(used)
-    for (const token of createTokens(1_000, 'unused')) cache.set(token)
+    for (const token of createTokens(1_000 + 1_000, 'unused')) cache.set(token)
     const tokens = createTokens(320, 'new')
     for (const token of tokens) cache.set(token)
     expect(tokens.filter(cache.isCached)).toHaveLength(20)
+  })
+
+  it('adds all tokens when all clients renew theirs at the same time', () => {
+    const cache = createCache(10_000)
+    let verified = 0
+    for (let renewal = 0; renewal < 5; renewal++) {
+      const tokens = createTokens(4_900, `renewal ${renewal}`)
+      for (let use = 0; use < 2; use++) {
+        for (const token of tokens) {
+          if (cache.isCached(token)) continue
+          // After a start, no hits were counted yet.
+          if (renewal > 1) verified++
+          cache.set(token)
+        }
+      }
+    }
+    expect(verified).toBe(3 * 4_900)
+  })
+
+  it('counts a token once that concurrent requests add', () => {
+    const cache = createTokenCache<string>(10_000, () => 1)
+    const tokens = createTokens(1_000, 'concurrent')
+    for (const token of tokens) {
+      const lookup = cache.lookUp(token)
+      for (let request = 0; request < 30; request++) cache.set(token, lookup, header, token)
+    }
+    expect(tokens.every((token) => cache.lookUp(token).value === token)).toBe(true)
   })
 
   // A tenth of 10,005 is not an integer: there one more token is added.

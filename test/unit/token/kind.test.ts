@@ -29,6 +29,8 @@ describe('the kind that the claims of a token name', () => {
     { typ: 'ID' },
     { typ: 'Refresh' },
     { typ: 'Offline' },
+    { typ: 'Serialized-ID' },
+    { typ: 'Logout' },
     { token_use: 'id' },
     { token_type: 'refresh' },
     { token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },

@@ -107,8 +107,8 @@ export function createTokenCache<V>(
   /** The header that the latest successful lookup found, which the next token mostly has too. */
   let latest: CachedHeader | undefined
   /**
-   * How many entries were added, minus {@link unusedPerHit} for each hit, at most {@link maxUnused}. The least value
-   * allows a generation to be added without a hit, as when all clients renew their tokens at the same time.
+   * How many entries were added, minus {@link unusedPerHit} for each hit. At most {@link maxUnused}. At least minus
+   * the size of a generation: then so many can be added without a hit, as when all clients renew their tokens.
    */
   let unused = 0
 
@@ -160,7 +160,7 @@ export function createTokenCache<V>(
       return findEntry(token, digest) ?? { cachedHeader, digest, value: undefined }
     },
     set(token, lookup, header, value) {
-      // At random: if it was every sixteenth token, one client could send all of these.
+      // At random: if every sixteenth token was added, a client could arrange that only its own are.
       if (unused >= maxUnused && random() >= sampledShare) return
       const cachedHeader = lookup.cachedHeader ??
         findCachedHeader(token) ?? { segment: copyHeaderSegment(token), header }
